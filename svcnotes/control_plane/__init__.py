@@ -1,0 +1,1 @@
+"""The control plane: what the API server knows and refuses."""

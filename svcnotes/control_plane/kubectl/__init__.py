@@ -1,0 +1,1 @@
+"""kubectl: what it sends, and what it prints."""

@@ -1,0 +1,228 @@
+"""Kubernetes objects as frozen values: the fields that decide where a packet goes.
+
+The objects as stored, with every field, stay in `Cluster.objects`; these are read from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CLUSTER = "Cluster"
+LOCAL = "Local"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Node: `addresses` are its InternalIPs in order (any family), then its ExternalIPs apart."""
+
+    name: str
+    addresses: tuple[str, ...]
+    pod_cidrs: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    external_addresses: tuple[str, ...] = ()
+
+    @property
+    def zone(self) -> str:
+        """The label topology.kubernetes.io/zone, empty where there is none."""
+        return self.labels.get("topology.kubernetes.io/zone", "")
+
+    def address(self, family: int) -> str:
+        """The Node's first InternalIP of that family (4 or 6), empty where there is none."""
+        return next((a for a in self.addresses if (":" in a) == (family == 6)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """A port that a container declares; `protocol` is TCP, UDP or SCTP."""
+
+    number: int
+    name: str = ""
+    protocol: str = "TCP"
+    host_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A Pod; `listens` is None where it answers on every port, else (protocol, port) pairs.
+
+    `listens` follows the declared containerPorts, or the annotation `svcnotes/listens`.
+    """
+
+    namespace: str
+    name: str
+    node: str
+    addresses: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    host_network: bool = False
+    ready: bool = True
+    terminating: bool = False
+    phase: str = "Running"
+    ports: tuple[ContainerPort, ...] = ()
+    listens: frozenset[tuple[str, int]] | None = None
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    def address(self, family: int) -> str:
+        """The Pod's address of that family (4 or 6), empty where there is none."""
+        return next((a for a in self.addresses if (":" in a) == (family == 6)), "")
+
+    def answers(self, protocol: str, port: int) -> bool:
+        """Whether a process in the Pod serves that port; `protocol` is TCP, UDP or SCTP."""
+        return self.listens is None or (protocol, port) in self.listens
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """One port of a Service; `target_port` is a number or a name; `node_port` 0 is none."""
+
+    name: str
+    protocol: str
+    port: int
+    target_port: int | str
+    node_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """One address in status.loadBalancer.ingress; `ip_mode` is VIP or Proxy."""
+
+    ip: str = ""
+    hostname: str = ""
+    ip_mode: str = "VIP"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service as stored: defaulted and allocated."""
+
+    namespace: str
+    name: str
+    type: str = "ClusterIP"
+    cluster_ips: tuple[str, ...] = ()
+    ip_families: tuple[str, ...] = ("IPv4",)
+    ports: tuple[ServicePort, ...] = ()
+    selector: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    external_ips: tuple[str, ...] = ()
+    external_name: str = ""
+    external_traffic_policy: str = CLUSTER
+    internal_traffic_policy: str = CLUSTER
+    session_affinity: str = "None"
+    affinity_timeout_seconds: int = 10800
+    load_balancer_source_ranges: tuple[str, ...] = ()
+    ingress: tuple[Ingress, ...] = ()
+    health_check_node_port: int = 0
+    load_balancer_class: str = ""
+    publish_not_ready_addresses: bool = False
+    traffic_distribution: str = ""
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def headless(self) -> bool:
+        """Whether clusterIP is None: such a Service has DNS records only."""
+        return self.cluster_ips[:1] == ("None",)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint of an EndpointSlice; `pod` is `namespace/name` of its targetRef, or empty.
+
+    A condition that the slice leaves out is already read as the API says: ready and serving true,
+    terminating false (serving follows ready where only that is given).
+    """
+
+    addresses: tuple[str, ...]
+    ready: bool = True
+    serving: bool = True
+    terminating: bool = False
+    node: str = ""
+    zone: str = ""
+    pod: str = ""
+    hostname: str = ""
+    for_zones: tuple[str, ...] | None = None
+    for_nodes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPort:
+    """A port of an EndpointSlice: `number` None means every port (kube-proxy passes it over)."""
+
+    name: str
+    number: int | None
+    protocol: str = "TCP"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSlice:
+    """An EndpointSlice; `service` is the value of the label kubernetes.io/service-name."""
+
+    namespace: str
+    name: str
+    service: str
+    address_type: str = "IPv4"
+    endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KubeProxyConfiguration:
+    """What kube-proxy is told (KubeProxyConfiguration v1alpha1); CIDRs as text.
+
+    `cluster_cidrs`: one for each family, from clusterCIDR. `node_port_addresses` as written:
+    CIDRs, or the one word `primary`.
+    """
+
+    mode: str = "iptables"
+    cluster_cidrs: tuple[str, ...] = ()
+    masquerade_all: bool = False
+    masquerade_bit: int = 14
+    localhost_node_ports: bool = True
+    node_port_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfiguration:
+    """What kubeadm is told: networks, DNS domain, kube-apiserver's arguments."""
+
+    pod_cidrs: tuple[str, ...] = ("10.244.0.0/16",)
+    service_cidrs: tuple[str, ...] = ("10.96.0.0/16",)
+    dns_domain: str = "cluster.local"
+    node_port_range: tuple[int, int] = (30000, 32767)
+    admission_plugins: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideHost:
+    """A host behind the router; `serves` is None where it answers on every port."""
+
+    name: str
+    address: str
+    serves: frozenset[tuple[str, int]] | None = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is not Kubernetes' to say (`apiVersion: svcnotes/v1, kind: World`).
+
+    `cni`: bridge, routed (veths without addresses) or vxlan. `sysctls`: dotted names without
+    blanks, such as `net.bridge.bridge-nf-call-iptables`. `routes`: address or CIDR to the name
+    of the node that the router hands it to. `cloud`: none, pass-through, proxying or pods.
+    `faults`: names with their arguments, for the lessons that need them.
+    """
+
+    cni: str = "bridge"
+    cni_masquerade: bool = False
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    routes: Mapping[str, str] = field(default_factory=dict)
+    cloud: str = "none"
+    hosts: tuple[OutsideHost, ...] = ()
+    faults: tuple[Mapping[str, object], ...] = ()

@@ -1,0 +1,1 @@
+"""Questions drawn per student, and checks that trace the answer."""

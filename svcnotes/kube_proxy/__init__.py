@@ -1,0 +1,1 @@
+"""kube-proxy: what a node is told."""

@@ -1,0 +1,1 @@
+"""netfilter: what Linux does with a packet; knows nothing of Kubernetes."""

@@ -1,0 +1,1 @@
+"""Hosts, interfaces, routes and bridges: what carries a packet there and back."""

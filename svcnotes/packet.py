@@ -1,0 +1,85 @@
+"""The packet, and one step of its way through a host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+
+@lru_cache(maxsize=65536)
+def family_of(address: str) -> int:
+    """Tell the IP family of an address text: 4 or 6; raises ValueError for anything else."""
+    return ip_address(address).version
+
+
+def endpoint_text(address: str, port: int) -> str:
+    """Write an address and a port as Linux tools do: `10.0.0.1:80`, `[fd00::1]:80`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet: addresses are canonical text (RFC 5952 for IPv6), ports are 0 to 65535.
+
+    `protocol` is tcp, udp, sctp or icmp. `flags` holds the TCP flags in order, comma-separated
+    (`SYN`, `SYN,ACK`, `RST`, `RST,ACK`), empty for other protocols. An ICMP error has
+    `protocol` icmp, `icmp` with its name as iptables' REJECT spells it (`icmp-port-unreachable`,
+    `icmp6-no-route`, `icmp-ttl-exceeded`), ports 0, and in `inner` the packet that it complains
+    about, as that packet looked to the sender of the error. `mark` is the kernel's own note on the
+    packet (skb mark): it never leaves the host.
+    """
+
+    protocol: str
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+    flags: str = ""
+    mark: int = 0
+    ttl: int = 64
+    icmp: str = ""
+    inner: Packet | None = None
+
+    @property
+    def family(self) -> int:
+        """The IP family: 4 or 6."""
+        return 6 if ":" in self.destination else 4
+
+    def __str__(self) -> str:
+        if self.icmp:
+            return f"{self.icmp} {self.source} → {self.destination}"
+        flags = f" [{self.flags}]" if self.flags else ""
+        return (
+            f"{self.protocol} {endpoint_text(self.source, self.source_port)} → "
+            f"{endpoint_text(self.destination, self.destination_port)}{flags}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a host did with a packet: a rule that matched, or the kernel's own work.
+
+    `hook` is PREROUTING, INPUT, FORWARD, OUTPUT or POSTROUTING, empty where none is passed.
+    `table` is raw, mangle, nat or filter for a rule; conntrack, routing, bridge or socket for the
+    kernel's own work. `chain` and `number` (1-based; 0 for a chain's policy and for the kernel's
+    own work) locate the rule, `rule` is its text as `iptables-save` prints it, or one sentence.
+    `passed` counts the rules of this chain that were tried and did not match since the chain was
+    entered or since the previous step in it. `verdict` is what followed: `jump CHAIN`,
+    `goto CHAIN`, `return`, `continue`, `accept`, `drop`, `reject`, `dnat`, `snat`, `masquerade`,
+    or a word of the kernel's own work (`new`, `reply`, `translate`, `local`, `forward`, `deliver`).
+    """
+
+    hook: str
+    table: str
+    chain: str
+    rule: str
+    before: Packet
+    after: Packet
+    verdict: str
+    number: int = 0
+    passed: int = 0
+
+    def __str__(self) -> str:
+        where = " ".join(word for word in (self.hook, self.table, self.chain) if word)
+        return f"{where}: {self.rule} → {self.verdict}"

@@ -1,0 +1,1 @@
+"""Named worlds in YAML, shared by notebooks, exercises and tests."""
