@@ -1,0 +1,43 @@
+"""svcnotes: how traffic from outside reaches a Kubernetes Service, rule by rule."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from svcnotes.control_plane.cluster import Cluster as Cluster
+    from svcnotes.control_plane.load import load as load
+    from svcnotes.control_plane.load import loads as loads
+    from svcnotes.errors import SvcnotesError as SvcnotesError
+    from svcnotes.kube_proxy import rules as rules
+    from svcnotes.trace import Trace as Trace
+    from svcnotes.trace import trace as trace
+
+__version__ = "0.1.0"
+
+# Names load on first use (PEP 562), so that `import svcnotes` stays quick and needs no plotting library.
+_HOMES = {
+    "Cluster": "svcnotes.control_plane.cluster",
+    "SvcnotesError": "svcnotes.errors",
+    "Trace": "svcnotes.trace",
+    "load": "svcnotes.control_plane.load",
+    "loads": "svcnotes.control_plane.load",
+    "rules": "svcnotes.kube_proxy",
+    "trace": "svcnotes.trace",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605 - computed from the one table above
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'svcnotes' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
