@@ -64,5 +64,8 @@ def test_no_html_below_the_views():
 
 
 def test_no_module_is_longer_than_400_lines():
-    longest = {str(p.relative_to(PACKAGE)): len(p.read_text(encoding="utf-8").splitlines()) for p in PACKAGE.rglob("*.py")}
+    longest = {
+        str(p.relative_to(PACKAGE)): len(p.read_text(encoding="utf-8").splitlines())
+        for p in PACKAGE.rglob("*.py")
+    }
     assert {name: n for name, n in longest.items() if n > 400} == {}
