@@ -1,0 +1,46 @@
+# svcnotes: the two commands of the README, and what they stand on.
+#   make lab    sets everything up and opens JupyterLab on the notebooks
+#   make test   sets everything up and runs lint, types, tests and notebooks
+# Nothing but Python 3.11 or newer and make is needed; a container's root user will do.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+# JupyterLab refuses to run as root unless told; in a container that is the only user there is.
+ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+LAB_FLAGS ?=
+PYTEST_FLAGS ?=
+
+.PHONY: lab test lint types notebooks benchmarks picture clean
+
+lab: $(VENV)/.lab
+	$(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_FLAGS) notebooks/01-nodeport.ipynb
+
+test: $(VENV)/.test lint types
+	$(BIN)/python -m pytest --cov=svcnotes --cov-report=term:skip-covered $(PYTEST_FLAGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+benchmarks: $(VENV)/.test
+	$(BIN)/python -m pytest benchmarks --benchmark-only $(PYTEST_FLAGS)
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "svcnotes needs Python 3.11 or newer; install it, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.lab: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab,test]'
+	@touch $@ $(VENV)/.lab
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
