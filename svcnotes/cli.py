@@ -1,1 +1,141 @@
-"""The command line: check, get, rules, trace."""
+"""The command line: `svcnotes check`, `get`, `rules` and `trace`, the same words as in Python."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from svcnotes import __version__
+from svcnotes.errors import SvcnotesError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 an input was refused, 2 wrong usage.
+
+    An error is one message on stderr, never a traceback.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        status = command(options)
+        sys.stdout.flush()
+    except SvcnotesError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader (`head`, say) has gone: that is no fault. Python would complain at exit otherwise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="svcnotes",
+        description="How traffic from outside reaches a Kubernetes Service, rule by rule.",
+    )
+    parser.add_argument("--version", action="version", version=f"svcnotes {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("files", nargs="+", metavar="FILE", help="Kubernetes YAML; - reads standard input")
+        sub.add_argument("--max-bytes", type=int, default=None, help="raise the limit on a file's size")
+        return sub
+
+    command("check", _check, "Print what `kubectl create -f FILE` prints on a fresh cluster, and exit alike.")
+
+    get = command("get", _get, "Print what is stored, with what was allocated, as `kubectl get` does.")
+    get.add_argument("-o", "--output", choices=["wide", "yaml"], default="", help="wide or yaml")
+
+    rules = command("rules", _rules, "Print the rules that kube-proxy writes on a node.")
+    rules.add_argument("--node", required=True)
+    rules.add_argument("--proxy-mode", default=None)
+    rules.add_argument("--family", type=int, choices=[4, 6], default=None)
+
+    trace = command("trace", _trace, "Follow a packet there and back.")
+    trace.add_argument(
+        "--from",
+        dest="source",
+        required=True,
+        metavar="SOURCE",
+        help="an outside address, pod/NAMESPACE/NAME or node/NAME",
+    )
+    trace.add_argument("--to", required=True, metavar="ADDRESS:PORT", help="or NAME:PORT, or [V6]:PORT")
+    trace.add_argument(
+        "--protocol", default="tcp", help="tcp (default), udp, sctp, or http for a health check"
+    )
+    trace.add_argument(
+        "--via", default=None, metavar="NODE", help="the node that the router hands the packet to"
+    )
+    trace.add_argument("--proxy-mode", default=None)
+    trace.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _limit(options: argparse.Namespace) -> dict[str, int]:
+    return {} if options.max_bytes is None else {"max_bytes": options.max_bytes}
+
+
+def _check(options: argparse.Namespace) -> int:
+    from svcnotes.control_plane.kubectl.check import check
+
+    answer = check(options.files, **_limit(options))
+    sys.stdout.write(answer.stdout)
+    sys.stderr.write(answer.stderr)
+    return answer.exit_code
+
+
+def _get(options: argparse.Namespace) -> int:
+    from svcnotes.control_plane.kubectl.printers import get
+    from svcnotes.control_plane.load import load
+
+    cluster = load(*_paths(options.files), **_limit(options))
+    sys.stdout.write(get(cluster.state, output=options.output))
+    for note in cluster.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return 0
+
+
+def _rules(options: argparse.Namespace) -> int:
+    from svcnotes.control_plane.load import load
+    from svcnotes.kube_proxy import rules
+
+    cluster = load(*_paths(options.files), **_limit(options))
+    sys.stdout.write(rules(cluster, options.node, proxy_mode=options.proxy_mode, family=options.family))
+    return 0
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from svcnotes.control_plane.load import load
+    from svcnotes.trace import to_json, trace
+
+    cluster = load(*_paths(options.files), **_limit(options))
+    found = trace(
+        cluster,
+        source=options.source,
+        to=options.to,
+        protocol=options.protocol,
+        via=options.via,
+        proxy_mode=options.proxy_mode,
+    )
+    if options.json:
+        print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
+    else:
+        print(found)
+    return 0
+
+
+def _paths(files: Sequence[str]) -> list[Path]:
+    return [Path("/dev/stdin") if name == "-" else Path(name) for name in files]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
