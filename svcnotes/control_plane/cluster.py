@@ -1,0 +1,81 @@
+"""The cluster as one immutable value: the API server's store, the settings, the World."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+
+from svcnotes.control_plane import typed
+from svcnotes.control_plane.api_server.state import ApiState
+from svcnotes.control_plane.objects import (
+    ClusterConfiguration,
+    EndpointSlice,
+    KubeProxyConfiguration,
+    Node,
+    Pod,
+    Service,
+    World,
+)
+from svcnotes.errors import QuestionError
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """A cluster and the world around it; every change gives a new one.
+
+    `state` is what kube-apiserver holds; `nodes`, `pods`, `services` and `endpoint_slices` are read
+    from it on first use. `node_rules` maps (node, IP family) to a rules text that replaces what
+    kube-proxy would write there. `notes` say what the files held beyond it.
+    """
+
+    state: ApiState
+    proxy: KubeProxyConfiguration = field(default_factory=KubeProxyConfiguration)
+    config: ClusterConfiguration = field(default_factory=ClusterConfiguration)
+    world: World = field(default_factory=World)
+    node_rules: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Node]:
+        """The Nodes by name, in file order."""
+        return MappingProxyType(
+            {key[2]: typed.node(raw) for key, raw in self.state.objects.items() if key[0] == "Node"}
+        )
+
+    @cached_property
+    def pods(self) -> Mapping[str, Pod]:
+        """The Pods by `namespace/name`."""
+        pods = (typed.pod(raw) for key, raw in self.state.objects.items() if key[0] == "Pod")
+        return MappingProxyType({pod.key: pod for pod in pods})
+
+    @cached_property
+    def services(self) -> Mapping[str, Service]:
+        """The Services by `namespace/name`, as stored."""
+        services = (typed.service(raw) for key, raw in self.state.objects.items() if key[0] == "Service")
+        return MappingProxyType({service.key: service for service in services})
+
+    @cached_property
+    def endpoint_slices(self) -> tuple[EndpointSlice, ...]:
+        """The EndpointSlices: those given, and those that the controller made."""
+        return tuple(
+            typed.endpoint_slice(raw) for key, raw in self.state.objects.items() if key[0] == "EndpointSlice"
+        )
+
+    @cached_property
+    def families(self) -> tuple[int, ...]:
+        """The cluster's IP families, 4 and 6, the primary first."""
+        return tuple(6 if ":" in cidr else 4 for cidr in self.config.service_cidrs)
+
+    def with_rules(self, node: str, text: str, family: int | None = None) -> Cluster:
+        """The cluster with `text` in place of the rules that kube-proxy would write on `node`.
+
+        The text is read when a packet meets it. Raises QuestionError for an unknown node or family.
+        """
+        if node not in self.nodes:
+            raise QuestionError(f'no Node "{node}" in this cluster. Nodes: {", ".join(self.nodes) or "none"}')
+        family = self.families[0] if family is None else family
+        if family not in (4, 6):
+            raise QuestionError(f"family: {family} is no IP family. Use 4 or 6")
+        return replace(self, node_rules={**self.node_rules, (node, family): text})

@@ -1,0 +1,175 @@
+"""Sort what the files hold: objects of the cluster, settings, the World, and kinds that are passed over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from svcnotes.control_plane.shapes import show
+from svcnotes.control_plane.yaml_reader import Document
+from svcnotes.errors import InputError
+
+OBJECTS: dict[str, str] = {
+    "Node": "v1",
+    "Pod": "v1",
+    "Service": "v1",
+    "EndpointSlice": "discovery.k8s.io/v1",
+    "Deployment": "apps/v1",
+    "ReplicaSet": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+}
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "KubeProxyConfiguration": ("kubeproxy.config.k8s.io/v1alpha1",),
+    "ClusterConfiguration": ("kubeadm.k8s.io/v1beta4", "kubeadm.k8s.io/v1beta3"),
+    "ServiceCIDR": ("networking.k8s.io/v1", "networking.k8s.io/v1beta1"),
+    "World": ("svcnotes/v1",),
+}
+_CLUSTER_SCOPED = frozenset({"Node", *SETTINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object as written, and where: `where` is `FILE: line N`."""
+
+    value: dict[str, Any]
+    where: str
+
+    @property
+    def kind(self) -> str:
+        """The object's kind."""
+        return str(self.value["kind"])
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`, empty where there is none."""
+        return str((self.value.get("metadata") or {}).get("name") or "")
+
+    @property
+    def namespace(self) -> str:
+        """`metadata.namespace`, `default` where there is none; empty for a Node."""
+        if self.kind in _CLUSTER_SCOPED:
+            return ""
+        return str((self.value.get("metadata") or {}).get("namespace") or "default")
+
+    @property
+    def title(self) -> str:
+        """Kind and name, for messages: `Pod default/web-a`."""
+        return (
+            f"{self.kind} {self.namespace}/{self.name}"
+            if self.namespace
+            else f"{self.kind} {self.name}".rstrip()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What some files hold: `objects` and `settings` in file order, and how many of other kinds."""
+
+    objects: tuple[Found, ...] = ()
+    settings: tuple[Found, ...] = ()
+    passed_over: tuple[tuple[str, int], ...] = ()
+
+    def of(self, *kinds: str) -> list[Found]:
+        """The objects of these kinds, in file order."""
+        return [found for found in self.objects if found.kind in kinds]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence on the kinds passed over, if there are any."""
+        total = sum(count for _, count in self.passed_over)
+        if not total:
+            return ()
+        kinds = ", ".join(f"{kind} {count}" for kind, count in self.passed_over)
+        noun = "object of another kind was" if total == 1 else "objects of other kinds were"
+        return (f"{total} {noun} passed over: {kinds}",)
+
+
+def sort(documents: Iterable[Document]) -> Sorted:
+    """Sort documents by kind, Lists taken apart; raises InputError for what is no object or comes twice.
+
+    Kinds that say nothing about Services' traffic (ConfigMap, Role, ...) are counted and passed over.
+    """
+    objects: list[Found] = []
+    settings: list[Found] = []
+    others: Counter[str] = Counter()
+    seen: dict[tuple[str, str, str], str] = {}
+    for document in documents:
+        for found in _items(document.value, document.where):
+            kind, version = found.kind, str(found.value["apiVersion"])
+            if kind in OBJECTS and _is_ours(kind, version, (OBJECTS[kind],), found.where):
+                _once(found, seen)
+                objects.append(found)
+            elif kind in SETTINGS and _is_ours(kind, version, SETTINGS[kind], found.where):
+                _once(found, seen)
+                settings.append(found)
+            else:
+                others[kind] += 1
+    return Sorted(tuple(objects), tuple(settings), tuple(others.most_common()))
+
+
+def _items(value: Any, where: str) -> Iterable[Found]:
+    """The object, or a List's items; a typed list (`PodList`) lends its items their kind."""
+    if not isinstance(value, dict):
+        raise InputError(
+            f"{where}: {show(value)} stands where an object belongs. Begin it with apiVersion: and kind:"
+        )
+    kind, version = value.get("kind"), value.get("apiVersion")
+    for field, given in (("apiVersion", version), ("kind", kind)):
+        if not given or not isinstance(given, str):
+            what = "not set" if given in (None, "") else f"{show(given)}, it must be text"
+            raise InputError(f"{where}: {field} is {what}. Add it, for example `{_EXAMPLES[field]}`")
+    if not str(kind).endswith("List") or "items" not in value:
+        metadata = value.get("metadata")
+        if metadata is not None and not isinstance(metadata, dict):
+            raise InputError(
+                f"{where}: {kind}: metadata: {show(metadata)} is not allowed here, it must be a map"
+            )
+        yield Found(value, where)
+        return
+    items = value["items"]
+    if items is not None and not isinstance(items, list):
+        raise InputError(f"{where}: {kind}: items: {show(items)} is not allowed here, it must be a list")
+    lent = {"kind": str(kind).removesuffix("List"), "apiVersion": version} if kind != "List" else {}
+    for index, item in enumerate(items or ()):
+        inner = {**lent, **item} if lent and isinstance(item, dict) else item
+        yield from _items(inner, f"{where}: items[{index}]")
+
+
+_EXAMPLES = {"apiVersion": "apiVersion: v1", "kind": "kind: Service"}
+
+
+def _is_ours(kind: str, version: str, wanted: tuple[str, ...], where: str) -> bool:
+    """Whether this is the kind we know; another group's kind of the same name is somebody else's.
+
+    Raises InputError for a version of our own group that Kubernetes 1.36 does not serve.
+    """
+    if version in wanted:
+        return True
+    group = version.rpartition("/")[0]
+    if any(group == known.rpartition("/")[0] for known in wanted) or (kind in OBJECTS and "/" not in version):
+        raise InputError(
+            f'{where}: no matches for kind "{kind}" in version "{version}". Use apiVersion: {wanted[0]}'
+        )
+    return False
+
+
+def _once(found: Found, seen: dict[tuple[str, str, str], str]) -> None:
+    """Refuse an object that comes twice."""
+    name = (found.value.get("metadata") or {}).get("name")
+    if found.kind in OBJECTS and not (isinstance(name, str) and name):
+        what = "not set" if name in (None, "") else f"{show(name)}, it must be text"
+        raise InputError(f"{found.where}: {found.kind}: metadata.name is {what}. Name the object")
+    namespace = (found.value.get("metadata") or {}).get("namespace")
+    if namespace is not None and not isinstance(namespace, str):
+        raise InputError(
+            f"{found.where}: {found.kind} {name}: metadata.namespace is {show(namespace)}, it must be text"
+        )
+    key = (found.kind, found.namespace, found.name)
+    if key in seen:
+        raise InputError(
+            f"{found.where}: {found.title} is given twice, first at {seen[key]}. Remove or rename one of them"
+        )
+    seen[key] = found.where

@@ -1,0 +1,251 @@
+"""The settings of the real components, in their own formats, read into values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from typing import Any
+
+from svcnotes.control_plane.documents import Found
+from svcnotes.control_plane.objects import ClusterConfiguration, KubeProxyConfiguration
+from svcnotes.control_plane.shapes import check, refuse_unknown, show
+from svcnotes.errors import InputError
+
+Network = IPv4Network | IPv6Network
+
+MODES = ("iptables", "nftables", "ipvs")
+_DETECTORS = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
+_PORT_RANGE_REMEDY = "Write FIRST-LAST (30000-32767), both between 1 and 65535"
+
+# The fields of v1alpha1 that this model reads; the others are known to it, and of no effect here.
+_PROXY_SHAPE: dict[str, Any] = {
+    "apiVersion": str,
+    "kind": str,
+    "metadata": dict,
+    "mode": str,
+    "clusterCIDR": str,
+    "detectLocalMode": str,
+    "nodePortAddresses": [str],
+    "iptables": {
+        "masqueradeAll": bool,
+        "masqueradeBit": int,
+        "localhostNodePorts": bool,
+        "syncPeriod": str,
+        "minSyncPeriod": str,
+    },
+    "nftables": {"masqueradeAll": bool, "masqueradeBit": int, "syncPeriod": str, "minSyncPeriod": str},
+    "ipvs": {
+        "scheduler": str,
+        "strictARP": bool,
+        "excludeCIDRs": [str],
+        "syncPeriod": str,
+        "minSyncPeriod": str,
+        "tcpTimeout": str,
+        "tcpFinTimeout": str,
+        "udpTimeout": str,
+    },
+    "bindAddress": str,
+    "bindAddressHardFail": bool,
+    "clientConnection": dict,
+    "configSyncPeriod": str,
+    "conntrack": dict,
+    "detectLocal": dict,
+    "enableProfiling": bool,
+    "featureGates": {"*": bool},
+    "healthzBindAddress": str,
+    "hostnameOverride": str,
+    "linux": dict,
+    "logging": dict,
+    "metricsBindAddress": str,
+    "oomScoreAdj": int,
+    "portRange": str,
+    "showHiddenMetricsForVersion": str,
+    "windowsRunAsService": bool,
+    "winkernel": dict,
+    "udpIdleTimeout": str,
+}
+
+_CLUSTER_SHAPE: dict[str, Any] = {
+    "apiVersion": str,
+    "kind": str,
+    "metadata": dict,
+    "networking": {"podSubnet": str, "serviceSubnet": str, "dnsDomain": str},
+    "apiServer": {
+        "extraArgs": object,
+        "extraVolumes": object,
+        "extraEnvs": object,
+        "certSANs": object,
+        "timeoutForControlPlane": object,
+    },
+    **dict.fromkeys(
+        (
+            "caCertificateValidityPeriod",
+            "certificateValidityPeriod",
+            "certificatesDir",
+            "clusterName",
+            "controlPlaneEndpoint",
+            "controllerManager",
+            "dns",
+            "encryptionAlgorithm",
+            "etcd",
+            "featureGates",
+            "imageRepository",
+            "kubernetesVersion",
+            "proxy",
+            "scheduler",
+        ),
+        object,
+    ),
+}
+
+
+def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
+    """Read a KubeProxyConfiguration; defaults where there is none. Raises InputError."""
+    if found is None:
+        return KubeProxyConfiguration()
+    raw, owner = found.value, f"{found.where}: KubeProxyConfiguration"
+    check(raw, _PROXY_SHAPE, at="", owner=owner, closed=True)
+    mode = raw.get("mode") or "iptables"
+    if mode not in MODES:
+        raise InputError(f"{owner}: mode: {show(mode)} is not supported. Use one of: {', '.join(MODES)}")
+    detector = raw.get("detectLocalMode") or "ClusterCIDR"
+    if detector not in _DETECTORS:
+        raise InputError(
+            f"{owner}: detectLocalMode: {show(detector)} is not supported. Use one of: {', '.join(_DETECTORS)}"
+        )
+    section = raw.get("nftables" if mode == "nftables" else "iptables") or {}
+    bit = section.get("masqueradeBit")
+    if bit is not None and not 0 <= bit <= 31:
+        raise InputError(
+            f"{owner}: {mode}.masqueradeBit: {bit} is not within the range [0, 31]. The default is 14"
+        )
+    localhost = (raw.get("iptables") or {}).get("localhostNodePorts")
+    cidrs = raw.get("clusterCIDR") or ""
+    addresses = tuple(raw.get("nodePortAddresses") or ())
+    if addresses != ("primary",):
+        for index, text in enumerate(addresses):
+            network(text, at=f"nodePortAddresses[{index}]", owner=owner, host_bits=True)
+    return KubeProxyConfiguration(
+        mode=mode,
+        cluster_cidrs=_one_each(
+            [network(text, at="clusterCIDR", owner=owner) for text in split(cidrs)], "clusterCIDR", owner
+        ),
+        masquerade_all=bool(section.get("masqueradeAll")),
+        masquerade_bit=14 if bit is None else bit,
+        localhost_node_ports=True if localhost is None else localhost,
+        node_port_addresses=addresses,
+    )
+
+
+def cluster_configuration(found: Found | None, service_cidrs: Iterable[Found] = ()) -> ClusterConfiguration:
+    """Read kubeadm's ClusterConfiguration and ServiceCIDR objects (the object `kubernetes` wins over kubeadm's word).
+
+    Defaults where there is none. Raises InputError.
+    """
+    config = ClusterConfiguration() if found is None else _kubeadm(found)
+    for cidr in service_cidrs:
+        owner = f"{cidr.where}: ServiceCIDR {cidr.name}"
+        raw = cidr.value
+        check(raw, {"spec": {"cidrs": [str]}, "status": dict, "metadata": dict}, at="", owner=owner)
+        texts = (raw.get("spec") or {}).get("cidrs") or []
+        nets = [network(text, at=f"spec.cidrs[{i}]", owner=owner) for i, text in enumerate(texts)]
+        if not nets:
+            raise InputError(
+                f"{owner}: spec.cidrs is empty. Give one range for each IP family, such as 10.96.0.0/16"
+            )
+        ranges = _one_each(nets, "spec.cidrs", owner)
+        # ServiceCIDRs beyond the cluster's own add room only; addresses are drawn from the first
+        if cidr.name == "kubernetes" or found is None:
+            config = replace(config, service_cidrs=ranges)
+    return config
+
+
+def _kubeadm(found: Found) -> ClusterConfiguration:
+    raw, owner = found.value, f"{found.where}: ClusterConfiguration"
+    refuse_unknown(raw, _CLUSTER_SHAPE, at="", owner=owner)
+    check(raw.get("networking"), _CLUSTER_SHAPE["networking"], at="networking", owner=owner, closed=True)
+    api_server = raw.get("apiServer")
+    check(api_server, dict, at="apiServer", owner=owner)
+    refuse_unknown(api_server or {}, _CLUSTER_SHAPE["apiServer"], at="apiServer", owner=owner)
+    networking = raw.get("networking") or {}
+    arguments = _extra_arguments((api_server or {}).get("extraArgs"), owner)
+    config = ClusterConfiguration(dns_domain=networking.get("dnsDomain") or "cluster.local")
+    pods = split(networking.get("podSubnet") or "")
+    if pods:
+        nets = [network(text, at="networking.podSubnet", owner=owner) for text in pods]
+        config = replace(config, pod_cidrs=_one_each(nets, "networking.podSubnet", owner))
+    argument = arguments.get("service-cluster-ip-range")
+    services = split(argument or networking.get("serviceSubnet") or "")
+    if services:
+        at = "apiServer.extraArgs.service-cluster-ip-range" if argument else "networking.serviceSubnet"
+        nets = [network(text, at=at, owner=owner) for text in services]
+        config = replace(config, service_cidrs=_one_each(nets, at, owner))
+    if "service-node-port-range" in arguments:
+        config = replace(config, node_port_range=_port_range(arguments["service-node-port-range"], owner))
+    plugins = frozenset(split(arguments.get("enable-admission-plugins", "")))
+    return replace(config, admission_plugins=plugins)
+
+
+def _extra_arguments(value: Any, owner: str) -> dict[str, str]:
+    """`extraArgs`: a map (v1beta3) or a list of name and value (v1beta4)."""
+    at = "apiServer.extraArgs"
+    if isinstance(value, list):
+        check(value, [{"name": str, "value": str}], at=at, owner=owner, closed=True)
+        return {item.get("name") or "": item.get("value") or "" for item in value}
+    check(value, {"*": str}, at=at, owner=owner)
+    return {name: text or "" for name, text in (value or {}).items()}
+
+
+def _port_range(text: str, owner: str) -> tuple[int, int]:
+    """`30000-32767`, `30000+100` (first and how many more) or one port, as kube-apiserver reads it."""
+    at = "apiServer.extraArgs.service-node-port-range"
+    first_text, plus, rest = text.strip().partition("+")
+    if not plus:
+        first_text, _, rest = first_text.partition("-")
+    rest = rest or ("0" if plus else first_text)
+    if not (first_text.isdecimal() and rest.isdecimal() and len(first_text) < 6 and len(rest) < 6):
+        raise InputError(f"{owner}: {at}: {show(text)} is no range of ports. {_PORT_RANGE_REMEDY}")
+    first, last = int(first_text), int(rest) + (int(first_text) if plus else 0)
+    if not 1 <= first <= last <= 65535:
+        raise InputError(f"{owner}: {at}: {show(text)} is no range of ports. {_PORT_RANGE_REMEDY}")
+    return first, last
+
+
+def split(text: str) -> list[str]:
+    """The parts of a comma-separated text, without blanks and empties."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def network(text: str, *, at: str, owner: str, host_bits: bool = False) -> Network:
+    """Read a CIDR; raises InputError naming field and value."""
+    remedy = "Write ADDRESS/LENGTH, such as 10.244.0.0/16"
+    if "/" in text:
+        try:
+            loose = ip_network(text, strict=False)
+        except ValueError:
+            pass
+        else:
+            if host_bits or str(loose.network_address) == str(ip_interface(text).ip):
+                return loose
+            remedy = f"Did you mean {loose}?"
+    raise InputError(f"{owner}: {at}: {show(text)} is no range of addresses. {remedy}")
+
+
+def _one_each(networks: list[Network], at: str, owner: str) -> tuple[str, ...]:
+    """At most one range for each family, as text, in the order given."""
+    if len({net.version for net in networks}) != len(networks):
+        raise InputError(
+            f"{owner}: {at}: more than one range of the same IP family. Give one IPv4 range, one IPv6 range, or both"
+        )
+    return tuple(str(net) for net in networks)
+
+
+def smallest_range(networks: Iterable[Network]) -> str:
+    """The smallest single range that holds all of these (one family, at least one)."""
+    nets = list(networks)
+    low = min(int(net.network_address) for net in nets)
+    high = max(int(net.broadcast_address) for net in nets)
+    bits = nets[0].max_prefixlen
+    length = min(bits - (low ^ high).bit_length(), *(net.prefixlen for net in nets))
+    return str(type(nets[0])((low >> (bits - length) << (bits - length), length)))
