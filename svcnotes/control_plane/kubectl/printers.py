@@ -1,0 +1,85 @@
+"""`kubectl get`: what is stored, as tables or as YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from svcnotes.control_plane.api_server.state import ApiState
+from svcnotes.control_plane.kubectl.resources import Resource, by_kind
+from svcnotes.control_plane.kubectl.rows import PLAIN, PRINTERS
+from svcnotes.control_plane.kubectl.tables import table
+from svcnotes.control_plane.kubectl.yaml_writer import to_yaml
+
+Object = Mapping[str, Any]
+KINDS = ("Node", "Pod", "Service", "EndpointSlice", "Endpoints")
+
+
+def get(
+    source: ApiState | Iterable[Object],
+    kinds: Sequence[str] | None = None,
+    output: str = "",
+    *,
+    all_namespaces: bool = True,
+    namespace: str = "default",
+    now: datetime | None = None,
+) -> str:
+    """The text of `kubectl get KINDS -A [-o wide|yaml]`, kind by kind, each in order of names.
+
+    `kinds` defaults to those that decide where a packet goes. `output` is empty, `wide` or `yaml`.
+    Without `all_namespaces` only the objects of `namespace` are shown. AGE counts to `now`; it is
+    `<unknown>` without one. No control character of a name gets through to the terminal.
+    """
+    objects = source.objects.values() if isinstance(source, ApiState) else source
+    found: dict[str, list[Object]] = {kind: [] for kind in kinds or KINDS}
+    for obj in objects:
+        kind = str(obj.get("kind", ""))
+        if kind not in found:
+            continue
+        if all_namespaces or not by_kind(kind).namespaced or _place(obj)[0] == namespace:
+            found[kind].append(obj)
+    groups = [(by_kind(kind), sorted(group, key=_place)) for kind, group in found.items() if group]
+    if output == "yaml":
+        return as_yaml([obj for _, group in groups for obj in group])
+    several = len(groups) > 1
+    return "\n".join(
+        rows(resource, group, wide=output == "wide", namespaces=all_namespaces, prefix=several, now=now)
+        for resource, group in groups
+    )
+
+
+def as_yaml(objects: Sequence[Object]) -> str:
+    """A List of objects, as `kubectl get -o yaml` prints it."""
+    return to_yaml(
+        {"apiVersion": "v1", "items": list(objects), "kind": "List", "metadata": {"resourceVersion": ""}}
+    )
+
+
+def rows(
+    resource: Resource,
+    objects: Sequence[Object],
+    *,
+    wide: bool = False,
+    namespaces: bool = False,
+    prefix: bool = False,
+    now: datetime | None = None,
+) -> str:
+    """One kind's table; `prefix` writes names as `service/web`, `namespaces` adds their column."""
+    printer = PRINTERS.get(resource.kind, PLAIN)
+    row = printer.wide_row if wide and printer.wide_row else printer.row
+    header = [*printer.header, *(printer.wide if wide else ())]
+    lines = []
+    for obj in objects:
+        cells, more = row(obj, now)
+        if prefix:
+            cells[0] = f"{resource.printed}/{cells[0]}"
+        line = [*cells, *more] if wide else cells
+        lines.append([_place(obj)[0], *line] if namespaces and resource.namespaced else line)
+    return table(["NAMESPACE", *header] if namespaces and resource.namespaced else header, lines)
+
+
+def _place(obj: Object) -> tuple[str, str]:
+    metadata = obj.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    return str(metadata.get("namespace") or ""), str(metadata.get("name") or "")

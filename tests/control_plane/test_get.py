@@ -1,0 +1,114 @@
+"""What `kubectl get` shows, compared with tables that a real kubectl printed of the same objects."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from svcnotes.control_plane.kubectl.ages import human_duration
+from svcnotes.control_plane.kubectl.printers import get
+from svcnotes.control_plane.kubectl.tables import table
+from svcnotes.control_plane.kubectl.yaml_writer import ambiguous, to_yaml
+from svcnotes.control_plane.yaml_reader import read
+
+DATA = Path(__file__).parents[1] / "data" / "api"
+DUMP = (DATA / "dump.yaml").read_text()
+OBJECTS = read(DUMP)[0].value["items"]
+FIRST = min(item["metadata"]["creationTimestamp"] for item in OBJECTS)
+NOW = datetime.fromisoformat(FIRST) + timedelta(seconds=28)  # when the tables were printed
+
+
+def recorded(command):
+    for part in re.split(r"^\$ ", (DATA / "dump.txt").read_text(), flags=re.MULTILINE):
+        head, _, body = part.partition("\n")
+        if head == command:
+            return body.rstrip("\n") + "\n"
+    raise KeyError(command)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "output"),
+    [
+        ("kubectl get nodes -o wide", "Node", "wide"),
+        ("kubectl get pods -A -o wide", "Pod", "wide"),
+        ("kubectl get svc -A -o wide", "Service", "wide"),
+        ("kubectl get endpointslices -A", "EndpointSlice", ""),
+    ],
+)
+def test_a_table_is_the_one_that_kubectl_printed(command, kind, output):
+    assert get(OBJECTS, [kind], output, now=NOW) == recorded(command)
+
+
+def test_yaml_is_what_kubectl_printed_byte_for_byte():
+    assert get(OBJECTS, output="yaml") == DUMP
+
+
+def test_several_kinds_carry_their_kind_before_the_name_and_a_blank_line_between():
+    text = get(OBJECTS, ["Service", "Node"])
+    services, nodes = text.split("\n\n")
+    assert services.startswith("NAMESPACE")
+    assert "default       service/my-nginx " in services
+    assert nodes.startswith("NAME ")
+    assert "node/node-1" in nodes
+
+
+def test_without_a_clock_the_age_is_unknown():
+    assert get(OBJECTS, ["Node"]).splitlines()[1].split() == [
+        "node-1",
+        "Ready",
+        "control-plane",
+        "<unknown>",
+        "v1.36.2",
+    ]
+
+
+def test_one_namespace_has_no_namespace_column():
+    text = get(OBJECTS, ["Service"], all_namespaces=False, namespace="shop", now=NOW)
+    assert [line.split()[0] for line in text.splitlines()] == ["NAME", "echo", "edge", "old-db"]
+    assert "edge-123.lb.e..." in text, "a narrow table cuts a long load balancer's name at 16 characters"
+
+
+def test_a_pod_that_waits_for_its_image_says_so():
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}, "restartCount": 0, "ready": False}
+    status = {"phase": "Pending", "containerStatuses": [waiting]}
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "default"},
+        "spec": {"containers": [{}]},
+        "status": status,
+    }
+    assert get([pod], ["Pod"], all_namespaces=False).splitlines()[1].split() == [
+        "p", "0/1", "ImagePullBackOff", "0", "<unknown>",
+    ]  # fmt: skip
+
+
+def test_a_name_cannot_steer_the_terminal():
+    hostile = {"kind": "Pod", "metadata": {"name": "a\x1b[31mred\x07\nb"}}
+    for output in ("", "wide", "yaml"):
+        text = get([hostile], output=output)
+        assert not [char for char in text if char != "\n" and not char.isprintable()]
+
+
+def test_columns_are_padded_with_three_blanks_and_never_narrower_than_six():
+    assert table(["A", "NAME", "B"], [["x", "longer", "y"]]) == "A     NAME     B\nx     longer   y\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-5, "<invalid>"), (0, "0s"), (119, "119s"), (120, "2m"), (305, "5m5s"), (7200, "120m"), (3 * 3600, "3h"),
+     (3 * 3600 + 60, "3h1m"), (10 * 3600, "10h"), (50 * 3600, "2d2h"), (9 * 86400, "9d"), (3 * 365 * 86400, "3y")],
+)  # fmt: skip
+def test_a_duration_is_short(seconds, text):
+    assert human_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "y", "on", "0x1f", "1e3", "010", "1:30", "2026-11-22", "null", "~", ".inf"]
+)
+def test_a_string_that_looks_like_something_else_is_quoted(text):
+    assert ambiguous(text)
+    assert to_yaml({"a": text}) == f'a: "{text}"\n'
+    assert read(to_yaml({"a": text}))[0].value == {"a": text}
