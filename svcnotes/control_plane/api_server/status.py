@@ -18,7 +18,7 @@ TOO_LONG = "Too long"
 TOO_MANY = "Too many"
 INTERNAL = "Internal error"
 
-_WITHOUT_VALUE = frozenset({REQUIRED, FORBIDDEN, TOO_LONG, TOO_MANY, INTERNAL})
+_WITHOUT_VALUE = frozenset({REQUIRED, FORBIDDEN, TOO_LONG, INTERNAL})
 
 
 def go_json(value: Any) -> str:
@@ -110,11 +110,13 @@ class StatusError(ApiError):
         (an Invalid is rebuilt from its causes and never shows it).
         """
         if self.reason == "Invalid" and self.causes:
-            head = f'The {self.kind} "{self.name}" is invalid: '
+            head = f'The {self.kind} "{self.name}" is invalid: ' if self.kind else "The request is invalid: "
             lines = list(dict.fromkeys(map(str, self.causes)))
             if len(lines) == 1:
                 return head + lines[0]
             return "\n".join([head, *(f"* {line}" for line in lines)])
+        if self.reason == "Invalid":
+            return f"The request is invalid: {self.message}"
         server = f"Error from server ({self.reason})" if self.reason else "Error from server"
         return f"{server}: {doing}: {self.message}" if doing else f"{server}: {self.message}"
 
