@@ -1,0 +1,151 @@
+"""kube-proxy's iptables mode: the whole rule set of a node, as `iptables-save` prints it.
+
+Source: pkg/proxy/iptables/proxier.go of Kubernetes 1.36. The node is one whose kernel has nfacct
+counters and the usual conntrack settings (nf_conntrack_tcp_be_liberal is 0), and on which nothing
+but kube-proxy has written rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.iptables_service import NodeView, ServiceRules, write_service_port
+from svcnotes.kube_proxy.node_ports import NodePortAddresses, node_port_addresses, primary_address
+from svcnotes.kube_proxy.service_ports import networks, service_ports
+
+LARGE_CLUSTER_ENDPOINTS = 1000
+
+_NEW = "-m conntrack --ctstate NEW "
+_PORTALS = '-m comment --comment "kubernetes service portals" -j KUBE-SERVICES'
+_EXTERNAL = (
+    f'{_NEW}-m comment --comment "kubernetes externally-visible service portals" -j KUBE-EXTERNAL-SERVICES'
+)
+_FIREWALL = f'{_NEW}-m comment --comment "kubernetes load balancer firewall" -j KUBE-PROXY-FIREWALL'
+_LAST = '-m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain"'
+
+# Each jump was put in front of those before it: the last one made stands first.
+_FILTER_JUMPS = (
+    "-A INPUT -j KUBE-FIREWALL\n"
+    f"-A INPUT {_FIREWALL}\n"
+    '-A INPUT -m comment --comment "kubernetes health check service ports" -j KUBE-NODEPORTS\n'
+    f"-A INPUT {_EXTERNAL}\n"
+    f"-A FORWARD {_FIREWALL}\n"
+    '-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD\n'
+    f"-A FORWARD {_NEW}{_PORTALS}\n"
+    f"-A FORWARD {_EXTERNAL}\n"
+    "-A OUTPUT -j KUBE-FIREWALL\n"
+    f"-A OUTPUT {_FIREWALL}\n"
+    f"-A OUTPUT {_NEW}{_PORTALS}\n"
+)
+_NAT_JUMPS = (
+    f"-A PREROUTING {_PORTALS}\n"
+    f"-A OUTPUT {_PORTALS}\n"
+    '-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING\n'
+)
+# With route_localnet on, a neighbour could reach what listens on 127.0.0.1 only (CVE-2020-8558).
+_BLOCK_LOCALNET = (
+    "-A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8"
+    ' -m comment --comment "block incoming localnet connections"'
+    " -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP\n"
+)
+
+
+def rules(cluster: Cluster, node: str, family: int) -> str:
+    """Write the iptables rules of a node, by its name, for IPv4 (4) or IPv6 (6).
+
+    Chains are sorted by name, without counters. Raises KeyError for a node that is not there.
+    """
+    member = cluster.nodes[node]
+    infos = list(service_ports(cluster, family))
+    open_at = node_port_addresses(cluster, member, family)
+    view = NodeView(
+        name=node,
+        zone=member.zone,
+        address=primary_address(member, family),
+        family=family,
+        pod_cidr=next(iter(networks(cluster.proxy.cluster_cidrs, family)), ""),
+        masquerade_all=cluster.proxy.masquerade_all,
+        large_cluster=sum(len(info.endpoints) for info in infos) > LARGE_CLUSTER_ENDPOINTS,
+        counts_localhost=open_at.localhost,
+    )
+    written = ServiceRules()
+    for info in infos:
+        write_service_port(written, info, view)
+    mark = f"0x{1 << cluster.proxy.masquerade_bit:x}"
+    return "".join(
+        [
+            _table("mangle", ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"), "", {}),
+            _filter(written, mark, localhost=open_at.localhost),
+            _nat(written, mark, open_at, family),
+        ]
+    )
+
+
+def _table(name: str, hooks: Iterable[str], jumps: str, chains: Mapping[str, str]) -> str:
+    """One table: built-in chains as hooked, others by name. The canary tells of a flush from outside."""
+    ordered = sorted({"KUBE-PROXY-CANARY": "", **chains}.items())
+    return "".join(
+        [
+            f"*{name}\n",
+            *[f":{hook} ACCEPT\n" for hook in hooks],
+            *[f":{chain} -\n" for chain, _ in ordered],
+            jumps,
+            *[text for _, text in ordered],
+            "COMMIT\n",
+        ]
+    )
+
+
+def _filter(written: ServiceRules, mark: str, *, localhost: bool) -> str:
+    """The filter table: refusals, health checks, and what may be forwarded."""
+    forward = (
+        "-A KUBE-FORWARD -m conntrack --ctstate INVALID"
+        " -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP\n"
+        '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules"'
+        f" -m mark --mark {mark}/{mark} -j ACCEPT\n"
+        '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule"'
+        " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
+    )
+    chains = {
+        "KUBE-EXTERNAL-SERVICES": "".join(written.filter_external),
+        "KUBE-FIREWALL": _BLOCK_LOCALNET if localhost else "",
+        "KUBE-FORWARD": forward,
+        "KUBE-NODEPORTS": "".join(written.filter_node_ports),
+        "KUBE-PROXY-FIREWALL": "".join(written.filter_firewall),
+        "KUBE-SERVICES": "".join(written.filter_services),
+    }
+    return _table("filter", ("INPUT", "FORWARD", "OUTPUT"), _FILTER_JUMPS, chains)
+
+
+def _nat(written: ServiceRules, mark: str, open_at: NodePortAddresses, family: int) -> str:
+    """The nat table: where Services are translated, and the mark that asks for masquerade."""
+    postrouting = (
+        f"-A KUBE-POSTROUTING -m mark ! --mark {mark}/{mark} -j RETURN\n"
+        # The mark goes, lest a tunnelled packet that comes by again be masqueraded twice.
+        f"-A KUBE-POSTROUTING -j MARK --set-xmark {mark}/0x0\n"
+        '-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT"'
+        " -j MASQUERADE --random-fully\n"
+    )
+    chains = {
+        **written.nat_chains,
+        "KUBE-MARK-MASQ": f"-A KUBE-MARK-MASQ -j MARK --set-xmark {mark}/{mark}\n",
+        "KUBE-NODEPORTS": "".join(written.nat_node_ports),
+        "KUBE-POSTROUTING": postrouting,
+        "KUBE-SERVICES": "".join(written.nat_services) + _node_port_jumps(open_at, family),
+    }
+    return _table("nat", ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"), _NAT_JUMPS, chains)
+
+
+def _node_port_jumps(open_at: NodePortAddresses, family: int) -> str:
+    """The end of KUBE-SERVICES: on which addresses of the node nodePorts are looked up."""
+    if not open_at.match_all:
+        prefix = "/128" if family == 6 else "/32"
+        return "".join(
+            f"-A KUBE-SERVICES -d {address}{prefix} {_LAST} -j KUBE-NODEPORTS\n"
+            for address in open_at.addresses
+        )
+    loopback = ""
+    if not open_at.localhost:
+        loopback = "! -d ::1/128 " if family == 6 else "! -d 127.0.0.0/8 "
+    return f"-A KUBE-SERVICES {loopback}{_LAST} -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS\n"

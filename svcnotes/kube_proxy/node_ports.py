@@ -1,0 +1,81 @@
+"""On which of a node's addresses nodePorts are open: `nodePortAddresses`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.control_plane.objects import KubeProxyConfiguration, Node
+from svcnotes.kube_proxy.service_ports import canonical, of_family
+
+PRIMARY = "primary"
+LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodePortAddresses:
+    """Where a node's nodePorts are open, in one family.
+
+    With `match_all` every local address is meant, now and later; else `addresses` lists them, which
+    may be none. `localhost` tells whether 127.0.0.1 is among them and kube-proxy has opened it
+    (IPv4 only: it sets route_localnet, for which IPv6 has no twin).
+    """
+
+    match_all: bool
+    addresses: tuple[str, ...]
+    localhost: bool
+
+
+def primary_address(node: Node, family: int) -> str:
+    """What kube-proxy takes for the node's own address: InternalIP, else ExternalIP, else loopback."""
+    outer = next(iter(of_family(node.external_addresses, family)), "")
+    return canonical(node.address(family) or outer or LOOPBACK[family])
+
+
+def local_addresses(cluster: Cluster, node: Node, family: int) -> tuple[str, ...]:
+    """The addresses on the node's interfaces: lo, eth0 (its InternalIPs), and the pod network's.
+
+    Simplified: link-local addresses, and ExternalIPs (a cloud translates those before the node),
+    are on no interface.
+    """
+    found = [LOOPBACK[family], *(canonical(a) for a in of_family(node.addresses, family))]
+    for cidr in of_family(node.pod_cidrs, family):
+        network = ip_network(cidr, strict=False)
+        if cluster.world.cni == "vxlan":
+            found.append(str(network.network_address))  # flannel.1 holds the range's own address
+        if cluster.world.cni != "routed":
+            found.append(str(network.network_address + 1))  # cni0
+    return tuple(dict.fromkeys(found))
+
+
+def _cidrs(settings: KubeProxyConfiguration, node: Node, family: int) -> tuple[str, ...]:
+    given = settings.node_port_addresses
+    if given == (PRIMARY,):
+        address = primary_address(node, family)
+        given = () if ip_address(address).is_loopback else (address,)
+    # Ranges of the other family leave this one at its default.
+    return of_family(given, family) or (EVERYTHING[family],)
+
+
+def node_port_addresses(cluster: Cluster, node: Node, family: int) -> NodePortAddresses:
+    """Read `nodePortAddresses` and `iptables.localhostNodePorts` for one node and family (4 or 6).
+
+    `primary` stands for the node's own address of each family.
+    """
+    settings = cluster.proxy
+    ranges = [ip_network(cidr, strict=False) for cidr in _cidrs(settings, node, family)]
+    holds_loopback = family == 4 and any(
+        r.network_address.is_loopback or ip_address("127.0.0.0") in r for r in ranges
+    )
+    localhost = settings.localhost_node_ports and holds_loopback
+    if any(r.prefixlen == 0 for r in ranges):
+        return NodePortAddresses(match_all=True, addresses=(), localhost=localhost)
+    matching = [
+        address
+        for address in local_addresses(cluster, node, family)
+        if any(ip_address(address) in r for r in ranges)
+        and (localhost or not ip_address(address).is_loopback)
+    ]
+    return NodePortAddresses(match_all=False, addresses=tuple(matching), localhost=localhost)
