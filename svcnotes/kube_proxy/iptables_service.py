@@ -211,14 +211,14 @@ def _write_policy_chains(
     masquerade = _cluster_ip_masquerade(info, node)
     if pool.cluster:
         head = [] if info.internal_local else masquerade
-        _write_balancing(rules, f"KUBE-SVC-{suffix}", head, info, node, pool.cluster, chains)
+        rules.add_chain(f"KUBE-SVC-{suffix}", head + _balancing(info, node, pool.cluster, chains))
     if pool.local:
         head = masquerade if info.internal_local else []
-        _write_balancing(rules, f"KUBE-SVL-{suffix}", head, info, node, pool.local, chains)
+        rules.add_chain(f"KUBE-SVL-{suffix}", head + _balancing(info, node, pool.local, chains))
 
     comment = "" if node.large_cluster else f' -m comment --comment "{info.name}"'
-    sticky = info.service.session_affinity == "ClientIP"
     protocol, prefix, mask = info.protocol, HOST_PREFIX[node.family], RECENT_MASK[node.family]
+    sticky = info.service.session_affinity == "ClientIP"
     for endpoint in pool.reachable:
         chain = chains[endpoint.text]
         remember = f" -m recent --set --name {chain} --mask {mask} --rsource" if sticky else ""
@@ -238,34 +238,26 @@ def _cluster_ip_masquerade(info: ServicePortInfo, node: NodeView) -> list[str]:
     return [f"! -s {node.pod_cidr} {match} -j KUBE-MARK-MASQ"] if node.pod_cidr else []
 
 
-def _write_balancing(
-    rules: ServiceRules,
-    chain: str,
-    head: list[str],
-    info: ServicePortInfo,
-    node: NodeView,
-    endpoints: Sequence[ServiceEndpoint],
-    chains: dict[str, str],
-) -> None:
-    """A chain that picks an endpoint: the one kept for this client, else each with equal chance."""
-    lines = list(head)
-    comments = [
-        "" if node.large_cluster else f'-m comment --comment "{info.name} -> {e.text}" ' for e in endpoints
+def _balancing(
+    info: ServicePortInfo, node: NodeView, endpoints: Sequence[ServiceEndpoint], chains: dict[str, str]
+) -> list[str]:
+    """Pick an endpoint: the one kept for this client, else each with equal chance."""
+    ways = [
+        ("" if node.large_cluster else f'-m comment --comment "{info.name} -> {e.text}" ', chains[e.text])
+        for e in endpoints
     ]
-    targets = [chains[e.text] for e in endpoints]
+    lines = []
     if info.service.session_affinity == "ClientIP":
         seconds, mask = info.service.affinity_timeout_seconds, RECENT_MASK[node.family]
-        lines += [
-            f"{comment}-m recent --rcheck --seconds {seconds} --reap --name {target}"
-            f" --mask {mask} --rsource -j {target}"
-            for comment, target in zip(comments, targets, strict=True)
+        lines = [
+            f"{comment}-m recent --rcheck --seconds {seconds} --reap --name {chain}"
+            f" --mask {mask} --rsource -j {chain}"
+            for comment, chain in ways
         ]
-    # Each rule is asked only if those before it passed: one in n, one in n-1, ..., the rest.
-    last = len(endpoints) - 1
-    lines += [
-        f"{comment}-m statistic --mode random --probability {probability(last + 1 - i)} -j {target}"
-        if i < last
-        else f"{comment}-j {target}"
-        for i, (comment, target) in enumerate(zip(comments, targets, strict=True))
-    ]
-    rules.add_chain(chain, lines)
+    # Each rule is asked only if those before it passed: one in n, one in n-1, ..., then the rest.
+    left = len(ways)
+    for comment, chain in ways[:-1]:
+        lines.append(f"{comment}-m statistic --mode random --probability {probability(left)} -j {chain}")
+        left -= 1
+    comment, chain = ways[-1]
+    return [*lines, f"{comment}-j {chain}"]

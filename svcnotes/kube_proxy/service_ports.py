@@ -102,6 +102,11 @@ def _external_policy_local(service: Service) -> bool:
     return service.external_traffic_policy == LOCAL and takes_outside_traffic
 
 
+def needs_health_check(service: Service) -> bool:
+    """Whether load balancers ask each node if it has endpoints of its own (healthCheckNodePort)."""
+    return service.type == "LoadBalancer" and service.external_traffic_policy == LOCAL
+
+
 def slices_by_service(cluster: Cluster, family: int) -> dict[str, list[EndpointSlice]]:
     """The EndpointSlices of one family, by the `namespace/name` of their Service."""
     wanted = ADDRESS_TYPES[family]
@@ -131,6 +136,31 @@ def _endpoints(slices: list[EndpointSlice], port: ServicePort) -> tuple[ServiceE
     return tuple(found[text] for text in sorted(found))
 
 
+def ports_of(service: Service, slices: list[EndpointSlice], family: int) -> Iterator[ServicePortInfo]:
+    """Yield the ports of one Service in one family, given its EndpointSlices of that family."""
+    cluster_ip = next(iter(of_family(service.cluster_ips, family)), "")
+    if not cluster_ip or not is_proxied(service):
+        return
+    external_local = _external_policy_local(service)
+    ranges = service.load_balancer_source_ranges
+    vips = tuple(canonical(i.ip) for i in service.ingress if i.ip and i.ip_mode == "VIP")
+    for port in service.ports:
+        yield ServicePortInfo(
+            service=service,
+            port=port,
+            name=f"{service.key}:{port.name}" if port.name else service.key,
+            protocol=port.protocol.lower(),
+            cluster_ip=canonical(cluster_ip),
+            external_ips=tuple(canonical(a) for a in of_family(service.external_ips, family)),
+            vips=of_family(vips, family),
+            source_ranges=networks(ranges, family) if ranges else (),
+            health_check_node_port=service.health_check_node_port if needs_health_check(service) else 0,
+            external_local=external_local,
+            internal_local=service.internal_traffic_policy == LOCAL,
+            endpoints=_endpoints(slices, port),
+        )
+
+
 def service_ports(cluster: Cluster, family: int) -> Iterator[ServicePortInfo]:
     """Yield every port of every Service that kube-proxy serves in that family (4 or 6), by name.
 
@@ -138,28 +168,4 @@ def service_ports(cluster: Cluster, family: int) -> Iterator[ServicePortInfo]:
     """
     slices = slices_by_service(cluster, family)
     for key in sorted(cluster.services):
-        service = cluster.services[key]
-        cluster_ip = next(iter(of_family(service.cluster_ips, family)), "")
-        if not cluster_ip or not is_proxied(service):
-            continue
-        external_local = _external_policy_local(service)
-        internal_local = service.internal_traffic_policy == LOCAL
-        external_ips = tuple(canonical(a) for a in of_family(service.external_ips, family))
-        vips = tuple(canonical(i.ip) for i in service.ingress if i.ip and i.ip_mode == "VIP")
-        ranges = service.load_balancer_source_ranges
-        needs_check = service.type == "LoadBalancer" and external_local
-        for port in service.ports:
-            yield ServicePortInfo(
-                service=service,
-                port=port,
-                name=f"{key}:{port.name}" if port.name else key,
-                protocol=port.protocol.lower(),
-                cluster_ip=canonical(cluster_ip),
-                external_ips=external_ips,
-                vips=of_family(vips, family),
-                source_ranges=networks(ranges, family) if ranges else (),
-                health_check_node_port=service.health_check_node_port if needs_check else 0,
-                external_local=external_local,
-                internal_local=internal_local,
-                endpoints=_endpoints(slices.get(key, []), port),
-            )
+        yield from ports_of(cluster.services[key], slices.get(key, []), family)

@@ -1,0 +1,122 @@
+"""The health checks that kube-proxy answers on each node.
+
+A healthCheckNodePort tells a load balancer whether a node has endpoints of its own for one Service
+with external policy Local; port 10256 tells whether kube-proxy itself is well. Source:
+pkg/proxy/healthcheck of Kubernetes 1.36, KEP-3836. kube-proxy is always in time here, and its
+answers' times (lastUpdated, currentTime) are left out; so are paths: any path is `/healthz`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.control_plane.objects import Service
+from svcnotes.kube_proxy.node_ports import node_port_addresses
+from svcnotes.kube_proxy.service_ports import (
+    is_proxied,
+    needs_health_check,
+    of_family,
+    ports_of,
+    slices_by_service,
+)
+
+HEALTHZ_PORT = 10256
+BEING_DELETED = "ToBeDeletedByClusterAutoscaler"
+_HEADERS = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: status code, headers, and the JSON body as Python values."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Mapping[str, object]
+
+
+def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> dict[int, tuple[str, ...]]:
+    """The TCP ports on which kube-proxy listens on a node, each with the addresses it listens on.
+
+    No addresses: on every local one. `family` (4 or 6) None is the cluster's first. A nodePort is
+    not among them: no process listens there, rules catch the packet before. Raises KeyError for a
+    node that is not there.
+    """
+    family = cluster.families[0] if family is None else family
+    ports: dict[int, tuple[str, ...]] = {HEALTHZ_PORT: ()}
+    checked = list(_checked_services(cluster, family))
+    if checked:
+        open_at = node_port_addresses(cluster, cluster.nodes[node], family)
+        if open_at.match_all or open_at.addresses:
+            ports |= {service.health_check_node_port: open_at.addresses for service in checked}
+    return ports
+
+
+def answer(cluster: Cluster, node: str, port: int, family: int | None = None) -> Answer | None:
+    """What kube-proxy on a node answers to GET /healthz on a port, None where it does not listen.
+
+    Raises KeyError for a node that is not there.
+    """
+    family = cluster.families[0] if family is None else family
+    if port not in listening_ports(cluster, node, family):
+        return None
+    if port == HEALTHZ_PORT:
+        return _healthz(cluster, node)
+    service = next(s for s in _checked_services(cluster, family) if s.health_check_node_port == port)
+    count = local_ready_endpoints(cluster, service, node, family)
+    return Answer(
+        status=200 if count else 503,
+        headers={**_HEADERS, "X-Load-Balancing-Endpoint-Weight": str(count)},
+        body={
+            "service": {"namespace": service.namespace, "name": service.name},
+            "localEndpoints": count,
+            "serviceProxyHealthy": True,
+        },
+    )
+
+
+def local_ready_endpoints(cluster: Cluster, service: Service, node: str, family: int) -> int:
+    """Count the addresses of a Service's ready endpoints on a node, whatever their port.
+
+    Endpoints that terminate are not ready: the load balancer turns away from the node while
+    kube-proxy still forwards to them.
+    """
+    slices = slices_by_service(cluster, family).get(service.key, [])
+    found = {
+        item.address
+        for info in ports_of(service, slices, family)
+        for item in info.endpoints
+        if item.endpoint.ready and item.endpoint.node == node
+    }
+    return len(found)
+
+
+def _checked_services(cluster: Cluster, family: int) -> Iterator[Service]:
+    return (
+        service
+        for service in cluster.services.values()
+        if service.health_check_node_port
+        and needs_health_check(service)
+        and is_proxied(service)
+        and of_family(service.cluster_ips, family)
+    )
+
+
+def _healthz(cluster: Cluster, node: str) -> Answer:
+    """kube-proxy is well, but a node about to go says so: load balancers may drain it in time."""
+    raw = cluster.state.objects[("Node", "", node)]
+    taints = raw.get("spec", {}).get("taints", [])
+    leaving = "deletionTimestamp" in raw.get("metadata", {}) or any(
+        taint.get("key") == BEING_DELETED for taint in taints
+    )
+    return Answer(
+        status=503 if leaving else 200,
+        headers=_HEADERS,
+        body={
+            "nodeEligible": not leaving,
+            "healthy": True,
+            # Both families have a proxier, whichever of them the cluster uses.
+            "status": {"IPv4": {"healthy": True}, "IPv6": {"healthy": True}},
+        },
+    )
