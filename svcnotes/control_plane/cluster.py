@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
-from svcnotes.control_plane import typed
+from svcnotes.control_plane import controllers, typed
 from svcnotes.control_plane.api_server.state import ApiState
+from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.objects import (
     ClusterConfiguration,
     EndpointSlice,
@@ -18,7 +21,8 @@ from svcnotes.control_plane.objects import (
     Service,
     World,
 )
-from svcnotes.errors import QuestionError
+from svcnotes.control_plane.world import changed, with_slice_hosts
+from svcnotes.errors import ApiError, QuestionError
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,15 +31,17 @@ class Cluster:
 
     `state` is what kube-apiserver holds; `nodes`, `pods`, `services` and `endpoint_slices` are read
     from it on first use. `node_rules` maps (node, IP family) to a rules text that replaces what
-    kube-proxy would write there. `notes` say what the files held beyond it.
+    kube-proxy would write there. `notes` say what the files held beyond it. `cloud_addresses` are those
+    that the World's cloud gave to load balancers.
     """
 
     state: ApiState
     proxy: KubeProxyConfiguration = field(default_factory=KubeProxyConfiguration)
     config: ClusterConfiguration = field(default_factory=ClusterConfiguration)
-    world: World = field(default_factory=World)
+    given_world: World = field(default_factory=World)
     node_rules: Mapping[tuple[str, int], str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    cloud_addresses: frozenset[str] = frozenset()
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
@@ -64,6 +70,17 @@ class Cluster:
         )
 
     @cached_property
+    def world(self) -> World:
+        """The World as given, with the hosts that hand-written EndpointSlices tell of.
+
+        An outside address that a slice names is taken to serve that slice's ports, unless the World
+        has a host of that address.
+        """
+        return with_slice_hosts(
+            self.given_world, self.endpoint_slices, self.nodes.values(), self.pods.values()
+        )
+
+    @cached_property
     def families(self) -> tuple[int, ...]:
         """The cluster's IP families, 4 and 6, the primary first."""
         return tuple(6 if ":" in cidr else 4 for cidr in self.config.service_cidrs)
@@ -79,3 +96,39 @@ class Cluster:
         if family not in (4, 6):
             raise QuestionError(f"family: {family} is no IP family. Use 4 or 6")
         return replace(self, node_rules={**self.node_rules, (node, family): text})
+
+    def with_world(self, **changes: Any) -> Cluster:
+        """The cluster in a changed World, with YAML's or Python's names: `cniMasquerade=True`, `cloud="proxying"`.
+
+        `sysctls` and `routes` are put in place of all there were. Raises InputError for what a World
+        does not have.
+        """
+        world = changed(self.given_world, changes)
+        state, addresses = controllers.serve(self.state, world, self.cloud_addresses)
+        return replace(self, given_world=world, state=state, cloud_addresses=addresses)
+
+    def with_state(self, state: ApiState) -> Cluster:
+        """The cluster with another state of its API server, when the controllers have followed the change."""
+        state = controllers.settle(self.state, state)
+        state, addresses = controllers.serve(state, self.given_world, self.cloud_addresses)
+        return replace(self, state=state, cloud_addresses=addresses)
+
+    def create(self, text: str, filename: str = "input") -> Cluster:
+        """`kubectl create -f` of that YAML text. Raises ApiError with what kubectl prints."""
+        return self._kubectl("create", text, filename)
+
+    def apply(self, text: str, filename: str = "input") -> Cluster:
+        """`kubectl apply -f` of that YAML text. Raises ApiError with what kubectl prints."""
+        return self._kubectl("apply", text, filename)
+
+    def replace(self, text: str, filename: str = "input") -> Cluster:
+        """`kubectl replace -f` of that YAML text. Raises ApiError with what kubectl prints."""
+        return self._kubectl("replace", text, filename)
+
+    def _kubectl(self, verb: str, *arguments: str) -> Cluster:
+        """Run `svcnotes.control_plane.kubectl.VERB.VERB(*arguments, state)`; a refusal leaves this cluster as it was."""
+        command = getattr(import_module(f"svcnotes.control_plane.kubectl.{verb}"), verb)
+        answer: Answer = command(*arguments, self.state)
+        if answer.exit_code:
+            raise ApiError(answer.stderr.rstrip("\n"))
+        return self.with_state(answer.state)

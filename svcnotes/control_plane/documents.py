@@ -66,11 +66,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """What some files hold: `objects` and `settings` in file order, and how many of other kinds."""
+    """What some files hold: `objects` and `settings` in file order, and how many of other kinds.
+
+    `namespaces` are the names of the Namespace objects among those passed over.
+    """
 
     objects: tuple[Found, ...] = ()
     settings: tuple[Found, ...] = ()
     passed_over: tuple[tuple[str, int], ...] = ()
+    namespaces: tuple[str, ...] = ()
 
     def of(self, *kinds: str) -> list[Found]:
         """The objects of these kinds, in file order."""
@@ -95,6 +99,7 @@ def sort(documents: Iterable[Document]) -> Sorted:
     objects: list[Found] = []
     settings: list[Found] = []
     others: Counter[str] = Counter()
+    namespaces: list[str] = []
     seen: dict[tuple[str, str, str], str] = {}
     for document in documents:
         for found in _items(document.value, document.where):
@@ -107,7 +112,9 @@ def sort(documents: Iterable[Document]) -> Sorted:
                 settings.append(found)
             else:
                 others[kind] += 1
-    return Sorted(tuple(objects), tuple(settings), tuple(others.most_common()))
+                if kind == "Namespace" and found.name:
+                    namespaces.append(found.name)
+    return Sorted(tuple(objects), tuple(settings), tuple(others.most_common()), tuple(namespaces))
 
 
 def _items(value: Any, where: str) -> Iterable[Found]:

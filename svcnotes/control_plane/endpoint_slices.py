@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from svcnotes.control_plane.topology_hints import ZONE, add_hints
-from svcnotes.control_plane.typed import PROTOCOLS, SERVICE_NAME, is_ready, pod_ips
+from svcnotes.control_plane.typed import SERVICE_NAME, is_ready, pod_ips
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"

@@ -1,16 +1,30 @@
-"""Files to a Cluster."""
+"""Files to a Cluster: what is written stays, what is missing is filled in, what cannot be true is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from svcnotes.control_plane import controllers, inference, nodes, workloads
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.control_plane.documents import Sorted, sort
+from svcnotes.control_plane.documents import Found, Sorted, sort
+from svcnotes.control_plane.placement import place
 from svcnotes.control_plane.settings import cluster_configuration, proxy_configuration
+from svcnotes.control_plane.shapes import check, refuse_unknown
+from svcnotes.control_plane.typed import SHAPES
+from svcnotes.control_plane.world import world
 from svcnotes.control_plane.yaml_reader import MAX_BYTES, Document, read
 from svcnotes.errors import InputError
+
+_FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_TOP = {
+    "Node": ("apiVersion", "kind", "metadata", "spec", "status"),
+    "Pod": ("apiVersion", "kind", "metadata", "spec", "status"),
+}
 
 
 def load(*paths: str | Path, max_bytes: int = MAX_BYTES) -> Cluster:
@@ -22,22 +36,16 @@ def load(*paths: str | Path, max_bytes: int = MAX_BYTES) -> Cluster:
     documents: list[Document] = []
     for path in paths:
         try:
-            size = Path(path).stat().st_size
-            if size > max_bytes:
-                raise InputError(
-                    f"{path}: {size} bytes, more than the limit of {max_bytes}. "
-                    f"Split the file, or raise the limit: max_bytes={size}"
-                )
-            source = Path(path).read_bytes()
+            with Path(path).open("rb") as file:
+                source = file.read(max_bytes + 1)
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
-            ) from None
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"{path}: cannot be read ({reason}). Check the name") from None
         documents += read(source, str(path), max_bytes=max_bytes)
     return _cluster(sort(documents))
 
 
-def loads(*texts: str, max_bytes: int = MAX_BYTES) -> Cluster:
+def loads(*texts: str | bytes, max_bytes: int = MAX_BYTES) -> Cluster:
     """Read one or several YAML texts as one cluster; as `load`."""
     documents: list[Document] = []
     for number, text in enumerate(texts, 1):
@@ -46,15 +54,95 @@ def loads(*texts: str, max_bytes: int = MAX_BYTES) -> Cluster:
 
 
 def _cluster(found: Sorted) -> Cluster:
+    for item in found.of(*SHAPES):
+        owner = f"{item.where}: {item.title}"
+        if item.kind in _TOP:
+            refuse_unknown(item.value, _TOP[item.kind], at="", owner=owner)
+        check(item.value, SHAPES[item.kind], at="", owner=owner)
     settings = {item.kind: item for item in found.settings}
-    config = cluster_configuration(
-        settings.get("ClusterConfiguration"), [item for item in found.settings if item.kind == "ServiceCIDR"]
-    )
+    cidrs = [item for item in found.settings if item.kind == "ServiceCIDR"]
     proxy = proxy_configuration(settings.get("KubeProxyConfiguration"))
-    state = ApiState(
-        VersionedMap({(o.kind, o.namespace, o.name): o.value for o in found.objects}),
-        service_cidrs=config.service_cidrs,
-        node_port_range=config.node_port_range,
-        admission_plugins=config.admission_plugins,
+    config = cluster_configuration(settings.get("ClusterConfiguration"), cidrs)
+    stated = _stated(settings.get("ClusterConfiguration"), cidrs)
+    given_nodes = _values(found.of("Node")) or nodes.default_nodes()
+    services = _values(found.of("Service"))
+    config = inference.configuration(config, stated, proxy, given_nodes, services)
+    families = [6 if ":" in cidr else 4 for cidr in config.service_cidrs]
+    full_nodes = nodes.complete(given_nodes, families, config.pod_cidrs)
+    pods = _values(found.of("Pod"))
+    pods += workloads.expand(found.of(*workloads.KINDS), pods, full_nodes)
+    placed, notes = place(_once(pods), full_nodes)
+    named = [
+        *_FIRST_NAMESPACES,
+        *found.namespaces,
+        *(item.namespace for item in found.objects if item.namespace),
+    ]
+    spaces = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in dict.fromkeys(named)
+    ]
+    state = _stored([*spaces, *full_nodes, *placed], services, _values(found.of("EndpointSlice")), config)
+    state = controllers.add_slices(state)
+    outside = world(settings.get("World"))
+    state, addresses = controllers.serve(state, outside)
+    return Cluster(
+        state=state,
+        proxy=inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes),
+        config=config,
+        given_world=outside,
+        notes=(*found.notes, *notes),
+        cloud_addresses=addresses,
     )
-    return Cluster(state, proxy, config, notes=found.notes)
+
+
+def _values(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """The objects, each with its namespace written in."""
+    return [
+        item.value
+        if not item.namespace or item.value["metadata"].get("namespace")
+        else {**item.value, "metadata": {**item.value["metadata"], "namespace": item.namespace}}
+        for item in found
+    ]
+
+
+def _once(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The Pods, two of one name refused: a workload's may meet a written one."""
+    seen = set()
+    for pod in pods:
+        key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
+        if key in seen:
+            raise InputError(
+                f"Pod {'/'.join(key)} is given twice: by itself and by a workload. Rename one of them"
+            )
+        seen.add(key)
+    return pods
+
+
+def _stated(kubeadm: Found | None, cidrs: list[Found]) -> frozenset[str]:
+    """Which networks the files state: `pods`, `services`."""
+    if kubeadm is None:
+        return frozenset({"services"} if cidrs else ())
+    networking = kubeadm.value.get("networking") or {}
+    arguments = str((kubeadm.value.get("apiServer") or {}).get("extraArgs") or "")
+    services = networking.get("serviceSubnet") or cidrs or "service-cluster-ip-range" in arguments
+    return frozenset(
+        name for name, given in (("pods", networking.get("podSubnet")), ("services", services)) if given
+    )
+
+
+def _stored(
+    plain: list[dict[str, Any]], services: list[dict[str, Any]], slices: list[dict[str, Any]], config: Any
+) -> ApiState:
+    """The API server's store: Services and slices defaulted, allocated and validated, the rest as written."""
+    state = replace(
+        ApiState.empty(config),
+        objects=VersionedMap(
+            {(o["kind"], o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in plain}
+        ),
+    )
+    try:
+        return state.restore([*services, *slices])
+    except ImportError:
+        objects = {
+            (o["kind"], o["metadata"]["namespace"], o["metadata"]["name"]): o for o in [*services, *slices]
+        }
+        return replace(state, objects=VersionedMap({**state.objects, **objects}))

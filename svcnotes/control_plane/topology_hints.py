@@ -65,8 +65,7 @@ def _cpu_shares(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     A Node whose status says nothing of CPUs counts as one CPU, so that a short lesson file may use
     topology mode; a real controller would write no hints then.
     """
-    cpus: Counter[str] = Counter()
-    total = 0.0
+    cpus: dict[str, float] = {}
     for node in nodes:
         labels = (node.get("metadata") or {}).get("labels") or {}
         status = node.get("status") or {}
@@ -78,8 +77,8 @@ def _cpu_shares(nodes: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         cpu = _quantity((status.get("allocatable") or {}).get("cpu", 1))
         if not labels.get(ZONE) or not cpu:
             return {}
-        cpus[labels[ZONE]] += cpu  # type: ignore[assignment]
-        total += cpu
+        cpus[labels[ZONE]] = cpus.get(labels[ZONE], 0) + cpu
+    total = sum(cpus.values())
     return {zone: cpu / total for zone, cpu in cpus.items()} if len(cpus) > 1 else {}
 
 

@@ -27,7 +27,7 @@ LISTENS = "svcnotes/listens"
 SERVICE_NAME = "kubernetes.io/service-name"
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
-_METADATA: dict[str, Any] = {
+METADATA: dict[str, Any] = {
     "name": str,
     "namespace": str,
     "labels": {"*": str},
@@ -41,7 +41,7 @@ _CONTAINER = {
     "ports": [{"name": str, "containerPort": int, "protocol": str, "hostPort": int}],
 }
 POD_TEMPLATE: dict[str, Any] = {
-    "metadata": _METADATA,
+    "metadata": METADATA,
     "spec": {
         "nodeName": str,
         "nodeSelector": {"*": str},
@@ -55,7 +55,7 @@ POD_TEMPLATE: dict[str, Any] = {
 }
 SHAPES: dict[str, dict[str, Any]] = {
     "Node": {
-        "metadata": _METADATA,
+        "metadata": METADATA,
         "spec": {
             "podCIDR": str,
             "podCIDRs": [str],
@@ -76,7 +76,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         },
     },
     "EndpointSlice": {
-        "metadata": _METADATA,
+        "metadata": METADATA,
         "addressType": str,
         "endpoints": [
             {
@@ -157,6 +157,11 @@ def is_ready(raw: Mapping[str, Any]) -> bool:
         if condition.get("type") == "Ready":
             return bool(condition.get("status") == "True")
     return not status.get("conditions") and status.get("phase", "Running") == "Running"
+
+
+def is_finished(raw: Mapping[str, Any]) -> bool:
+    """Whether all containers have ended for good: such a Pod is no endpoint and its address is free."""
+    return (raw.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def container_ports(spec: Mapping[str, Any]) -> tuple[ContainerPort, ...]:

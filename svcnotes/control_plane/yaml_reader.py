@@ -238,9 +238,9 @@ class _Builder:
             return self.keys.setdefault(value, sys.intern(value))
         if value is True or value is False:
             return "true" if value else "false"
-        if isinstance(value, int | float):
-            return str(value)
-        self.fail(event, "a key must be text, a number or a boolean", "Put the key into quotes")
+        if not isinstance(value, int | float):
+            self.fail(event, "a key must be text, a number or a boolean", "Put the key into quotes")
+        return str(value)
 
     def scalar(self, event: Any) -> Any:
         """One scalar's value; equal short texts are one object, since dumps repeat themselves."""

@@ -1,0 +1,168 @@
+"""What happens by itself after a write: Pods are placed, EndpointSlices follow, a cloud serves load balancers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+from svcnotes.control_plane.api_server.state import ApiState, Key, Object
+from svcnotes.control_plane.api_server.versioned_map import VersionedMap
+from svcnotes.control_plane.endpoint_slices import CONTROLLER, MANAGED_BY, all_slices
+from svcnotes.control_plane.objects import World
+from svcnotes.control_plane.placement import place
+from svcnotes.control_plane.typed import SERVICE_NAME
+
+# RFC 5737 and 3849 keep these for examples; RFC 2544's range follows where 254 are not enough.
+CLOUD_POOLS = {"IPv4": ("203.0.113.0/24", "198.18.0.0/15"), "IPv6": ("2001:db8:113::/112",)}
+_WATCHED = (
+    "selector",
+    "ports",
+    "type",
+    "ipFamilies",
+    "clusterIP",
+    "publishNotReadyAddresses",
+    "trafficDistribution",
+)
+
+
+def settle(before: ApiState, after: ApiState) -> ApiState:
+    """The state after a write, when the controllers have done their work.
+
+    A Service whose selector, ports or the like changed gets new slices, and so do the Services of
+    a namespace whose Pods changed. A Service that lost its selector, or became an ExternalName, keeps its old
+    slices, as with the real controller; those of a deleted Service are collected.
+    """
+    if after is before:
+        return after
+    pods_of, services, deleted = _changes(before.objects, after.objects)
+    state = _placed(after) if pods_of else after
+    touched = [key for key in state.objects if key[0] == "Service" and (key in services or key[1] in pods_of)]
+    stale = {key[1:] for key in touched if _has_selector(state.objects[key])} | {key[1:] for key in deleted}
+    if stale:
+        state = _with_slices(state, [state.objects[key] for key in touched], stale)
+    return state
+
+
+def _changes(
+    before: Mapping[Key, Object], after: Mapping[Key, Object]
+) -> tuple[set[str], set[Key], set[Key]]:
+    """Namespaces with changed Pods, Services whose slices may change, and deleted Services."""
+    pods_of: set[str] = set()
+    services: set[Key] = set()
+    for key, obj in after.items():
+        old = before.get(key)
+        if old is obj:
+            continue
+        if key[0] == "Pod":
+            pods_of.add(key[1])
+        elif key[0] == "Service" and (old is None or _watched(old) != _watched(obj)):
+            services.add(key)
+    gone = [key for key in before if key not in after]
+    pods_of |= {key[1] for key in gone if key[0] == "Pod"}
+    return pods_of, services, {key for key in gone if key[0] == "Service"}
+
+
+def _watched(service: Object) -> tuple[Any, ...]:
+    """The fields that the EndpointSlice controller looks at."""
+    metadata, spec = service["metadata"], service.get("spec") or {}
+    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if "topology" in k}
+    return (*(spec.get(name) for name in _WATCHED), metadata.get("labels"), annotations)
+
+
+def _has_selector(service: Object) -> bool:
+    spec = service.get("spec") or {}
+    return bool(spec.get("selector")) and spec.get("type") != "ExternalName"
+
+
+def _placed(state: ApiState) -> ApiState:
+    """The state with Pods that came without a Node or an address placed and numbered."""
+    keys = [key for key in state.objects if key[0] == "Pod"]
+    nodes = [dict(obj) for key, obj in state.objects.items() if key[0] == "Node"]
+    placed, _ = place([dict(state.objects[key]) for key in keys], nodes)
+    return replace(state, objects=VersionedMap({**state.objects, **dict(zip(keys, placed, strict=True))}))
+
+
+def _with_slices(state: ApiState, services: Iterable[Object], stale: set[tuple[str, str]]) -> ApiState:
+    """The state with fresh slices of these Services in place of the controller's `stale` ones."""
+    objects: dict[Key, Object] = {}
+    for key, obj in state.objects.items():
+        labels = obj["metadata"].get("labels") or {} if key[0] == "EndpointSlice" else {}
+        ours = labels.get(MANAGED_BY) == CONTROLLER and (key[1], labels.get(SERVICE_NAME)) in stale
+        if not ours:
+            objects[key] = obj
+    for made in _made(state, services):
+        objects[_key(made)] = made
+    return replace(state, objects=VersionedMap(objects))
+
+
+def _made(state: ApiState, services: Iterable[Object]) -> Iterator[dict[str, Any]]:
+    kinds: dict[str, list[Object]] = {"Pod": [], "Node": []}
+    for key, obj in state.objects.items():
+        if key[0] in kinds:
+            kinds[key[0]].append(obj)
+    return all_slices(services, kinds["Pod"], kinds["Node"])
+
+
+def _key(obj: Mapping[str, Any]) -> Key:
+    metadata = obj["metadata"]
+    return obj["kind"], metadata.get("namespace") or "", metadata["name"]
+
+
+def add_slices(state: ApiState) -> ApiState:
+    """The state with the slices of every Service that has none of its own."""
+    have = {
+        (key[1], (obj["metadata"].get("labels") or {}).get(SERVICE_NAME))
+        for key, obj in state.objects.items()
+        if key[0] == "EndpointSlice"
+    }
+    lacking = [obj for key, obj in state.objects.items() if key[0] == "Service" and key[1:] not in have]
+    made = {_key(one): one for one in _made(state, lacking)}
+    return replace(state, objects=VersionedMap({**state.objects, **made})) if made else state
+
+
+def serve(
+    state: ApiState, world: World, given: frozenset[str] = frozenset()
+) -> tuple[ApiState, frozenset[str]]:
+    """The state with an address for each LoadBalancer, where the World has a cloud that gives one.
+
+    `given` are the addresses that the cloud gave before; the second value those it has given now. A
+    pass-through cloud's address is a VIP that kube-proxy serves too; a proxying one's, and one that sends
+    straight to Pods, has ipMode Proxy, as with cloud-provider-kind. Without a cloud they are taken
+    back. What a file says of a load balancer stays; a loadBalancerClass means somebody else's.
+    """
+    mode = {"pass-through": "VIP", "proxying": "Proxy", "pods": "Proxy"}.get(world.cloud, "")
+    if not mode and not given:
+        return state, given
+    balancers = [
+        (key, obj)
+        for key, obj in state.objects.items()
+        if key[0] == "Service" and (obj.get("spec") or {}).get("type") == "LoadBalancer"
+    ]
+    used = {item.get("ip") for _, obj in balancers for item in _ingress(obj)}
+    free = {
+        family: (
+            str(address) for pool in pools for address in ip_network(pool).hosts() if str(address) not in used
+        )
+        for family, pools in CLOUD_POOLS.items()
+    }
+    objects = dict(state.objects)
+    now: set[str] = set()
+    for key, obj in balancers:
+        ingress = _ingress(obj)
+        if (obj.get("spec") or {}).get("loadBalancerClass") or not all(
+            item.get("ip") in given for item in ingress
+        ):
+            continue
+        families = (obj.get("spec") or {}).get("ipFamilies") or ("IPv4",)
+        addresses = [item["ip"] for item in ingress] or [next(free[family], "") for family in families]
+        fresh = [{"ip": address, "ipMode": mode} for address in addresses if address and mode]
+        now |= {item["ip"] for item in fresh}
+        status = {**(obj.get("status") or {}), "loadBalancer": {"ingress": fresh} if fresh else {}}
+        objects[key] = {**obj, "status": status}
+    return replace(state, objects=VersionedMap(objects)), frozenset(now)
+
+
+def _ingress(service: Object) -> list[dict[str, Any]]:
+    return list(((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ())

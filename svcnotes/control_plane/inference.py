@@ -1,0 +1,112 @@
+"""What the files imply where they do not state it: IP families, pod and Service networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from svcnotes.control_plane.nodes import POD_NETWORKS
+from svcnotes.control_plane.objects import ClusterConfiguration, KubeProxyConfiguration
+from svcnotes.control_plane.settings import smallest_range
+
+SERVICE_NETWORKS = {4: "10.96.0.0/16", 6: "fd00:96::/112"}
+
+
+def configuration(
+    config: ClusterConfiguration,
+    stated: frozenset[str],
+    proxy: KubeProxyConfiguration,
+    nodes: Sequence[Mapping[str, Any]],
+    services: Sequence[Mapping[str, Any]],
+) -> ClusterConfiguration:
+    """The configuration with networks that fit the Nodes and Services, for those not in `stated`.
+
+    `stated` holds `pods` and `services` where a file gives those networks.
+    """
+    node_cidrs = [cidr for node in nodes for cidr in pod_cidrs(node)]
+    addresses = [address for service in services for address in _cluster_ips(service)]
+    service_cidrs = config.service_cidrs
+    if "services" not in stated:
+        known = config.pod_cidrs if "pods" in stated else proxy.cluster_cidrs or node_cidrs or addresses
+        families = list(dict.fromkeys(_family(text) for text in (*known, *addresses))) or [4]
+        service_cidrs = tuple(_service_network(family, addresses) for family in families)
+    families = [_family(cidr) for cidr in service_cidrs]
+    pods = config.pod_cidrs
+    if "pods" not in stated:
+        pods = (
+            proxy.cluster_cidrs or _ranges(node_cidrs) or tuple(POD_NETWORKS[family] for family in families)
+        )
+    return replace(config, service_cidrs=service_cidrs, pod_cidrs=pods)
+
+
+def cluster_cidrs(
+    proxy: KubeProxyConfiguration,
+    config: ClusterConfiguration,
+    stated: frozenset[str],
+    given: Sequence[Mapping[str, Any]],
+    nodes: Sequence[Mapping[str, Any]],
+) -> KubeProxyConfiguration:
+    """kube-proxy's clusterCIDR where its own configuration gives none.
+
+    kubeadm writes its podSubnet there; else it is the smallest range that holds the `nodes`' podCIDRs,
+    or the default pod network where the `given` Nodes had none.
+    """
+    if proxy.cluster_cidrs:
+        return proxy
+    if "pods" in stated or not any(pod_cidrs(node) for node in given):
+        return replace(proxy, cluster_cidrs=config.pod_cidrs)
+    return replace(proxy, cluster_cidrs=_ranges([cidr for node in nodes for cidr in pod_cidrs(node)]))
+
+
+def pod_cidrs(node: Mapping[str, Any]) -> list[str]:
+    """The pod CIDRs of a stored Node, valid ones only."""
+    spec = node.get("spec") or {}
+    return [text for text in spec.get("podCIDRs") or [spec.get("podCIDR")] if text and _is_network(text)]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _family(text: str) -> int:
+    return 6 if ":" in text else 4
+
+
+def _cluster_ips(service: Mapping[str, Any]) -> list[str]:
+    """The clusterIPs that a Service names, valid ones only; the API server looks at the rest later."""
+    spec = service.get("spec")
+    if not isinstance(spec, dict) or spec.get("type") == "ExternalName":
+        return []
+    given = spec.get("clusterIPs")
+    texts = given if isinstance(given, list) and given else [spec.get("clusterIP")]
+    found = []
+    for text in texts:
+        try:
+            found.append(str(ip_address(text)) if isinstance(text, str) else "")
+        except ValueError:
+            continue
+    return [text for text in found if text]
+
+
+def _ranges(cidrs: Sequence[str]) -> tuple[str, ...]:
+    """For each family the smallest range that holds these, the first one's family first."""
+    families = dict.fromkeys(_family(cidr) for cidr in cidrs)
+    return tuple(smallest_range(ip_network(c) for c in cidrs if _family(c) == family) for family in families)
+
+
+def _service_network(family: int, addresses: Sequence[str]) -> str:
+    """The default Service network, or else one around the addresses that the Services have."""
+    mine = [ip_address(text) for text in addresses if _family(text) == family]
+    default = ip_network(SERVICE_NETWORKS[family])
+    if all(address in default for address in mine):
+        return str(default)
+    usual = ip_network(f"{mine[0]}/{16 if family == 4 else 112}", strict=False)
+    if all(address in usual for address in mine):
+        return str(usual)
+    return smallest_range(ip_network(address) for address in mine)
