@@ -1,25 +1,22 @@
-"""conntrack: what Linux remembers of a connection, and how it turns the addresses round.
+"""Connection tracking: what a host remembers of the connections that pass it.
 
-Only a connection's first packet meets the nat rules. What they chose is kept here as two tuples,
-one for each direction, and every later packet is translated from them (nf_conntrack_core.c,
-nf_nat_core.c).
+Sources: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_tcp.c, nf_conntrack_proto_icmp.c.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from svcnotes.packet import Packet, endpoint_text
+from svcnotes.netfilter.phases import first_phase, next_phase, timeout
+from svcnotes.packet import Packet
 
-ORIGINAL = "ORIGINAL"
-REPLY = "REPLY"
-# Destinations are rewritten where a packet comes in, sources where it goes out.
-DESTINATION_HOOKS = frozenset({"PREROUTING", "OUTPUT"})
+ORIGINAL, REPLY = "original", "reply"
 
 
 @dataclass(frozen=True, slots=True)
-class Tuple:
-    """The five values that name one direction of a connection."""
+class Flow:
+    """One direction of a connection: the kernel's `nf_conntrack_tuple`."""
 
     protocol: str
     source: str
@@ -28,133 +25,149 @@ class Tuple:
     destination_port: int
 
     @classmethod
-    def of(cls, packet: Packet) -> Tuple:
-        """The tuple of a packet."""
+    def of(cls, packet: Packet) -> Flow:
+        """The direction that this packet travels in."""
         return cls(
-            packet.protocol, packet.source, packet.source_port, packet.destination, packet.destination_port
+            packet.protocol,
+            packet.source,
+            packet.source_port,
+            packet.destination,
+            packet.destination_port,
         )
 
-    @property
-    def inverse(self) -> Tuple:
-        """The same, seen from the other end."""
-        return Tuple(self.protocol, self.destination, self.destination_port, self.source, self.source_port)
+    def inverted(self) -> Flow:
+        """The direction that an answer travels in."""
+        return Flow(
+            self.protocol, self.destination, self.destination_port, self.source, self.source_port
+        )
 
-    def __str__(self) -> str:
-        source = endpoint_text(self.source, self.source_port)
-        return f"{source} → {endpoint_text(self.destination, self.destination_port)}"
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A connection: how its packets look in both directions, before NAT here.
+
+    `original` is the first packet as it arrived; `reply` is an answer as it arrives. Without NAT
+    the one is the other inverted; DNAT changes the reply's source, SNAT the reply's destination.
+    `dnat` and `snat` are the statuses DNAT and SNAT; `dnat_done` and `snat_done` say that the nat
+    tables had their say, which they have once for each. `phase` is the protocol's state as
+    `conntrack -L` names it, `expires` the host's time at which the entry is forgotten, `mark` the
+    connection's mark. `confirmed` entries stand in the table.
+    """
+
+    original: Flow
+    reply: Flow
+    dnat: bool = False
+    snat: bool = False
+    dnat_done: bool = False
+    snat_done: bool = False
+    seen_reply: bool = False
+    confirmed: bool = False
+    phase: str = ""
+    expires: float = 0.0
+    mark: int = 0
+
+    def flow(self, direction: str) -> Flow:
+        """How packets of one direction look as they arrive."""
+        return self.original if direction == ORIGINAL else self.reply
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One entry: the tuple as it began, and the tuple that its replies will have on the wire."""
+    """What conntrack notes on one packet: its state, its entry and its direction.
 
-    original: Tuple
-    reply: Tuple
-    seen_reply: bool = False
-
-    @classmethod
-    def begun_by(cls, packet: Packet) -> Connection:
-        """A connection without NAT yet."""
-        original = Tuple.of(packet)
-        return cls(original, original.inverse)
-
-    @property
-    def status(self) -> frozenset[str]:
-        """DNAT and SNAT, where the connection is translated."""
-        expected = self.original.inverse
-        names = set()
-        if (self.reply.source, self.reply.source_port) != (expected.source, expected.source_port):
-            names.add("DNAT")
-        if (self.reply.destination, self.reply.destination_port) != (
-            expected.destination,
-            expected.destination_port,
-        ):
-            names.add("SNAT")
-        return frozenset(names)
-
-    def with_destination(self, address: str, port: int) -> Connection:
-        """The connection after DNAT: replies will come from there."""
-        return replace(self, reply=replace(self.reply, source=address, source_port=port))
-
-    def with_source(self, address: str, port: int) -> Connection:
-        """The connection after SNAT or MASQUERADE: replies will go there."""
-        return replace(self, reply=replace(self.reply, destination=address, destination_port=port))
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What conntrack says of a packet: its state, the connection it belongs to, its direction."""
+    `state` is NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED; `entry` is None for the last two.
+    """
 
     state: str
-    connection: Connection | None = None
+    entry: Entry | None = None
     direction: str = ORIGINAL
 
+    def related_back(self) -> Connection:
+        """The note on an answer that this host itself makes to the packet: an ICMP error or a RST.
+
+        The kernel copies the note from the packet that it rejects (nf_ct_attach), so that the
+        answer is translated back even when the connection never came to be.
+        """
+        if self.entry is None:
+            return self
+        return Connection("RELATED", self.entry, REPLY if self.direction == ORIGINAL else ORIGINAL)
 
 @dataclass(frozen=True, slots=True)
 class Conntrack:
-    """A host's table of connections; immutable. `limit` is nf_conntrack_max, 0 is none."""
+    """A host's table of connections: an immutable value, so that each forked path holds its own.
 
-    entries: tuple[Connection, ...] = ()
-    limit: int = 0
-
-    def look_up(self, packet: Packet) -> Seen:
-        """Tell the state of a packet: NEW, ESTABLISHED, RELATED (an ICMP error) or INVALID.
-
-        A TCP packet without a plain SYN starts no entry when it is an answer (nf_conntrack_proto_tcp.c).
-        """
-        if packet.inner is not None:
-            return self._look_up_error(packet.inner)
-        wanted = Tuple.of(packet)
-        for entry in self.entries:
-            if entry.original == wanted:
-                return Seen("ESTABLISHED" if entry.seen_reply else "NEW", entry, ORIGINAL)
-            if entry.reply == wanted:
-                return Seen("ESTABLISHED", entry, REPLY)
-        if packet.protocol == "tcp" and packet.flags != "SYN":
-            return Seen("INVALID")
-        if packet.protocol == "icmp":
-            return Seen("INVALID" if packet.icmp else "NEW")
-        return Seen("NEW")
-
-    def _look_up_error(self, inner: Packet) -> Seen:
-        wanted = Tuple.of(inner).inverse
-        for entry in self.entries:
-            if entry.original == wanted:
-                return Seen("RELATED", entry, ORIGINAL)
-            if entry.reply == wanted:
-                return Seen("RELATED", entry, REPLY)
-        return Seen("INVALID")
-
-    def confirm(self, connection: Connection) -> Conntrack:
-        """The table with that connection in it, in place of an entry that began alike."""
-        others = tuple(e for e in self.entries if e.original != connection.original)
-        return replace(self, entries=(*others, connection))
-
-    @property
-    def full(self) -> bool:
-        """Whether no further connection fits: the kernel drops its first packet then."""
-        return bool(self.limit) and len(self.entries) >= self.limit
-
-
-def translate(packet: Packet, connection: Connection, direction: str, hook: str) -> Packet:
-    """Rewrite a packet of a known connection as NAT does at that hook.
-
-    Destination at PREROUTING and OUTPUT, source at INPUT and POSTROUTING, each only if the connection
-    was translated so (nf_nat_packet). An ICMP error is rewritten outside, and inside the other
-    way round, so that it looks like an answer to what its receiver sent (nf_nat_icmp_reply_translation).
+    `limit` is nf_conntrack_max: the number of entries at which new connections are dropped; None
+    for no limit. `loose` is nf_conntrack_tcp_loose: a lone ACK may start an entry.
     """
-    at_destination = hook in DESTINATION_HOOKS
-    wanted = "DNAT" if at_destination == (direction == ORIGINAL) else "SNAT"
-    if wanted not in connection.status:
-        return packet
-    other = connection.reply if direction == ORIGINAL else connection.original
-    target = other.inverse
-    if packet.inner is not None:
-        if at_destination:
-            inner = replace(packet.inner, source=other.source, source_port=other.source_port)
-            return replace(packet, destination=target.destination, inner=inner)
-        inner = replace(packet.inner, destination=other.destination, destination_port=other.destination_port)
-        return replace(packet, source=target.source, inner=inner)
-    if at_destination:
-        return replace(packet, destination=target.destination, destination_port=target.destination_port)
-    return replace(packet, source=target.source, source_port=target.source_port)
+
+    flows: Mapping[Flow, Entry] = field(default_factory=dict)
+    limit: int | None = None
+    loose: bool = True
+
+    def __len__(self) -> int:
+        return len({id(entry) for entry in self.flows.values()})
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter({id(entry): entry for entry in self.flows.values()}.values())
+
+    def find(self, flow: Flow, time: float = 0.0) -> tuple[Entry, str] | None:
+        """Look up the entry that one of its two directions belongs to; None if none is alive."""
+        entry = self.flows.get(flow)
+        if entry is None or entry.expires < time:
+            return None
+        return entry, ORIGINAL if entry.original == flow else REPLY
+
+    def full(self, time: float) -> bool:
+        """Tell whether a new connection finds no room."""
+        return self.limit is not None and sum(e.expires >= time for e in self) >= self.limit
+
+    def taken(self, flow: Flow, time: float) -> bool:
+        """Tell whether a living entry has this direction already."""
+        return self.find(flow, time) is not None
+
+    def with_entry(self, entry: Entry) -> Conntrack:
+        """The table with an entry added, or brought up to date."""
+        flows = {**self.flows, entry.original: entry, entry.reply: entry}
+        return replace(self, flows=flows)
+
+    def without_entry(self, entry: Entry) -> Conntrack:
+        """The table without an entry (`conntrack -D`)."""
+        flows = {f: e for f, e in self.flows.items() if f not in (entry.original, entry.reply)}
+        return replace(self, flows=flows)
+
+    def classify(self, packet: Packet, time: float = 0.0) -> Connection:
+        """Note on a packet what it is to this host: the kernel's nf_conntrack_in.
+
+        The entry of a known connection comes back with its phase, timeout and `seen_reply` as they
+        are after this packet; put it into the table with `with_entry`.
+        """
+        if packet.icmp and packet.inner is not None:
+            return self._classify_error(packet.inner, time)
+        found = self.find(Flow.of(packet), time)
+        if found is None:
+            return self._begin(packet, time)
+        entry, direction = found
+        phase = next_phase(entry.phase, packet, reply=direction == REPLY)
+        if not phase:
+            return Connection("INVALID")
+        seen_reply = entry.seen_reply or direction == REPLY
+        expires = time + timeout(packet.protocol, phase)
+        entry = replace(entry, phase=phase, seen_reply=seen_reply, expires=expires)
+        return Connection("ESTABLISHED" if seen_reply else "NEW", entry, direction)
+
+    def _begin(self, packet: Packet, time: float) -> Connection:
+        phase = first_phase(packet, loose=self.loose)
+        if not phase:
+            return Connection("INVALID")
+        flow = Flow.of(packet)
+        expires = time + timeout(packet.protocol, phase)
+        return Connection("NEW", Entry(flow, flow.inverted(), phase=phase, expires=expires))
+
+    def _classify_error(self, inner: Packet, time: float) -> Connection:
+        """An ICMP error belongs to the connection of the packet in it, and goes the other way.
+
+        `inner` is the packet as the error's sender saw it, so the direction whose answers look like
+        its inverse is the one that the error travels in (nf_conntrack_inet_error).
+        """
+        found = self.find(Flow.of(inner).inverted(), time)
+        return Connection("INVALID") if found is None else Connection("RELATED", *found)

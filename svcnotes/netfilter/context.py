@@ -1,94 +1,53 @@
-"""What a rule may ask of its host, and the packet in the form that rules look at."""
+"""What a rule needs to know of the host that it runs on: interfaces, addresses, time, memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import ip_address
 
+from svcnotes.netfilter.conntrack import Connection, Conntrack
+from svcnotes.netfilter.recent import Recent
 from svcnotes.packet import Packet
 
-Recent = Mapping[str, Mapping[str, float]]
-"""The lists of `-m recent`: list name → address → time last seen, in seconds."""
+AddressType = Callable[[str, str], str]
+MasqueradeAddress = Callable[[Packet, str], str | None]
 
 
-@lru_cache(maxsize=262144)
-def number_of(address: str) -> int:
-    """An address text as a number; raises ValueError for anything else."""
-    return int(ip_address(address))
+def unicast(address: str, interface: str) -> str:
+    """Call every address UNICAST but loopback, which is LOCAL: a host without interfaces."""
+    del interface
+    return "LOCAL" if address == "::1" or address.startswith("127.") else "UNICAST"
 
 
-def _unicast(_address: str) -> str:
-    return "UNICAST"
-
-
-def _no_address(packet: Packet, _interface: str) -> str:
-    return packet.source
+def no_address(packet: Packet, out_interface: str) -> str | None:
+    """Give no address to masquerade with, so that MASQUERADE drops, as on an interface without one."""
+    del packet, out_interface
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The host's side of a walk; nothing here changes while a packet passes.
+    """A host as one walk sees it; every field has a default, so a lesson gives what it needs.
 
-    `ct_state` is NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED; `ct_status` holds DNAT and SNAT
-    as conntrack has noted them. `original` is the packet that opened the connection.
-    `address_type` tells LOCAL, UNICAST, BROADCAST, MULTICAST, ... of an address, by the routing
-    table; `masquerade_address` the source that MASQUERADE takes for a packet leaving by an
-    interface. `now` is in seconds.
+    `in_interface` and `out_interface` are empty where there is none yet (no out at PREROUTING and
+    INPUT, no in at OUTPUT); `physdev_in`, `physdev_out` are bridge ports. `address_type(address,
+    interface)` answers LOCAL, UNICAST, BROADCAST, MULTICAST, BLACKHOLE, UNREACHABLE, PROHIBIT or
+    UNSPEC; its interface is empty unless `--limit-iface-in/out` asks for one.
+    `masquerade_address(packet, out_interface)` is the address that MASQUERADE writes, None where the
+    interface has none. `time` is in seconds on the host's own clock. `recent` and `conntrack` are
+    the host's memory before the walk; `connection` is what conntrack noted on this very packet at
+    an earlier hook (None at the first hook: conntrack then looks it up, or begins a new one).
+    `bridged` says that the packet crosses a bridge (bridge-nf-call-iptables).
     """
 
-    ct_state: str = "NEW"
-    ct_status: frozenset[str] = frozenset()
-    ct_direction: str = "ORIGINAL"
-    original: Packet | None = None
     in_interface: str = ""
     out_interface: str = ""
-    physical_in: str = ""
-    physical_out: str = ""
-    address_type: Callable[[str], str] = _unicast
-    masquerade_address: Callable[[Packet, str], str] = _no_address
-    recent: Recent = field(default_factory=dict)
-    now: float = 0.0
-
-
-class Skb:
-    """A packet in the form that rules look at: addresses as numbers, and what rules may change.
-
-    Mutable and private to one walk; a walk that forks copies it. `mark`, `recent`, `status` and
-    `translated` (where NAT sends it: kind, address, port) are what targets write.
-    """
-
-    __slots__ = (
-        "context",
-        "destination",
-        "destination_port",
-        "mark",
-        "packet",
-        "protocol",
-        "recent",
-        "source",
-        "source_port",
-        "state",
-        "translated",
-    )
-
-    def __init__(self, packet: Packet, context: Context) -> None:
-        self.packet = packet
-        self.context = context
-        self.protocol = packet.protocol
-        self.source = number_of(packet.source)
-        self.destination = number_of(packet.destination)
-        self.source_port = packet.source_port
-        self.destination_port = packet.destination_port
-        self.mark = packet.mark
-        self.state = context.ct_state
-        self.recent = context.recent
-        self.translated: tuple[str, str, int] | None = None
-
-    def copy(self) -> Skb:
-        """The same, for the other branch of a fork."""
-        other = Skb.__new__(Skb)
-        for name in Skb.__slots__:
-            setattr(other, name, getattr(self, name))
-        return other
+    physdev_in: str = ""
+    physdev_out: str = ""
+    bridged: bool = False
+    address_type: AddressType = unicast
+    masquerade_address: MasqueradeAddress = no_address
+    reverse_path_ok: bool = True
+    time: float = 0.0
+    recent: Recent = field(default_factory=Recent)
+    conntrack: Conntrack = field(default_factory=Conntrack)
+    connection: Connection | None = None

@@ -1,0 +1,76 @@
+"""The states a connection goes through, and how long each is remembered, in seconds.
+
+Sources: nf_conntrack_proto_{tcp,udp,sctp,icmp}.c. Simplifications: TCP windows are not checked, so
+only flags can make a packet invalid; SCTP knows only whether it was answered.
+"""
+
+from __future__ import annotations
+
+from svcnotes.packet import Packet
+
+TIMEOUTS = {
+    ("tcp", "SYN_SENT"): 120,
+    ("tcp", "SYN_RECV"): 60,
+    ("tcp", "ESTABLISHED"): 432_000,
+    ("tcp", "FIN_WAIT"): 120,
+    ("tcp", "CLOSE"): 10,
+    ("udp", "UNREPLIED"): 30,
+    ("udp", "ASSURED"): 120,
+    ("sctp", "UNREPLIED"): 3,
+    ("sctp", "ASSURED"): 210,
+    ("icmp", "UNREPLIED"): 30,
+    ("icmp", "ASSURED"): 30,
+}
+OTHER_PROTOCOLS = 600
+
+
+def timeout(protocol: str, phase: str) -> int:
+    """How long an entry in this phase is remembered after a packet, in seconds."""
+    return TIMEOUTS.get((protocol, phase), OTHER_PROTOCOLS)
+
+
+def kind(packet: Packet) -> str:
+    """What TCP conntrack makes of the flags: rst, synack, syn, fin, ack or none, in this order."""
+    flags = packet.flags.split(",")
+    if "RST" in flags:
+        return "rst"
+    if "SYN" in flags:
+        return "synack" if "ACK" in flags else "syn"
+    if "FIN" in flags:
+        return "fin"
+    return "ack" if "ACK" in flags else "none"
+
+
+def first_phase(packet: Packet, *, loose: bool) -> str:
+    """The phase that a first packet begins a connection in; empty if it cannot begin one.
+
+    A stray SYN,ACK, RST or FIN begins nothing: it is INVALID. A lone ACK may, where `loose`
+    (nf_conntrack_tcp_loose, on by default) lets a host take up connections under way.
+    """
+    if packet.protocol != "tcp":
+        return "" if packet.icmp else "UNREPLIED"
+    if not packet.flags:
+        return "SYN_SENT"  # a packet described without flags is read as the first of its connection
+    return {"syn": "SYN_SENT", "ack": "ESTABLISHED" if loose else ""}.get(kind(packet), "")
+
+
+def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
+    """The phase after one more packet; empty if the packet does not fit (INVALID)."""
+    if packet.protocol != "tcp":
+        return "ASSURED" if reply or phase == "ASSURED" else "UNREPLIED"
+    match kind(packet):
+        case "rst":
+            return "CLOSE"
+        case "synack":
+            return "SYN_RECV" if phase == "SYN_SENT" and reply else phase if reply else ""
+        case "syn":
+            if reply and phase != "SYN_SENT":
+                return ""
+            return "SYN_SENT" if phase in ("SYN_SENT", "CLOSE") else phase
+        case "fin":
+            return "" if phase == "SYN_SENT" else "FIN_WAIT"
+        case "ack":
+            if phase == "SYN_SENT":
+                return "" if reply else phase
+            return "ESTABLISHED" if phase == "SYN_RECV" else phase
+    return phase

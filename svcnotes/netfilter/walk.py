@@ -1,0 +1,56 @@
+"""What came of a packet at one hook: the value that a walk gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from svcnotes.netfilter.conntrack import Connection, Conntrack
+from svcnotes.netfilter.recent import Recent
+from svcnotes.packet import Packet, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """The NAT that a rule chose: `kind` is dnat or snat, with the address and port written."""
+
+    kind: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rules `first` to `last` of a chain, tried one after the other; the last one may have matched."""
+
+    table: str
+    chain: str
+    first: int
+    last: int
+    matched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One way that a packet may go through the tables of one hook.
+
+    `probability` is exact, given that the packet came to this hook; `verdict` is accept, drop or
+    reject (`reject_with` then says with what: `icmp-port-unreachable`, `tcp-reset`, ...). `packet`
+    is the packet after marks and after this hook's NAT. `steps` are the rules that matched, and
+    conntrack's own work. `visited` counts the rules a kernel would have evaluated; `stretches` say
+    which. `nat` is what a nat rule chose here, None where none did. `recent`, `conntrack` and
+    `connection` are the host's memory and the packet's note after the walk: hand them on to the
+    context of the next hook.
+    """
+
+    probability: Fraction
+    verdict: str
+    packet: Packet
+    reject_with: str = ""
+    steps: tuple[Step, ...] = ()
+    visited: int = 0
+    stretches: tuple[Stretch, ...] = ()
+    nat: Mapping | None = None
+    recent: Recent = field(default_factory=Recent)
+    conntrack: Conntrack = field(default_factory=Conntrack)
+    connection: Connection | None = None
