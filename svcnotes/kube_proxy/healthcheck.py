@@ -106,8 +106,8 @@ def _checked_services(cluster: Cluster, family: int) -> Iterator[Service]:
 def _healthz(cluster: Cluster, node: str) -> Answer:
     """kube-proxy is well, but a node about to go says so: load balancers may drain it in time."""
     raw = cluster.state.objects[("Node", "", node)]
-    taints = raw.get("spec", {}).get("taints", [])
-    leaving = "deletionTimestamp" in raw.get("metadata", {}) or any(
+    taints = (raw.get("spec") or {}).get("taints") or ()
+    leaving = bool(raw["metadata"].get("deletionTimestamp")) or any(
         taint.get("key") == BEING_DELETED for taint in taints
     )
     return Answer(

@@ -1,0 +1,83 @@
+"""What kube-proxy answers to those who ask a node for its health."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from svcnotes.control_plane.load import load, loads
+from svcnotes.kube_proxy.healthcheck import answer, listening_ports
+
+DATA = Path(__file__).parent.parent / "data"
+FLOWS = [
+    (path.parent, flow)
+    for path in sorted((DATA / "oracle").glob("*/flows.jsonl"))
+    for flow in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    if flow["protocol"] == "HTTP"
+]
+
+
+def recorded(scenario):
+    return load(DATA / "oracle" / scenario / "cluster.yaml")
+
+
+def test_the_recorded_health_checks_are_here():
+    assert len(FLOWS) == 24
+
+
+@pytest.mark.parametrize(("folder", "flow"), FLOWS, ids=lambda v: v.name if isinstance(v, Path) else v["to"])
+def test_a_health_check_answers_as_recorded(folder, flow):
+    node = flow["to"].split("@")[1]
+    found = answer(load(folder / "cluster.yaml"), node, int(flow["dst"].rsplit(":", 1)[1]))
+    assert found is not None
+    assert f"http-{found.status}" == flow["outcome"]
+    assert found.body == flow["body"]
+
+
+def test_the_weight_is_the_number_of_local_ready_endpoints():
+    cluster = recorded("lb-local")
+    weights = [answer(cluster, n, 31234).headers["X-Load-Balancing-Endpoint-Weight"] for n in cluster.nodes]
+    assert weights == ["2", "1", "0"]
+
+
+def test_endpoints_are_counted_by_address_not_by_port():
+    dual = load(DATA / "kube_proxy" / "dual-stack.yaml")
+    assert answer(dual, "node-1", 31500).body["localEndpoints"] == 1
+    assert answer(dual, "node-2", 31500).body["localEndpoints"] == 2
+
+
+def test_each_family_counts_its_own_endpoints():
+    dual = load(DATA / "kube_proxy" / "dual-stack.yaml")
+    assert answer(dual, "node-1", 31500, family=6).status == 503
+    assert answer(dual, "node-2", 31500, family=6).body["localEndpoints"] == 1
+
+
+def test_policy_cluster_has_no_health_check_of_its_own():
+    cluster = recorded("lb-cluster")
+    assert set(listening_ports(cluster, "node-1")) == {10256}
+    assert answer(cluster, "node-1", 31234) is None
+
+
+def test_a_node_port_is_not_listened_on():
+    cluster = recorded("lb-local")
+    assert listening_ports(cluster, "node-1") == {10256: (), 31234: ()}
+    assert answer(cluster, "node-1", 30080) is None
+
+
+def test_health_checks_listen_where_node_ports_are_open():
+    cluster = recorded("lb-local")
+    narrow = replace(cluster, proxy=replace(cluster.proxy, node_port_addresses=("172.18.0.0/24",)))
+    assert listening_ports(narrow, "node-2")[31234] == ("172.18.0.12",)
+    nowhere = replace(cluster, proxy=replace(cluster.proxy, node_port_addresses=("192.168.0.0/16",)))
+    assert set(listening_ports(nowhere, "node-2")) == {10256}
+
+
+def test_a_node_about_to_be_deleted_fails_healthz():
+    text = (DATA / "oracle" / "lb-cluster" / "cluster.yaml").read_text(encoding="utf-8")
+    taint = "taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]"
+    going = loads(text.replace("podCIDR: 10.244.1.0/24", f"podCIDR: 10.244.1.0/24\n  {taint}"))
+    found = answer(going, "node-1", 10256)
+    assert found.status == 503
+    assert found.body["nodeEligible"] is False
+    assert answer(going, "node-2", 10256).status == 200
