@@ -136,8 +136,8 @@ class Service:
 class Endpoint:
     """One endpoint of an EndpointSlice; `pod` is `namespace/name` of its targetRef, or empty.
 
-    A condition that the slice leaves out is already read as the API says: ready and serving true,
-    terminating false (serving follows ready where only that is given).
+    A condition that the slice leaves out is already read as the API of 1.36 says, each on its own:
+    ready and serving true, terminating false.
     """
 
     addresses: tuple[str, ...]

@@ -280,7 +280,7 @@ def _endpoint(raw: Mapping[str, Any], kind: str) -> Endpoint:
     return Endpoint(
         addresses=tuple(addresses) if kind == "FQDN" else tuple(canonical(address) for address in addresses),
         ready=ready,
-        serving=ready if serving is None else serving,
+        serving=True if serving is None else serving,
         terminating=bool(conditions.get("terminating")),
         node=raw.get("nodeName") or "",
         zone=raw.get("zone") or "",
