@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -113,22 +112,40 @@ class Cluster:
         state, addresses = controllers.serve(state, self.given_world, self.cloud_addresses)
         return replace(self, state=state, cloud_addresses=addresses)
 
-    def create(self, text: str, filename: str = "input") -> Cluster:
+    def create(self, text: str, filename: str = "input", *, namespace: str = "default") -> Cluster:
         """`kubectl create -f` of that YAML text. Raises ApiError with what kubectl prints."""
-        return self._kubectl("create", text, filename)
+        from svcnotes.control_plane.kubectl.create import create
 
-    def apply(self, text: str, filename: str = "input") -> Cluster:
+        return self._answered(create(text, filename, self.state, namespace=namespace))
+
+    def apply(self, text: str, filename: str = "input", *, namespace: str = "default") -> Cluster:
         """`kubectl apply -f` of that YAML text. Raises ApiError with what kubectl prints."""
-        return self._kubectl("apply", text, filename)
+        from svcnotes.control_plane.kubectl.apply import apply
 
-    def replace(self, text: str, filename: str = "input") -> Cluster:
+        return self._answered(apply(text, filename, self.state, namespace=namespace))
+
+    def replace(self, text: str, filename: str = "input", *, namespace: str = "default") -> Cluster:
         """`kubectl replace -f` of that YAML text. Raises ApiError with what kubectl prints."""
-        return self._kubectl("replace", text, filename)
+        from svcnotes.control_plane.kubectl.replace import replace
 
-    def _kubectl(self, verb: str, *arguments: str) -> Cluster:
-        """Run `svcnotes.control_plane.kubectl.VERB.VERB(*arguments, state)`; a refusal leaves this cluster as it was."""
-        command = getattr(import_module(f"svcnotes.control_plane.kubectl.{verb}"), verb)
-        answer: Answer = command(*arguments, self.state)
+        return self._answered(replace(text, filename, self.state, namespace=namespace))
+
+    def patch(
+        self, word: str, name: str, text: str, *, style: str = "strategic", namespace: str = "default"
+    ) -> Cluster:
+        """`kubectl patch WORD NAME -p TEXT --type=STYLE`, e.g. of `service`. Raises ApiError with what kubectl prints."""
+        from svcnotes.control_plane.kubectl.patch import patch
+
+        return self._answered(patch(word, name, text, self.state, style=style, namespace=namespace))
+
+    def delete(self, word: str, *names: str, namespace: str = "default") -> Cluster:
+        """`kubectl delete WORD NAME...`. Raises ApiError with what kubectl prints."""
+        from svcnotes.control_plane.kubectl.delete import delete
+
+        return self._answered(delete(word, names, self.state, namespace=namespace))
+
+    def _answered(self, answer: Answer) -> Cluster:
+        """The cluster after a kubectl command; a refusal leaves this one as it was."""
         if answer.exit_code:
             raise ApiError(answer.stderr.rstrip("\n"))
         return self.with_state(answer.state)

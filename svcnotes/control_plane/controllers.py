@@ -9,7 +9,7 @@ from typing import Any
 
 from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
-from svcnotes.control_plane.endpoint_slices import CONTROLLER, MANAGED_BY, all_slices
+from svcnotes.control_plane.endpoint_slices import CONTROLLER, MANAGED_BY, all_slices, mirrored
 from svcnotes.control_plane.objects import World
 from svcnotes.control_plane.placement import place
 from svcnotes.control_plane.typed import SERVICE_NAME
@@ -42,7 +42,33 @@ def settle(before: ApiState, after: ApiState) -> ApiState:
     stale = {key[1:] for key in touched if _has_selector(state.objects[key])} | {key[1:] for key in deleted}
     if stale:
         state = _with_slices(state, [state.objects[key] for key in touched], stale)
-    return state
+    lost = [
+        key
+        for key in services
+        if key in before.objects and _lost_selector(before.objects[key], after.objects[key])
+    ]
+    return _mirrored(state, lost) if lost else state
+
+
+def _lost_selector(old: Object, new: Object) -> bool:
+    return _has_selector(old) and not (new.get("spec") or {}).get("selector")
+
+
+def _mirrored(state: ApiState, lost: Iterable[Key]) -> ApiState:
+    objects = dict(state.objects)
+    for key in lost:
+        ours = [
+            obj
+            for other, obj in state.objects.items()
+            if other[0] == "EndpointSlice" and other[1] == key[1] and _labels(obj).get(SERVICE_NAME) == key[2]
+        ]
+        old = [obj for obj in ours if _labels(obj).get(MANAGED_BY) == CONTROLLER]
+        objects |= {_key(made): made for made in mirrored(state.objects[key], old)}
+    return replace(state, objects=VersionedMap(objects))
+
+
+def _labels(obj: Object) -> Mapping[str, str]:
+    return obj["metadata"].get("labels") or {}
 
 
 def _changes(
@@ -88,7 +114,7 @@ def _with_slices(state: ApiState, services: Iterable[Object], stale: set[tuple[s
     """The state with fresh slices of these Services in place of the controller's `stale` ones."""
     objects: dict[Key, Object] = {}
     for key, obj in state.objects.items():
-        labels = obj["metadata"].get("labels") or {} if key[0] == "EndpointSlice" else {}
+        labels = _labels(obj) if key[0] == "EndpointSlice" else {}
         ours = labels.get(MANAGED_BY) == CONTROLLER and (key[1], labels.get(SERVICE_NAME)) in stale
         if not ours:
             objects[key] = obj
@@ -113,7 +139,7 @@ def _key(obj: Mapping[str, Any]) -> Key:
 def add_slices(state: ApiState) -> ApiState:
     """The state with the slices of every Service that has none of its own."""
     have = {
-        (key[1], (obj["metadata"].get("labels") or {}).get(SERVICE_NAME))
+        (key[1], _labels(obj).get(SERVICE_NAME))
         for key, obj in state.objects.items()
         if key[0] == "EndpointSlice"
     }

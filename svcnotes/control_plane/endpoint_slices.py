@@ -14,6 +14,8 @@ from svcnotes.control_plane.typed import SERVICE_NAME, is_ready, pod_ips
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
+MIRRORING = "endpointslicemirroring-controller.k8s.io"
+_ENDPOINTS_MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 HEADLESS = "service.kubernetes.io/headless"
 MAX_ENDPOINTS = 100
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # those of Kubernetes' generated names
@@ -207,6 +209,32 @@ def _slice(
         "endpoints": endpoints or None,
         "ports": slice_ports or None,
     }
+
+
+def mirrored(service: Raw, slices: Iterable[Raw]) -> list[Json]:
+    """What the mirroring controller adds when a Service loses its selector.
+
+    Its v1 Endpoints object stays behind, and now counts as hand-written: its addresses (those of the
+    first family) come a second time, in slices of their own.
+    """
+    families = _families(service.get("spec") or {})
+    made = []
+    for number, old in enumerate(one for one in slices if one["addressType"] == families[0]):
+        kept = ("addresses", "nodeName", "targetRef")
+        endpoints = [
+            {key: endpoint[key] for key in kept if key in endpoint}
+            | {"conditions": {"ready": endpoint["conditions"]["ready"]}}
+            for endpoint in old.get("endpoints") or ()
+        ]
+        copy = _slice(service, families[0], endpoints, None)
+        copy["ports"] = old["ports"]
+        metadata = copy["metadata"]
+        metadata["name"] = _name(service, -1 - number)
+        metadata["labels"] |= {_ENDPOINTS_MANAGED_BY: "endpoint-controller", MANAGED_BY: MIRRORING}
+        metadata["ownerReferences"][0]["kind"] = "Endpoints"
+        if endpoints and old["ports"]:
+            made.append(copy)
+    return made
 
 
 def _name(service: Raw, number: int) -> str:

@@ -261,7 +261,7 @@ class _Builder:
         """A scalar with one of YAML's own tags, such as `!!int "80"` or `!!binary`."""
         if tag == "binary":
             try:
-                return base64.b64decode(event.value, validate=False).decode("utf-8", "replace")
+                return base64.b64decode("".join(event.value.split()), validate=True).decode("utf-8", "replace")
             except ValueError:
                 self.fail(event, "!!binary value contains invalid base64 data", "Correct the base64 text")
         value = self.number(plain_scalar(event.value), event)
