@@ -1,0 +1,154 @@
+"""Mend a manifest: the answer goes to kube-apiserver as `kubectl create` would send it, then packets follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.control_plane.objects import Pod, Service, ServicePort
+from svcnotes.errors import SvcnotesError
+from svcnotes.exercises.evidence import arrival, ending_rule, target_rule
+from svcnotes.exercises.exercise import Exercise, wrong
+from svcnotes.exercises.refusals import explain
+from svcnotes.exercises.verdict import Part, Verdict
+from svcnotes.packet import endpoint_text
+from svcnotes.trace import Path, trace
+
+ACCEPTED = "kube-apiserver accepts it"
+CLIENT = "192.0.2.10"
+
+
+def mend(
+    name: str, question: str, cluster: Callable[[], Cluster], start: str, hints: tuple[str, ...] = ()
+) -> Exercise:
+    """Ask for a Service that leads each port from outside, by every node, to the pods' port of that name.
+
+    `cluster` gives the world without that Service; the pods in it say by the names of their
+    containerPorts what is wanted. Accepting is worth two points, each named port one.
+    """
+
+    def judge(answer: str) -> Verdict:
+        before = cluster()
+        wanted = _wanted(before)
+        claims = tuple(Part(_claim(port), ok=False) for port in wanted)
+        try:
+            after = before.create(answer)
+        except SvcnotesError as error:
+            refusal = explain(error)
+            found = wrong(
+                ACCEPTED,
+                misconception=refusal.misconception,
+                said=str(error),
+                explanation=refusal.meaning,
+                hint=refusal.hint,
+            )
+            return replace(found, parts=(Part(ACCEPTED, ok=False, points=2), *claims))
+        new = [service for key, service in after.services.items() if key not in before.services]
+        accepted = Part(ACCEPTED, ok=True, points=2)
+        if len(new) != 1:
+            return Verdict(
+                (accepted, *claims),
+                explanation=f"Asked is one Service; this made {len(new)}.",
+                hint="Begin again from the manifest given.",
+            )
+        results = [_tried(after, new[0], port) for port in wanted]
+        parts = (accepted, *(part for part, _ in results))
+        first = next((verdict for part, verdict in results if not part.ok), None)
+        if first is not None:
+            return replace(first, parts=parts)
+        return Verdict(parts, explanation=_summary(new[0]))
+
+    return Exercise(name, question, judge, hints, start=start)
+
+
+def _wanted(cluster: Cluster) -> tuple[str, ...]:
+    """The names of the ports that the pods declare, in order."""
+    return tuple(dict.fromkeys(p.name for pod in cluster.pods.values() for p in pod.ports if p.name))
+
+
+def _claim(port: str) -> str:
+    return f"a client outside reaches the pods' port {port!r}, whichever node it dials"
+
+
+def _tried(cluster: Cluster, service: Service, name: str) -> tuple[Part, Verdict]:
+    """Dial one named port of the Service on every node; the Verdict tells of the first path that fails."""
+    port = next((p for p in service.ports if p.name == name), None)
+    failed = Part(_claim(name), ok=False)
+    if port is None:
+        return failed, Verdict(
+            explanation=f"The Service has no port named {name!r}; the pods have.",
+            hint=f"An entry under `ports:` with name: {name}.",
+        )
+    if not port.node_port:
+        return failed, Verdict(
+            misconception="a-clusterip-opens-on-nodes",
+            explanation=f"A Service of type {service.type} opens nothing on the nodes.",
+            hint="type: NodePort",
+        )
+    for node in cluster.nodes.values():
+        to = endpoint_text(node.addresses[0], port.node_port)
+        for path in trace(cluster, source=CLIENT, to=to).paths:
+            verdict = _why_not(cluster, service, port, path, f"{CLIENT} dials {to} ({node.name})")
+            if verdict is not None:
+                return failed, verdict
+    return replace(failed, ok=True), Verdict()
+
+
+def _why_not(cluster: Cluster, service: Service, port: ServicePort, path: Path, said: str) -> Verdict | None:
+    """Say what is wrong with where a path led, None where nothing is."""
+    said = f"{said}: {path.outcome}{f', {path.how}' if path.how else ''}"
+    rule = ending_rule(path)
+    if path.outcome == "connected":
+        number = arrival(path)
+        pod = cluster.pods.get(path.pod or "")
+        reached = _name_of(pod, number) if pod else ""
+        if pod is None or reached == port.name:
+            return None
+        return Verdict(
+            misconception="targetport-crossed",
+            said=f"{said} to {path.pod} on port {number}",
+            explanation=f"It connects, but to the pod's port {reached or number!r}; the Service calls this port {port.name!r}.",
+            rule=target_rule(path),
+            hint="Which containerPort bears this name? Let targetPort be that.",
+        )
+    if path.outcome == "refused" and path.pod:
+        return Verdict(
+            misconception="wrong-targetport",
+            said=said,
+            explanation=f"The packet reached {path.pod}, and no process there has port {arrival(path)} open: its kernel answers RST. "
+            "A targetPort names a port that the pod already serves; it opens nothing.",
+            rule=target_rule(path),
+            hint="Look at the pod's containerPorts.",
+        )
+    if path.outcome == "refused":
+        labels = ", ".join(f"{key}: {value}" for key, value in service.selector.items()) or "nothing"
+        return Verdict(
+            misconception="selector-mismatch",
+            said=said,
+            explanation=f"The Service selects {labels}, and no pod with that port is found by it. "
+            "A Service finds pods by their labels, never by its own name.",
+            rule=rule,
+            hint="Compare spec.selector with the pods' labels, letter by letter.",
+        )
+    if service.external_traffic_policy == "Local":
+        return Verdict(
+            misconception="local-forwards",
+            said=said,
+            explanation="externalTrafficPolicy is Local, and this node runs no pod of the Service.",
+            rule=rule,
+            hint="Asked is that every node serves.",
+        )
+    return Verdict(said=said, explanation=path.reason, rule=rule, hint="Begin again from the manifest given.")
+
+
+def _name_of(pod: Pod, number: int | None) -> str:
+    return next((p.name for p in pod.ports if p.number == number), "")
+
+
+def _summary(service: Service) -> str:
+    lines = [
+        f"  nodePort {p.node_port} → port {p.port} → targetPort {p.target_port}  ({p.name})"
+        for p in service.ports
+    ]
+    return "\n".join(["Every packet arrives. As stored:", *lines])

@@ -1,0 +1,82 @@
+"""What a check says about an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+
+class Printer(Protocol):
+    """The part of IPython's pretty printer that a verdict needs."""
+
+    def text(self, text: str) -> None:
+        """Print a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One property that the answer should have: the claim, whether it holds, what it is worth."""
+
+    claim: str
+    ok: bool
+    points: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A check's answer to an answer; `str()` is all of it in words.
+
+    `parts` are the properties looked at, each with its points. `misconception` is the name of the idea
+    behind a wrong answer where one is recognised (a key of `svcnotes.exercises.misconceptions.ALL`), else
+    empty. `said` is what a machine printed (kubectl, say), `explanation` why, in words, `rule` the rule
+    that decides, as `iptables-save` prints it, `hint` what to try next.
+    """
+
+    parts: tuple[Part, ...] = ()
+    misconception: str = ""
+    said: str = ""
+    explanation: str = ""
+    rule: str = ""
+    hint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every property holds (and there is one)."""
+        return bool(self.parts) and all(part.ok for part in self.parts)
+
+    @property
+    def points(self) -> int:
+        """The points of the properties that hold."""
+        return sum(part.points for part in self.parts if part.ok)
+
+    @property
+    def out_of(self) -> int:
+        """The points there are."""
+        return sum(part.points for part in self.parts)
+
+    @property
+    def score(self) -> Fraction:
+        """The share of the points, 0 to 1, exactly."""
+        return Fraction(self.points, self.out_of) if self.out_of else Fraction(0)
+
+    def __str__(self) -> str:
+        lines = [f"{'✔ Right' if self.ok else '✘ Not yet'}: {self.points} of {self.out_of} points"]
+        if len(self.parts) > 1:
+            lines += [f"  {'✔' if part.ok else '✘'} {part.claim}" for part in self.parts]
+        if self.said:
+            lines += ["", *(f"    {line}".rstrip() for line in self.said.splitlines())]
+        if self.misconception:
+            from svcnotes.exercises.misconceptions import ALL
+
+            lines += ["", f"A common idea: “{ALL[self.misconception]}”"]
+        if self.explanation:
+            lines += ["", self.explanation]
+        if self.rule:
+            lines += ["", "The rule that decides:", f"    {self.rule}"]
+        if self.hint and not self.ok:
+            lines += ["", f"Hint: {self.hint}"]
+        return "\n".join(lines)
+
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
+        printer.text(str(self))
