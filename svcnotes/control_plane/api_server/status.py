@@ -21,9 +21,9 @@ INTERNAL = "Internal error"
 _WITHOUT_VALUE = frozenset({REQUIRED, FORBIDDEN, TOO_LONG, INTERNAL})
 
 
-def go_json(value: Any) -> str:
-    """A value as Go's encoding/json prints it: no blanks, sorted keys, <>& escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def go_json(value: Any, *, sort_keys: bool = True) -> str:
+    """A value as Go's encoding/json prints it: no blanks, <>& escaped; a map's keys are sorted."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys)
     for char, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(char, escape)
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
@@ -71,7 +71,7 @@ class FieldError:
             if isinstance(self.value, str):
                 text += f": {go_quote(self.value)}"
             else:
-                text += f": {go_json(self.value)}"
+                text += f": {go_json(self.value, sort_keys=False)}"  # a struct keeps its order
         if self.detail:
             text += f": {self.detail}"
         return text
@@ -166,3 +166,8 @@ def forbidden(resource: str, name: str, why: str) -> StatusError:
 def internal_error(why: str) -> StatusError:
     """HTTP 500 with a reason."""
     return StatusError("InternalError", f"Internal error occurred: {why}", code=500)
+
+
+def supported(values: Iterable[str]) -> str:
+    """The detail of an Unsupported value: the values that there are, in the order given."""
+    return "supported values: " + ", ".join(map(go_quote, values))
