@@ -1,0 +1,1 @@
+"""A first engine, until the full one stands."""
