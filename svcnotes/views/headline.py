@@ -34,7 +34,11 @@ def _source(story: Story) -> Run:
 
 
 def _asker(story: Story) -> str:
-    return f"the {named.role}" if (named := story.names.of(story.trace.source_address)).label == named.role else named.label
+    return (
+        f"the {named.role}"
+        if (named := story.names.of(story.trace.source_address)).label == named.role
+        else named.label
+    )
 
 
 def _by(moment: Moment | None, verb: str = "Changed") -> Prose:
@@ -76,7 +80,9 @@ def _timeout(story: Story) -> Prose:
     dropped = next((m for m in reversed(story.moments) if m.kind == "drop"), None)
     asker = _asker(story)
     if dropped is None:
-        return prose(strong("Timeout"), f": no answer ever comes to {asker} ", _source(story), ". ", _reason(story))
+        return prose(
+            strong("Timeout"), f": no answer ever comes to {asker} ", _source(story), ". ", _reason(story)
+        )
     return prose(
         strong(f"Timeout: {short_name(dropped.host)} drops the packet"),
         f", and {asker} ",

@@ -123,7 +123,12 @@ def _from_trace(trace: Trace) -> Iterator[tuple[str, Named]]:
         for step in hop.steps:
             if hop.kind == NODE and hop.direction == "there" and step.before.source != step.after.source:
                 yield step.after.source, Named(NODE, hop.host)
-        if hop.direction == "back" and hop.kind in {NODE, ROUTER} and hop.packet.icmp and not hop.in_interface:
+        if (
+            hop.direction == "back"
+            and hop.kind in {NODE, ROUTER}
+            and hop.packet.icmp
+            and not hop.in_interface
+        ):
             yield hop.packet.source, Named(hop.kind, hop.host)
     address = bare(trace.destination)
     entry = next((hop for hop in hops if hop.kind == NODE and hop.direction == "there"), None)
@@ -136,7 +141,10 @@ def _took_for_its_own(hop: Hop, address: str) -> bool:
     """Tell whether the node treated a dialled address as its own, which a trace without a cluster must guess."""
     return any(
         step.before.destination == address
-        and ("--dst-type LOCAL" in step.rule or (step.table == "routing" and step.verdict in {"local", "deliver"}))
+        and (
+            "--dst-type LOCAL" in step.rule
+            or (step.table == "routing" and step.verdict in {"local", "deliver"})
+        )
         for step in hop.steps
     )
 

@@ -144,9 +144,7 @@ class _Hop:
 
     def _say(self, kind: str, title: str, *words: str | Run | Prose, step: Step | None = None) -> _Draft:
         name = short_name(self.hop.host)
-        return _Draft(
-            kind, self.index, self.hop, f"{name} {title}", prose(strong(name), *words), step
-        )
+        return _Draft(kind, self.index, self.hop, f"{name} {title}", prose(strong(name), *words), step)
 
     def _source(self, packet: Packet) -> Run:
         return self.names.run(packet.source, endpoint_text(packet.source, packet.source_port))
@@ -168,7 +166,9 @@ class _Hop:
 
     @property
     def _receives(self) -> bool:
-        return self.hop.direction == "there" and self.hop.host in {self.path.pod, self.path.answered_by} - {""}
+        return self.hop.direction == "there" and self.hop.host in {self.path.pod, self.path.answered_by} - {
+            ""
+        }
 
     def _arrival(self) -> _Draft | None:
         packet = self.hop.packet
@@ -187,7 +187,13 @@ class _Hop:
         if "RST" in packet.flags:
             return self._say("icmp", "refuses", " answers with a TCP reset (RST) to ", to, ".")
         return self._say(
-            "answer", "answers", " answers to ", to, ", the address that it saw, from ", self._source(packet), "."
+            "answer",
+            "answers",
+            " answers to ",
+            to,
+            ", the address that it saw, from ",
+            self._source(packet),
+            ".",
         )
 
     def _of_step(self, step: Step) -> _Draft | None:
@@ -213,7 +219,9 @@ class _Hop:
             return self._say("undo", "undoes it", *words, ".", step=step)
         if "destination" in changed:
             ends = (self._destination(before), " → ", self._destination(after))
-            return self._say("dnat", "DNAT", " rewrites the destination ", *ends, at + ": ", rule, ".", step=step)
+            return self._say(
+                "dnat", "DNAT", " rewrites the destination ", *ends, at + ": ", rule, ".", step=step
+            )
         if "source" in changed:
             froms = (self._source(before), " → ", self._source(after))
             return self._say("snat", "SNAT", " rewrites the source ", *froms, at + ": ", rule, ".", step=step)
@@ -227,11 +235,15 @@ class _Hop:
         if any(draft.kind in ENDS for draft in steps):
             return None
         if self._receives:
-            return self._say("receive", "receives", " receives it and sees the source ", self._source(hop.packet), ".")
+            return self._say(
+                "receive", "receives", " receives it and sees the source ", self._source(hop.packet), "."
+            )
         if not self._last:
             return None
         if hop.direction == "back" and self.path.outcome in {"connected", "refused", "unreachable"}:
-            return self._say("deliver", "gets the answer", " gets the answer from ", self._source(self._seen()), ".")
+            return self._say(
+                "deliver", "gets the answer", " gets the answer from ", self._source(self._seen()), "."
+            )
         why = hop.ended or self.path.reason
         return self._say("end", "ends it", ": ", why) if why else None
 

@@ -1,0 +1,113 @@
+"""What differs between two traces: the fields, and the rules that decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svcnotes.packet import Step
+from svcnotes.trace import Path
+from svcnotes.views.marks import short_name
+from svcnotes.views.prose import Prose, code, plain, prose, strong
+from svcnotes.views.story import Story, rule_name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of the answer that differs: `field` is outcome, pod, source seen or endpoints."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The changes, in order of weight, and the rules that only one of the two walks met."""
+
+    changes: tuple[Change, ...]
+    only_before: tuple[Step, ...]
+    only_after: tuple[Step, ...]
+    sentence: Prose
+
+    def __str__(self) -> str:
+        return plain(self.sentence)
+
+
+def compare(before: Story, after: Story) -> Comparison:
+    """Compare two paths, each told as a story; where nothing differs, `changes` is empty."""
+    changes = tuple(_changes(before, after))
+    old, new = _deciding(before), _deciding(after)
+    only_before = tuple(step for step in old if rule_name(step) not in {rule_name(s) for s in new})
+    only_after = tuple(step for step in new if rule_name(step) not in {rule_name(s) for s in old})
+    return Comparison(
+        changes, only_before, only_after, _sentence(before, after, changes, only_before, only_after)
+    )
+
+
+def counterpart(path: Path, paths: tuple[Path, ...]) -> Path:
+    """Find the path to compare with: the one to the same pod, else the first."""
+    return next((other for other in paths if other.pod == path.pod), paths[0])
+
+
+def _changes(before: Story, after: Story) -> list[Change]:
+    old, new = before.path, after.path
+    rows = [
+        ("outcome", old.outcome, new.outcome),
+        ("pod", short_name(old.pod or "") or "none", short_name(new.pod or "") or "none"),
+        ("source seen", old.source_seen or "nobody saw one", new.source_seen or "nobody saw one"),
+        ("endpoints", str(_pods(before)), str(_pods(after))),
+    ]
+    return [Change(*row) for row in rows if row[1] != row[2]]
+
+
+def _pods(story: Story) -> int:
+    return len({path.pod for path in story.trace.paths if path.pod})
+
+
+def _deciding(story: Story) -> tuple[Step, ...]:
+    """The rules that changed or ended something on the way there, and the jumps of kube-proxy's KUBE-EXT."""
+    return tuple(
+        moment.rule
+        for moment in story.moments
+        if moment.rule is not None and moment.direction == "there" and moment.kind != "undo"
+    )
+
+
+def _sentence(
+    before: Story,
+    after: Story,
+    changes: tuple[Change, ...],
+    only_before: tuple[Step, ...],
+    only_after: tuple[Step, ...],
+) -> Prose:
+    if not changes:
+        return prose("Nothing that the pod or the client could notice has changed.")
+    parts: list[Prose] = []
+    for change in changes:
+        if change.field == "source seen":
+            parts.append(
+                prose(
+                    strong("source "),
+                    _address(before, change.before),
+                    " → ",
+                    _address(after, change.after),
+                )
+            )
+        elif change.field == "endpoints":
+            parts.append(prose(strong("endpoints in reach "), change.before, " → ", change.after))
+        else:
+            parts.append(prose(strong(change.field + " "), change.before, " → ", change.after))
+    joined = prose(*(prose("; " if index else "", part) for index, part in enumerate(parts)))
+    return prose(joined, ". ", _rules("No longer", only_before), _rules("Now", only_after))
+
+
+def _address(story: Story, text: str) -> Prose:
+    return prose(story.names.run(text)) if text[:1].isdigit() or ":" in text else prose(text)
+
+
+def _rules(word: str, steps: tuple[Step, ...]) -> Prose:
+    names = list(dict.fromkeys(rule_name(step) for step in steps))
+    if not names:
+        return ()
+    listed = [prose(", " if index else "", code(name)) for index, name in enumerate(names)]
+    return prose(f"{word}: ", *listed, ". ")

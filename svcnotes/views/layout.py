@@ -1,0 +1,145 @@
+"""Where everything stands: one layout for every picture, narrow or wide.
+
+Outside hosts stand on the left, Nodes in rows on the right, each with its Pods at its right edge. A row has
+two lanes: the upper for the way there, the lower for the way back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svcnotes.packet import endpoint_text
+from svcnotes.views.cast import Cast, NodeActor, PodActor
+from svcnotes.views.marks import CLIENT, NODE, OUTSIDE, POD, bare, short_name
+from svcnotes.views.route import draw_route
+from svcnotes.views.shapes import Picture, Point, Shape
+from svcnotes.views.story import Story
+
+NARROW, WIDE = 580, 840  # pixels; each is drawn at this size or larger, so that 12 px type stays 12 px
+MONO, SANS = 7.3, 7.0  # width of a letter of 12 px type
+THERE, BACK = 44, 80  # the lanes, below a row's top
+TOP = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The points that a route goes through; keys are the hosts' names in hops."""
+
+    outside: dict[str, Point]
+    rows: dict[str, float]
+    pods: dict[str, Point]
+    left: float
+    gap: float
+    spine: float
+    outside_right: float
+
+    def lane(self, host: str, direction: str) -> float:
+        """Give the y of a Node's lane."""
+        return self.rows[host] + (THERE if direction == "there" else BACK)
+
+
+def layout(story: Story, cast: Cast, width: int) -> Picture:
+    """Lay one path out on a picture of that width (pixels): `NARROW` or `WIDE`."""
+    wide = width >= WIDE
+    pods = [pod for node in cast.nodes for pod in node.pods]
+    pod_text = max((len(_serves(pod, wide=wide)) for pod in pods), default=11)
+    seen_text = 2 + len(story.path.source_seen or "") + (5 if wide else 0)
+    pod_width = max(pod_text, seen_text) * MONO + 22
+    outside_width = max(104.0, *(len(address) * MONO + 24 for _, address in cast.outside or [("", "")]))
+    left = 4 + outside_width + (64 if wide else 40) if cast.outside else 8.0
+    pod_left = width - 14 - pod_width
+    pod_height = 58 if wide else 74
+
+    shapes: list[Shape] = []
+    rows: dict[str, float] = {}
+    pod_points: dict[str, Point] = {}
+    y: float = TOP
+    entry = next((hop.host for hop in story.path.hops if hop.kind == "node"), "")
+    for node in cast.nodes:
+        height = max(104, 32 + len(node.pods) * (pod_height + 6) + 2 + (16 if node.more else 0))
+        rows[node.host] = y
+        style = "node entered" if node.host == entry else "node"
+        shapes.append(Shape("rect", style, left, y, width - 4 - left, height))
+        shapes += _node_words(node, left + 12, y + 19)
+        for slot, pod in enumerate(node.pods):
+            top = y + 32 + slot * (pod_height + 6)
+            pod_points[pod.host] = (pod_left, top + 12)
+            shapes += _pod(story, pod, pod_left, top, pod_width, pod_height, wide=wide)
+        if not node.pods:
+            shapes.append(Shape("text", "faint", width - 24, y + 66, text="no pod here", anchor="end"))
+        if node.more:
+            shapes.append(
+                Shape("text", "faint", width - 24, y + height - 8, text=f"and {node.more} more", anchor="end")
+            )
+        y += height + 10
+    if cast.more:
+        shapes.append(Shape("text", "soft", left + 12, y + 8, text=f"and {cast.more} more nodes"))
+        y += 18
+    middle = (TOP + y - 10) / 2
+    outside: dict[str, Point] = {}
+    for index, (host, address) in enumerate(cast.outside):
+        centre = middle + (index - (len(cast.outside) - 1) / 2) * 92
+        outside[host] = (4 + outside_width, centre)
+        shapes += _outside(story, host, address, 4, centre - 36, outside_width)
+    if cast.outside:
+        border = 4 + outside_width + (left - 4 - outside_width) / 2
+        shapes.insert(0, Shape("line", "border", points=((border, 8), (border, y - 10))))
+        shapes.append(Shape("text", "soft", 4, 16, text="outside"))
+    shapes.append(Shape("text", "soft", left + 4, 16, text="cluster"))
+    places = Places(outside, rows, pod_points, left, left - 14, pod_left - 34, 4 + outside_width)
+    route_shapes, routes = draw_route(story, places)
+    return Picture(width, y, (*shapes, *route_shapes), routes)
+
+
+def _serves(pod: PodActor, *, wide: bool) -> str:
+    return endpoint_text(pod.address, pod.port) if wide and pod.port else pod.address
+
+
+def _node_words(node: NodeActor, x: float, y: float) -> list[Shape]:
+    words = [Shape("text", "name", x, y, text=node.host)]
+    x += len(node.host) * SANS + 16
+    if node.address:
+        words.append(Shape("text", "address", x, y, text=node.address, glyphs=(NODE,)))
+        x += (len(node.address) + 2) * MONO + 16
+    if node.bridge:
+        words.append(Shape("text", "soft address", x, y, text="cni0"))
+        words.append(Shape("text", "soft address", x + 5 * MONO, y, text=node.bridge, glyphs=(NODE,)))
+    return words
+
+
+def _pod(
+    story: Story, pod: PodActor, x: float, y: float, width: float, height: float, *, wide: bool
+) -> list[Shape]:
+    on_path = any(hop.host == pod.host for hop in story.path.hops)
+    shapes = [
+        Shape("rect", "pod" if on_path else "pod idle", x, y, width, height),
+        Shape("text", "name", x + 11, y + 17, text=short_name(pod.host), glyphs=(POD,)),
+        Shape("text", "address", x + 11, y + 33, text=_serves(pod, wide=wide)),
+    ]
+    seen = story.path.source_seen
+    if seen and pod.host == (story.path.pod or story.path.answered_by):
+        role = story.names.of(seen).role
+        moment = next((m.number for m in story.moments if m.kind == "receive"), 0)
+        if wide:
+            shapes.append(Shape("text", "seen", x + 11, y + 50, text="sees", moment=moment))
+            x += 5 * MONO
+        else:
+            shapes.append(Shape("text", "seen", x + 11, y + 49, text="sees", moment=moment))
+            y += 15
+        shapes.append(Shape("text", "seen address", x + 11, y + 50, text=seen, glyphs=(role,), moment=moment))
+    return shapes
+
+
+def _outside(story: Story, host: str, address: str, x: float, y: float, width: float) -> list[Shape]:
+    role = story.names.of(address or bare(story.trace.destination)).role
+    role = role if role in {CLIENT, OUTSIDE} else OUTSIDE
+    shapes = [
+        Shape("rect", role, x, y, width, 72),
+        Shape("text", "name", x + 11, y + 21, text=short_name(host), glyphs=(role,)),
+        Shape("text", "address", x + 11, y + 40, text=address),
+    ]
+    if story.path.hops and host == story.path.hops[0].host:
+        good = story.path.outcome == "connected"
+        word = f"{'✓' if good else '✕'} {story.path.outcome}"
+        shapes.append(Shape("text", "good" if good else "bad", x + 11, y + 60, text=word))
+    return shapes
