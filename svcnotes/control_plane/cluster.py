@@ -20,7 +20,7 @@ from svcnotes.control_plane.objects import (
     Service,
     World,
 )
-from svcnotes.control_plane.world import changed, with_slice_hosts
+from svcnotes.control_plane.world import changed, check_routes, with_slice_hosts
 from svcnotes.errors import ApiError, QuestionError
 
 
@@ -102,7 +102,7 @@ class Cluster:
         `sysctls` and `routes` are put in place of all there were. Raises InputError for what a World
         does not have.
         """
-        world = changed(self.given_world, changes)
+        world = check_routes(changed(self.given_world, changes), self.nodes)
         state, addresses = controllers.serve(self.state, world, self.cloud_addresses)
         return replace(self, given_world=world, state=state, cloud_addresses=addresses)
 

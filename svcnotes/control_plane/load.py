@@ -12,11 +12,12 @@ from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.documents import Found, Sorted, sort
+from svcnotes.control_plane.objects import ClusterConfiguration
 from svcnotes.control_plane.placement import place
 from svcnotes.control_plane.settings import cluster_configuration, proxy_configuration
 from svcnotes.control_plane.shapes import check, refuse_unknown
 from svcnotes.control_plane.typed import SHAPES
-from svcnotes.control_plane.world import world
+from svcnotes.control_plane.world import check_routes, world
 from svcnotes.control_plane.yaml_reader import MAX_BYTES, Document, read
 from svcnotes.errors import InputError
 
@@ -82,9 +83,9 @@ def _cluster(found: Sorted) -> Cluster:
     ]
     state = _stored([*spaces, *full_nodes, *placed], services, _values(found.of("EndpointSlice")), config)
     state = controllers.add_slices(state)
-    outside = world(settings.get("World"))
+    outside = check_routes(world(settings.get("World")), (node["metadata"]["name"] for node in full_nodes))
     state, addresses = controllers.serve(state, outside)
-    return Cluster(
+    cluster = Cluster(
         state=state,
         proxy=inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes),
         config=config,
@@ -92,6 +93,8 @@ def _cluster(found: Sorted) -> Cluster:
         notes=(*found.notes, *notes),
         cloud_addresses=addresses,
     )
+    cluster.pods  # noqa: B018 - read now, so that a broken `svcnotes/listens` is an error of loading
+    return cluster
 
 
 def _values(found: Iterable[Found]) -> list[dict[str, Any]]:
@@ -130,7 +133,10 @@ def _stated(kubeadm: Found | None, cidrs: list[Found]) -> frozenset[str]:
 
 
 def _stored(
-    plain: list[dict[str, Any]], services: list[dict[str, Any]], slices: list[dict[str, Any]], config: Any
+    plain: list[dict[str, Any]],
+    services: list[dict[str, Any]],
+    slices: list[dict[str, Any]],
+    config: ClusterConfiguration,
 ) -> ApiState:
     """The API server's store: Services and slices defaulted, allocated and validated, the rest as written."""
     state = replace(
@@ -139,10 +145,4 @@ def _stored(
             {(o["kind"], o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in plain}
         ),
     )
-    try:
-        return state.restore([*services, *slices])
-    except ImportError:
-        objects = {
-            (o["kind"], o["metadata"]["namespace"], o["metadata"]["name"]): o for o in [*services, *slices]
-        }
-        return replace(state, objects=VersionedMap({**state.objects, **objects}))
+    return state.restore([*services, *slices])

@@ -164,7 +164,7 @@ def _host(item: Any, at: str) -> OutsideHost:
         raise InputError(
             f"{at}.address: {show(given.get('address'))} is no IP address. Write 192.0.2.10"
         ) from None
-    name = given.get("name") or address
+    name = address if given.get("name") is None else given["name"]
     if not isinstance(name, str):
         raise InputError(f"{at}.name: {show(name)} is not allowed here, it must be text (put it into quotes)")
     serves = given.get("serves", [])
@@ -221,6 +221,22 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
 _SNAKE = {name: "cni_masquerade" if name == "cniMasquerade" else name for name in _READERS}
 _CAMEL = {snake: name for name, snake in _SNAKE.items()}
 assert set(_CAMEL) == {field.name for field in fields(World)}  # noqa: S101 - a field without a reader would be ignored
+
+
+def check_routes(world: World, nodes: Iterable[str]) -> World:
+    """The World itself; raises InputError where it routes to a Node that is not there."""
+    names = list(nodes)
+    for node in world.routes.values():
+        if node not in names:
+            raise InputError(
+                f"World: routes: no Node {show(node)} to route {_first_to(world, node)} to. "
+                f"Nodes: {', '.join(names[:10])}"
+            )
+    return world
+
+
+def _first_to(world: World, node: str) -> str:
+    return next(to for to, via in world.routes.items() if via == node)
 
 
 def with_slice_hosts(

@@ -159,12 +159,13 @@ YAML_TEXT = st.text(
 @example("a: \ud800")
 @example("%YAML 1.3\n---\na: 1")
 def test_any_text_is_values_or_one_error(text):
+    message, documents = "", ()
     try:
         documents = read(text)
     except InputError as error:
-        assert "\n" not in str(error)
-    else:
-        assert all(document.value is not None for document in documents)
+        message = str(error)
+    assert "\n" not in message
+    assert all(document.value is not None for document in documents)
 
 
 JSON = st.recursive(
