@@ -136,9 +136,15 @@ def _admit(
         raise invalid(known.kind, name, errors)
     if known.kind == "Service":
         document["status"] = {"loadBalancer": {}}
+        if document["spec"]["type"] == "ExternalName":
+            document["spec"].pop("internalTrafficPolicy", None)  # accepted, but not kept
         warnings += service_warnings(document)
         if document["spec"].get("externalIPs") and "DenyServiceExternalIPs" in state.admission_plugins:
             raise forbidden("services", name, "Use of external IPs is denied by admission control")
+    elif known.kind == "EndpointSlice":
+        from svcnotes.control_plane.api_server.validate_endpointslice import endpoint_slice_warnings
+
+        warnings += endpoint_slice_warnings(document)
     if metadata.get("resourceVersion"):
         raise StatusError("", "resourceVersion should not be set on objects to be created", code=500)
     key: Key = (known.kind, namespace, name)
