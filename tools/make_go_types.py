@@ -5,6 +5,7 @@ does not say (which string has a Go type of its own, which field is a pointer) s
 
     pip install kubernetes-validate && python tools/make_go_types.py
 """
+# ruff: noqa: INP001 - a script, no package
 
 from __future__ import annotations
 

@@ -125,8 +125,10 @@ def ip_warnings(field: str, value: str) -> list[str]:
         ]
     if address.version == 6 and str(address) != value:
         return [
-            f"{field}: IPv6 address {go_quote(value)} should be in RFC 5952 canonical format "
-            f"({go_quote(str(address))})"
+            (
+                f"{field}: IPv6 address {go_quote(value)} should be in RFC 5952 canonical format "
+                f"({go_quote(str(address))})"
+            )
         ]
     return []
 
@@ -140,6 +142,8 @@ def cidr_warnings(field: str, value: str) -> list[str]:
     if plain == value:
         return []
     return [
-        f"{field}: IPv6 CIDR value {go_quote(value)} should be in RFC 5952 canonical format "
-        f"({go_quote(plain)})"
+        (
+            f"{field}: IPv6 CIDR value {go_quote(value)} should be in RFC 5952 canonical format "
+            f"({go_quote(plain)})"
+        )
     ]

@@ -75,8 +75,10 @@ def qualified_name(value: str) -> list[str]:
     expected = _regex(_QUALIFIED_TEXT, _QUALIFIED, "MyName", "my.name", "123-abc")
     if len(parts) > 2:
         return [
-            f"a valid label key {expected} with an optional DNS subdomain prefix and '/' "
-            "(e.g. 'example.com/MyName')"
+            (
+                f"a valid label key {expected} with an optional DNS subdomain prefix and '/' "
+                "(e.g. 'example.com/MyName')"
+            )
         ]
     if len(parts) == 2:
         if not parts[0]:

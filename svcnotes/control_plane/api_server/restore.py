@@ -97,8 +97,10 @@ def _field(spec: Mapping[str, Any], number: int) -> str:
 
 
 def _complete(state: ApiState, service: dict[str, Any]) -> None:
-    """Families and numbers that are missing, in place. Addresses that are there are not questioned:
-    a dump may come from a cluster with other ranges."""
+    """Fill in families and numbers that are missing, in place.
+
+    Addresses that are there are not questioned: a dump may come from a cluster with other ranges.
+    """
     spec, metadata = service["spec"], service["metadata"]
     if spec["type"] != "ExternalName":
         given = _addresses(service)

@@ -104,9 +104,11 @@ def _shape(spec: Mapping[str, Any]) -> list[FieldError]:
         errors.append(FieldError("spec.clusterIPs[0]", INVALID, "None", text))
     if kind == "ExternalName":
         text = "may not be set for ExternalName services"
-        for field in ("clusterIPs", "ipFamilies"):
-            if spec.get(field):
-                errors.append(FieldError(f"spec.{field}", FORBIDDEN, "", text))
+        errors += [
+            FieldError(f"spec.{field}", FORBIDDEN, "", text)
+            for field in ("clusterIPs", "ipFamilies")
+            if spec.get(field)
+        ]
         if spec.get("ipFamilyPolicy") is not None:
             errors.append(FieldError("spec.ipFamilyPolicy", FORBIDDEN, "", text))
         name = (spec.get("externalName") or "").removesuffix(".")

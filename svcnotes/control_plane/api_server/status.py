@@ -104,7 +104,7 @@ class StatusError(ApiError):
         super().__init__(self.printed())
 
     def printed(self, doing: str = "") -> str:
-        """kubectl's text, without the last newline.
+        """The text that kubectl prints, without the last newline.
 
         `doing` is put before the message where kubectl does so: `error when creating "FILE"`
         (an Invalid is rebuilt from its causes and never shows it).

@@ -2,6 +2,7 @@
 
 Creating n Services one after the other costs O(n) in all, though every state stays as it was.
 """
+# ruff: noqa: SLF001 - the versions of one mapping know each other's insides
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ class KubectlError(Exception):
     """An error of kubectl's own, such as a file that it cannot read; `str()` without `error: `."""
 
 
-class ApiFailure(KubectlError):
+class RefusedError(KubectlError):
     """A refusal by the API server; `doing` is what kubectl puts before it: `error when creating "FILE"`."""
 
     def __init__(self, status: StatusError, doing: str = "") -> None:
@@ -25,7 +25,7 @@ class ApiFailure(KubectlError):
         return f"Error from server{reason}: {self}"
 
 
-class Several(KubectlError):
+class SeveralErrors(KubectlError):
     """Errors collected on the way; printed by themselves where nothing else failed."""
 
     def __init__(self, errors: Sequence[KubectlError]) -> None:
@@ -37,14 +37,14 @@ class Several(KubectlError):
 def printed(errors: Sequence[KubectlError]) -> str:
     """What kubectl prints on stderr for these errors, newline included; empty for none."""
     found = list(errors)
-    while len(found) == 1 and isinstance(found[0], Several):
+    while len(found) == 1 and isinstance(found[0], SeveralErrors):
         found = list(found[0].errors)
     if not found:
         return ""
     if len(found) > 1:
-        return "".join(f"{error.line if isinstance(error, ApiFailure) else error}\n" for error in found)
+        return "".join(f"{error.line if isinstance(error, RefusedError) else error}\n" for error in found)
     only = found[0]
-    if isinstance(only, ApiFailure):
+    if isinstance(only, RefusedError):
         return only.status.printed(only.doing) + "\n"
     text = str(only)
     return f"{text}\n" if text.startswith("error: ") else f"error: {text}\n"
