@@ -188,13 +188,20 @@ def _running(pod: Json, node: Json, free: Sequence[Iterator[Address]]) -> Json:
                     "Give the Node a larger range, or run fewer Pods"
                 )
             ips.append(str(address))
+    conditions = status.get("conditions") or [{"type": "Ready", "status": "True"}]
+    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+    containers = [
+        {"name": c.get("name", ""), "ready": ready, "restartCount": 0, "state": {"running": {}}}
+        for c in spec.get("containers") or ()
+    ]
     return {
         **pod,
         "spec": {**spec, "nodeName": node["metadata"]["name"]},
         "status": {
+            "containerStatuses": containers,
             **status,
             "phase": status.get("phase") or "Running",
-            "conditions": status.get("conditions") or [{"type": "Ready", "status": "True"}],
+            "conditions": conditions,
             "podIP": ips[0],
             "podIPs": [{"ip": ip} for ip in ips],
         },
