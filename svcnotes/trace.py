@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from svcnotes.network.hop import Hop
 
-__all__ = ["Hop", "Path", "Trace"]
+__all__ = ["Hop", "Path", "Trace", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,12 @@ class Trace:
     destination: str
     via: str | None = None
     paths: tuple[Path, ...] = ()
+
+
+def trace(
+    cluster: Any, source: str, to: str, protocol: str = "tcp", via: str | None = None, proxy_mode: str | None = None
+) -> Trace:
+    """Follow a packet there and back."""
+    from svcnotes.network.interim.asking import trace as ask
+
+    return ask(cluster, source, to, protocol, via, proxy_mode)
