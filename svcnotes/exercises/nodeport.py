@@ -60,9 +60,9 @@ wrong_field = mend(
 
 caller = source_seen(
     "caller",
-    "Policy Cluster. The client 192.0.2.10 dials node-1, 172.18.0.11:30080. Which source address does nginx-1, on node-1 itself, see?",
+    "Policy Cluster. The client 192.0.2.10 dials node-1, 172.18.0.11:30080. Which source address does my-nginx-1, on node-1 itself, see?",
     Asked(_cluster, CLIENT, "172.18.0.11:30080"),
-    "default/nginx-1",
+    "default/my-nginx-1",
     (
         "By which interface does the packet leave node-1 when the pod is on node-1?",
         "By cni0, the bridge that the node's pods hang on. MASQUERADE takes that interface's address.",
