@@ -31,13 +31,12 @@ def configuration(
     if "services" not in stated:
         known = config.pod_cidrs if "pods" in stated else proxy.cluster_cidrs or node_cidrs or addresses
         families = list(dict.fromkeys(_family(text) for text in (*known, *addresses))) or [4]
-        service_cidrs = tuple(_service_network(family, addresses) for family in families)
+        service_cidrs = tuple(_network_around(addresses, family, SERVICE_NETWORKS) for family in families)
     families = [_family(cidr) for cidr in service_cidrs]
     pods = config.pod_cidrs
     if "pods" not in stated:
-        pods = (
-            proxy.cluster_cidrs or _ranges(node_cidrs) or tuple(POD_NETWORKS[family] for family in families)
-        )
+        around = tuple(_network_around(node_cidrs, family, POD_NETWORKS) for family in families)
+        pods = proxy.cluster_cidrs or around
     return replace(config, service_cidrs=service_cidrs, pod_cidrs=pods)
 
 
@@ -100,13 +99,18 @@ def _ranges(cidrs: Sequence[str]) -> tuple[str, ...]:
     return tuple(smallest_range(ip_network(c) for c in cidrs if _family(c) == family) for family in families)
 
 
-def _service_network(family: int, addresses: Sequence[str]) -> str:
-    """The default Service network, or else one around the addresses that the Services have."""
-    mine = [ip_address(text) for text in addresses if _family(text) == family]
-    default = ip_network(SERVICE_NETWORKS[family])
-    if all(address in default for address in mine):
-        return str(default)
-    usual = ip_network(f"{mine[0]}/{16 if family == 4 else 112}", strict=False)
-    if all(address in usual for address in mine):
-        return str(usual)
-    return smallest_range(ip_network(address) for address in mine)
+def _network_around(texts: Sequence[str], family: int, defaults: Mapping[int, str]) -> str:
+    """The default network, or else the usual size around these addresses or ranges, or the smallest that holds them."""
+    mine = [ip_network(text) for text in texts if _family(text) == family]
+    default = ip_network(defaults[family])
+    usual = [default]
+    if mine and mine[0].prefixlen >= default.prefixlen:
+        usual.append(ip_network(f"{mine[0].network_address}/{default.prefixlen}", strict=False))
+    for network in usual:
+        if all(
+            int(network.network_address) <= int(one.network_address)
+            and int(one.broadcast_address) <= int(network.broadcast_address)
+            for one in mine
+        ):
+            return str(network)
+    return smallest_range(mine)

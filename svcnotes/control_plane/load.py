@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from dataclasses import replace
+from os import fstat
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from svcnotes.control_plane.settings import cluster_configuration, proxy_configu
 from svcnotes.control_plane.shapes import check, refuse_unknown
 from svcnotes.control_plane.typed import SHAPES
 from svcnotes.control_plane.world import check_routes, world
-from svcnotes.control_plane.yaml_reader import MAX_BYTES, Document, read
+from svcnotes.control_plane.yaml_reader import MAX_BYTES, Document, read, too_large
 from svcnotes.errors import InputError
 
 _FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -34,24 +36,39 @@ def load(*paths: str | Path, max_bytes: int = MAX_BYTES) -> Cluster:
     `max_bytes` is the largest file accepted. Raises InputError or ApiError, each with one message
     that names file, object, field, value and remedy.
     """
-    documents: list[Document] = []
+    sources: list[tuple[str, str | bytes]] = []
     for path in paths:
         try:
             with Path(path).open("rb") as file:
                 source = file.read(max_bytes + 1)
+                size = max(len(source), fstat(file.fileno()).st_size)  # a pipe has no size to tell
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"{path}: cannot be read ({reason}). Check the name") from None
-        documents += read(source, str(path), max_bytes=max_bytes)
-    return _cluster(sort(documents))
+        if size > max_bytes:
+            raise too_large(str(path), size, max_bytes)
+        sources.append((str(path), source))
+    return _read(sources, max_bytes)
 
 
 def loads(*texts: str | bytes, max_bytes: int = MAX_BYTES) -> Cluster:
     """Read one or several YAML texts as one cluster; as `load`."""
-    documents: list[Document] = []
-    for number, text in enumerate(texts, 1):
-        documents += read(text, "input" if len(texts) == 1 else f"input {number}", max_bytes=max_bytes)
-    return _cluster(sort(documents))
+    names = ["input"] if len(texts) == 1 else [f"input {number}" for number in range(1, len(texts) + 1)]
+    return _read(list(zip(names, texts, strict=True)), max_bytes)
+
+
+def _read(sources: Iterable[tuple[str, str | bytes]], max_bytes: int) -> Cluster:
+    """The cluster from named texts. The garbage collector rests: it would look at each new dict again and again."""
+    resting = gc.isenabled()
+    gc.disable()
+    try:
+        documents: list[Document] = []
+        for name, source in sources:
+            documents += read(source, name, max_bytes=max_bytes)
+        return _cluster(sort(documents))
+    finally:
+        if resting:
+            gc.enable()
 
 
 def _cluster(found: Sorted) -> Cluster:

@@ -116,7 +116,7 @@ def _pods(found: Found, nodes: Sequence[Json]) -> Iterator[Json]:
 
 def _pod(found: Found, name: str, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Json:
     """One Pod from the template; a Deployment's Pods belong to its ReplicaSet."""
-    template = found.value["spec"].get("template") or {}
+    template = (found.value.get("spec") or {}).get("template") or {}
     metadata = template.get("metadata") or {}
     kind, owner = found.kind, found.name
     if kind == "Deployment":

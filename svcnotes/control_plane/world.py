@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -240,22 +240,26 @@ def _first_to(world: World, node: str) -> str:
 
 
 def with_slice_hosts(
-    world: World, slices: Iterable[EndpointSlice], nodes: Iterable[Node], pods: Iterable[Pod]
+    world: World, slices: Iterable[EndpointSlice], nodes: Collection[Node], pods: Iterable[Pod]
 ) -> World:
-    """The World with a host for each outside address that some EndpointSlice names, serving its ports."""
+    """The World with a host for each outside address that some EndpointSlice names, serving its ports.
+
+    An address is outside where no Node and no Pod has it, and no Node's pod CIDR holds it.
+    """
     known = {host.address for host in world.hosts}
     known |= {address for node in nodes for address in (*node.addresses, *node.external_addresses)}
     known |= {address for pod in pods for address in pod.addresses}
+    pod_ranges = [ip_network(cidr) for node in nodes for cidr in node.pod_cidrs]
     serves: dict[str, set[tuple[str, int]]] = {}
     for one in slices:
-        if one.address_type == "FQDN":
-            continue
         ports = {(port.protocol, port.number) for port in one.ports if port.number is not None}
-        for endpoint in one.endpoints:
+        for endpoint in one.endpoints if one.address_type != "FQDN" else ():
             for address in endpoint.addresses if not endpoint.pod else ():
                 if address not in known:
                     serves.setdefault(address, set()).update(ports)
-    if not serves:
-        return world
-    hosts = tuple(OutsideHost(address, address, frozenset(ports)) for address, ports in serves.items())
-    return replace(world, hosts=world.hosts + hosts)
+    hosts = tuple(
+        OutsideHost(address, address, frozenset(ports))
+        for address, ports in serves.items()
+        if not any(ip_address(address) in pods_here for pods_here in pod_ranges)
+    )
+    return replace(world, hosts=world.hosts + hosts) if hosts else world

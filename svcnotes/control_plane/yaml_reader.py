@@ -64,10 +64,7 @@ def read(source: str | bytes, name: str = "input", *, max_bytes: int = MAX_BYTES
         else len(source.encode("utf-8", "replace"))
     )
     if size > max_bytes:
-        raise InputError(
-            f"{name}: {size} bytes, more than the limit of {max_bytes}. "
-            f"Split the file, or raise the limit: max_bytes={size}"
-        )
+        raise too_large(name, size, max_bytes)
     text = _decode(source, name)
     match = _FORBIDDEN.search(text)
     if match:
@@ -76,6 +73,14 @@ def read(source: str | bytes, name: str = "input", *, max_bytes: int = MAX_BYTES
             name, line, column, f"control characters are not allowed (U+{ord(match[0]):04X})", "Remove it"
         )
     return tuple(_documents(text, name))
+
+
+def too_large(name: str, size: int, max_bytes: int) -> InputError:
+    """The error for a file over the limit, both in bytes."""
+    return InputError(
+        f"{name}: {size} bytes, more than the limit of {max_bytes}. "
+        f"Split the file, or raise the limit: max_bytes={size}"
+    )
 
 
 def _decode(source: str | bytes, name: str) -> str:
@@ -261,7 +266,9 @@ class _Builder:
         """A scalar with one of YAML's own tags, such as `!!int "80"` or `!!binary`."""
         if tag == "binary":
             try:
-                return base64.b64decode("".join(event.value.split()), validate=True).decode("utf-8", "replace")
+                return base64.b64decode("".join(event.value.split()), validate=True).decode(
+                    "utf-8", "replace"
+                )
             except ValueError:
                 self.fail(event, "!!binary value contains invalid base64 data", "Correct the base64 text")
         value = self.number(plain_scalar(event.value), event)

@@ -31,7 +31,10 @@ def test_a_missing_file_is_one_message(tmp_path):
 def test_a_file_over_the_limit_is_refused_and_the_limit_can_be_raised(tmp_path):
     path = tmp_path / "big.yaml"
     path.write_text("# " + "x" * 1000)
-    with pytest.raises(InputError, match="limit of 100"):
+    with pytest.raises(
+        InputError,
+        match=r"1002 bytes, more than the limit of 100. Split the file, or raise the limit: max_bytes=1002",
+    ):
         load(path, max_bytes=100)
     assert load(path, max_bytes=2000).services == {}
 
