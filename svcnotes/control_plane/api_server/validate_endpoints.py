@@ -1,6 +1,6 @@
 """v1 Endpoints written by hand: deprecated since 1.33, and still validated.
 
-Written after pkg/apis/core/validation (ValidateEndpoints). The errors of metadata come before these.
+Written after pkg/apis/core/validation (ValidateEndpoints).
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from svcnotes.control_plane.api_server.addresses import ordinary_ip, strict_ip
+from svcnotes.control_plane.api_server.metadata import validate_metadata
 from svcnotes.control_plane.api_server.names import dns_label, dns_subdomain, port_number, qualified_name
 from svcnotes.control_plane.api_server.status import INVALID, REQUIRED, UNSUPPORTED, FieldError, supported
 
 Object = Mapping[str, Any]
-DEPRECATED = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 
 
 def validate_endpoints(endpoints: Object) -> list[FieldError]:
-    """All that is wrong with the subsets of an Endpoints (with defaults)."""
-    errors: list[FieldError] = []
+    """All that is wrong with an Endpoints (with defaults)."""
+    metadata = endpoints.get("metadata") or {}
+    errors = validate_metadata(metadata, kind="Endpoints", namespaced=True)
     for index, subset in enumerate(endpoints.get("subsets") or ()):
         at = f"subsets[{index}]"
         ready, unready = subset.get("addresses") or (), subset.get("notReadyAddresses") or ()

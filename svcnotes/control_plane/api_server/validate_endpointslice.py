@@ -1,7 +1,7 @@
 """EndpointSlices written by hand: what is refused, what is warned of.
 
 Written after pkg/apis/discovery/validation. Port numbers are not checked at all:
-0 and 70000 are accepted. The errors of metadata come before these.
+0 and 70000 are accepted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from svcnotes.control_plane.api_server.addresses import ip_warnings, is_v6, ordinary_ip, strict_ip
+from svcnotes.control_plane.api_server.metadata import validate_metadata
 from svcnotes.control_plane.api_server.names import dns_label, dns_subdomain, label_value, qualified_name
 from svcnotes.control_plane.api_server.status import (
     DUPLICATE,
@@ -38,7 +39,8 @@ def validate_endpoint_slice(endpoint_slice: Object, old: Object | None = None) -
     Endpoints that are as before are not looked at again.
     """
     kind = endpoint_slice.get("addressType") or ""
-    errors = []
+    metadata = endpoint_slice.get("metadata") or {}
+    errors = validate_metadata(metadata, kind="EndpointSlice", namespaced=True)
     if not kind:
         errors.append(FieldError("addressType", REQUIRED))
     elif kind not in _ADDRESS_TYPES:

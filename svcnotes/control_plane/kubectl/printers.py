@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.state import ApiState
-from svcnotes.control_plane.kubectl.resources import Resource, by_kind
 from svcnotes.control_plane.kubectl.rows import PLAIN, PRINTERS
 from svcnotes.control_plane.kubectl.tables import table
 from svcnotes.control_plane.kubectl.yaml_writer import to_yaml
+from svcnotes.control_plane.resources import by_kind
 
 Object = Mapping[str, Any]
 KINDS = ("Node", "Pod", "Service", "EndpointSlice", "Endpoints")
@@ -57,7 +58,7 @@ def as_yaml(objects: Sequence[Object]) -> str:
 
 
 def rows(
-    resource: Resource,
+    resource: Served,
     objects: Sequence[Object],
     *,
     wide: bool = False,
