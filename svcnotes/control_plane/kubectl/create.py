@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.status import StatusError, go_quote
 from svcnotes.control_plane.kubectl.answer import Answer
-from svcnotes.control_plane.kubectl.messages import RefusedError, KubectlError, SeveralErrors, printed
+from svcnotes.control_plane.kubectl.messages import KubectlError, RefusedError, SeveralError, printed
 from svcnotes.control_plane.kubectl.stream import manifests
 
 _SUFFIX = {None: "", "": "", "client": " (dry run)", "server": " (server dry run)"}
@@ -65,7 +65,7 @@ def create_files(
                 warned.update(dict.fromkeys(written.warnings))
             out.append(f"{printed_kind}/{name} created{_SUFFIX[dry_run]}\n")
     if unread:
-        refused.append(SeveralErrors(unread))
+        refused.append(SeveralError(unread))
     if not refused and not out:
         refused.append(KubectlError("no objects passed to create"))
     stderr = "".join(f"Warning: {warning}\n" for warning in warned) + printed(refused)

@@ -25,7 +25,7 @@ class RefusedError(KubectlError):
         return f"Error from server{reason}: {self}"
 
 
-class SeveralErrors(KubectlError):
+class SeveralError(KubectlError):
     """Errors collected on the way; printed by themselves where nothing else failed."""
 
     def __init__(self, errors: Sequence[KubectlError]) -> None:
@@ -37,7 +37,7 @@ class SeveralErrors(KubectlError):
 def printed(errors: Sequence[KubectlError]) -> str:
     """What kubectl prints on stderr for these errors, newline included; empty for none."""
     found = list(errors)
-    while len(found) == 1 and isinstance(found[0], SeveralErrors):
+    while len(found) == 1 and isinstance(found[0], SeveralError):
         found = list(found[0].errors)
     if not found:
         return ""

@@ -6,6 +6,7 @@ YAML reader. What is sent to the server is decoded there; kubectl itself reads t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ def split(text: str) -> Iterator[str | KubectlError]:
     A first `---` belongs to the document that follows, so that its lines count from there.
     """
     lines: list[str] = []
-    for line in text.splitlines(keepends=True):
+    for line in re.findall(r"[^\n]*\n|[^\n]+", text):
         if line.startswith("---"):
             rest = line[3:].strip()
             if rest and not rest.startswith("#"):
