@@ -75,7 +75,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     if cast.more:
         shapes.append(Shape("text", "soft", left + 12, y + 8, text=f"and {cast.more} more nodes"))
         y += 18
-    middle = (TOP + y - 10) / 2
+    middle = (TOP + y - 10) / 2 + 10  # with three rows its lanes meet the middle row's
     outside: dict[str, Point] = {}
     for index, (host, address) in enumerate(cast.outside):
         centre = middle + (index - (len(cast.outside) - 1) / 2) * 92

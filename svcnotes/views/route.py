@@ -59,7 +59,7 @@ class _Pen:
                 self._turn(hop, (self.places.spine, lane))
         elif hop.host in self.places.outside:
             x, y = self.places.outside[hop.host]
-            lane = y - 9 if hop.direction == "there" else y + 9
+            lane = y - 18 if hop.direction == "there" else y + 18
             if index:
                 self._to(hop, (self._gap(hop.direction), lane))
             self._to(hop, (x, lane))
