@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -145,6 +146,10 @@ def _items(value: Any, where: str) -> Iterable[Found]:
         yield from _items(inner, f"{where}: items[{index}]")
 
 
+_LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile("(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAMED_BY_SERVER = ("Service", "EndpointSlice")  # refused in kube-apiserver's own words
+_NAME_REMEDY = "Use lower case letters, digits and '-', with a letter or digit first and last"
 _EXAMPLES = {"apiVersion": "apiVersion: v1", "kind": "kind: Service"}
 
 
@@ -173,6 +178,14 @@ def _once(found: Found, seen: dict[tuple[str, str, str], str]) -> None:
     if namespace is not None and not isinstance(namespace, str):
         raise InputError(
             f"{found.where}: {found.kind} {name}: metadata.namespace is {show(namespace)}, it must be text"
+        )
+    if found.kind not in _NAMED_BY_SERVER and name and not _SUBDOMAIN.fullmatch(str(name)):
+        raise InputError(
+            f"{found.where}: {found.kind}: metadata.name: {show(name)} is no name. {_NAME_REMEDY}"
+        )
+    if namespace and not _LABEL.fullmatch(namespace):
+        raise InputError(
+            f"{found.where}: {found.kind} {show(name)}: metadata.namespace: {show(namespace)} is no name. {_NAME_REMEDY}"
         )
     key = (found.kind, found.namespace, found.name)
     if key in seen:

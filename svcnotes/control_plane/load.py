@@ -21,7 +21,7 @@ from svcnotes.control_plane.shapes import check, refuse_unknown
 from svcnotes.control_plane.typed import SHAPES
 from svcnotes.control_plane.world import check_routes, world
 from svcnotes.control_plane.yaml_reader import MAX_BYTES, Document, read, too_large
-from svcnotes.errors import InputError
+from svcnotes.errors import ApiError, InputError
 
 _FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _TOP = {
@@ -98,7 +98,7 @@ def _cluster(found: Sorted) -> Cluster:
     spaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in dict.fromkeys(named)
     ]
-    state = _stored([*spaces, *full_nodes, *placed], services, _values(found.of("EndpointSlice")), config)
+    state = _stored([*spaces, *full_nodes, *placed], found.of("Service", "EndpointSlice"), config)
     state = controllers.add_slices(state)
     outside = check_routes(world(settings.get("World")), (node["metadata"]["name"] for node in full_nodes))
     state, addresses = controllers.serve(state, outside)
@@ -149,17 +149,21 @@ def _stated(kubeadm: Found | None, cidrs: list[Found]) -> frozenset[str]:
     )
 
 
-def _stored(
-    plain: list[dict[str, Any]],
-    services: list[dict[str, Any]],
-    slices: list[dict[str, Any]],
-    config: ClusterConfiguration,
-) -> ApiState:
+def _stored(plain: list[dict[str, Any]], api_objects: list[Found], config: ClusterConfiguration) -> ApiState:
     """The API server's store: Services and slices defaulted, allocated and validated, the rest as written."""
-    state = replace(
-        ApiState.empty(config),
-        objects=VersionedMap(
-            {(o["kind"], o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in plain}
-        ),
-    )
-    return state.restore([*services, *slices])
+    objects = {(o["kind"], o["metadata"].get("namespace") or "", o["metadata"]["name"]): o for o in plain}
+    state = replace(ApiState.empty(config), objects=VersionedMap(objects))
+    try:
+        return state.restore(_values(api_objects))
+    except ApiError as error:
+        raise ApiError(f"{_culprit(state, api_objects)}{error}") from None
+
+
+def _culprit(state: ApiState, api_objects: list[Found]) -> str:
+    """Which object the API server refuses alone, and where it stands; empty where only several clash."""
+    for item, value in zip(api_objects, _values(api_objects), strict=True):
+        try:
+            state.restore([value])
+        except ApiError:
+            return f"{item.where}: {item.title}: "
+    return ""
