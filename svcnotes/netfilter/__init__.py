@@ -8,9 +8,26 @@ by an entry, enter a new one into the table at INPUT or POSTROUTING) happens ins
 
 from svcnotes.netfilter.conntrack import Connection, Conntrack, Entry, Flow
 from svcnotes.netfilter.context import Context
+from svcnotes.netfilter.fast import Decision, decide
 from svcnotes.netfilter.recent import Recent
 from svcnotes.netfilter.ruleset import Ruleset
-from svcnotes.netfilter.walk import Walk
-from svcnotes.netfilter.walker import walk
+from svcnotes.netfilter.translation import translate
+from svcnotes.netfilter.walk import VisitedRule, Walk
+from svcnotes.netfilter.walker import visited_rules, walk
 
-__all__ = ["Connection", "Conntrack", "Context", "Entry", "Flow", "Recent", "Ruleset", "Walk", "walk"]
+__all__ = [
+    "Connection",
+    "Conntrack",
+    "Context",
+    "Decision",
+    "Entry",
+    "Flow",
+    "Recent",
+    "Ruleset",
+    "VisitedRule",
+    "Walk",
+    "decide",
+    "translate",
+    "visited_rules",
+    "walk",
+]

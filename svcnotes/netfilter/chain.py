@@ -1,157 +1,88 @@
-"""A chain ready to be walked: rules compiled when first needed, long runs of alike rules indexed."""
+"""A chain: its rules in order, compiled on the first visit, and the loop that tries them."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Container, Sequence
 
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.context import Skb, number_of
-from svcnotes.netfilter.matches import Test, compile_rule
-from svcnotes.netfilter.rule import parse
-from svcnotes.netfilter.save_format import words
-from svcnotes.netfilter.targets import Target, compile_target
-
-# Shorter runs are walked rule by rule: an index would cost more than it saves.
-RUN = 8
-_ALIKE = re.compile(
-    r"(?:-d (?P<address>[0-9a-fA-F.:]+)(?:/(?P<bits>\d+))? )?-p (?P<protocol>tcp|udp|sctp) "
-    r'(?:-m comment --comment (?:"[^"]*"|\S+) )?-m (?P=protocol) --dport (?P<port>\d+) [^!]*-j \S+'
-)
-IndexKey = tuple[int, str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RuleText:
-    """A rule as written: the words behind `-A CHAIN`, and its line number in the whole text."""
-
-    text: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
-    """A rule ready to be asked: all tests must pass, then `chance` (if any) decides."""
-
-    tests: tuple[Test, ...]
-    chance: Fraction | None
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Rules `start` to `end` (behind the last) of one shape, found by address, protocol, port."""
-
-    start: int
-    end: int
-    by_address: bool
-    places: dict[IndexKey, list[int]]
-
-    def candidates(self, skb: Skb, after: int) -> Sequence[int]:
-        """The rules from `after` on that the packet may match; every other one it cannot."""
-        key = (skb.destination if self.by_address else 0, skb.protocol, skb.destination_port)
-        found = self.places.get(key)
-        if not found:
-            return ()
-        return found if found[0] >= after else found[bisect_left(found, after) :]
+from svcnotes.netfilter.compile import Compiled, Enter, compile_rule
+from svcnotes.netfilter.index import Run, program
+from svcnotes.netfilter.rule import COUNTERS
+from svcnotes.netfilter.save import ChainText, broken
+from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.targets import RETURN, Outcome
 
 
 class Chain:
-    """A chain of one table: `policy` is ACCEPT or DROP for a hook's own chain, `-` otherwise."""
+    """One chain of a table; `policy` is `accept` or `drop` for a base chain, else empty."""
 
-    __slots__ = ("_compiled", "_known", "_runs", "family", "name", "policy", "rules", "table")
+    __slots__ = ("_chains", "_compiled", "_enter", "_parts", "_rules", "family", "name", "numbers", "policy", "table", "texts")
 
     def __init__(
-        self,
-        table: str,
-        name: str,
-        policy: str,
-        rules: Sequence[RuleText],
-        family: int,
-        known: Callable[[str], bool],
+        self, table: str, family: int, layout: ChainText, lines: Sequence[str], chains: Container[str], enter: Enter
     ) -> None:
-        self.table = table
-        self.name = name
-        self.policy = policy
-        self.rules = rules
-        self.family = family
-        self._known = known
-        self._compiled: list[CompiledRule | None] = [None] * len(rules)
-        self._runs: dict[int, Run] | None = None
+        self.table, self.family, self.name = table, family, layout.name
+        self.policy = "" if layout.policy == "-" else layout.policy.lower()
+        self.numbers = layout.numbers
+        self.texts = tuple([without_counters(lines[number - 1]) for number in layout.numbers])
+        self._chains, self._enter = chains, enter
+        self._compiled: dict[int, Compiled] = {}
+        self._rules: tuple[Compiled, ...] | None = None
+        self._parts: list[Compiled | Run] | None = None
 
-    def __len__(self) -> int:
-        return len(self.rules)
+    def compiled(self, number: int) -> Compiled:
+        """Rule `number` (from 1) of this chain; raises RuleError naming its line."""
+        rule = self._compiled.get(number)
+        if rule is None:
+            text = self.texts[number - 1]
+            try:
+                rule = compile_rule(text, number, self.table, self.family, self._chains, self._enter)
+            except RuleError as error:
+                raise broken(str(error), self.numbers[number - 1], text) from None
+            self._compiled[number] = rule
+        return rule
 
-    def rule(self, index: int) -> CompiledRule:
-        """The rule at that index (from 0), compiled; raises RuleError that names its line."""
-        found = self._compiled[index]
-        if found is None:
-            found = self._compiled[index] = self._compile(self.rules[index])
+    def all_rules(self) -> list[Compiled]:
+        """Every rule, compiled now."""
+        return [self.compiled(number) for number in range(1, len(self.texts) + 1)]
+
+    def candidates(self, s: Skb) -> Sequence[Compiled]:
+        """The rules that this packet could match; those left out ask for other addresses and ports."""
+        if self._parts is None:
+            self._parts = program(self.texts, self.family, self._chains, self.compiled)
+            if not any(isinstance(part, Run) for part in self._parts):
+                self._rules = tuple(self.all_rules())
+                return self._rules
+        found: list[Compiled] = []
+        for part in self._parts:
+            if isinstance(part, Run):
+                found += part.rules(s)
+            else:
+                found.append(part)
         return found
 
-    def _compile(self, written: RuleText) -> CompiledRule:
-        try:
-            rule = parse(words(written.text))
-            tests, chance = compile_rule(rule, self.family)
-            target = compile_target(rule, self.table, self.family)
-            if rule.jumps and not self._known(rule.target):
-                raise RuleError(
-                    f"no chain and no known target is called {rule.target} in table {self.table}; "
-                    f"declare it with a line :{rule.target} - or mend the name"
-                )
-        except RuleError as error:
-            text = f"-A {self.name} {written.text}"
-            raise RuleError(
-                f"line {written.line}: {error}: {_short(text)}", line=written.line, text=text
-            ) from None
-        return CompiledRule(tests, chance, target)
-
-    @property
-    def runs(self) -> dict[int, Run]:
-        """The runs of alike rules, by every index inside them (few chains have any)."""
-        if self._runs is None:
-            self._runs = _find_runs(self.rules) if len(self.rules) >= RUN else {}
-        return self._runs
+    def run(self, s: Skb) -> Outcome:
+        """Try the rules in order; None where no rule gave a verdict, and the caller goes on."""
+        rules = self._rules
+        log, tried = s.log, 0
+        for rule in self.candidates(s) if rules is None else rules:
+            match = rule.match
+            if match is None or match(s):
+                if log is None:
+                    outcome = rule.act(s)
+                else:
+                    outcome = log.act(self, rule, tried, s)
+                    tried = rule.number
+                if outcome is not None:
+                    return None if outcome is RETURN else outcome
+        if log is not None:
+            log.end(self, tried)
+        return None
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else text[:200] + " …"
-
-
-def _find_runs(rules: Sequence[RuleText]) -> dict[int, Run]:
-    runs: dict[int, Run] = {}
-    start, kind = 0, 0
-    places: dict[IndexKey, list[int]] = {}
-
-    def close(end: int) -> None:
-        if kind and end - start >= RUN:
-            run = Run(start, end, kind == 2, places)
-            runs.update(dict.fromkeys(range(start, end), run))
-
-    for index, rule in enumerate(rules):
-        this, key = _shape(rule.text)
-        if this != kind:
-            close(index)
-            start, kind, places = index, this, {}
-        if this:
-            places.setdefault(key, []).append(index)
-    close(len(rules))
-    return runs
-
-
-def _shape(text: str) -> tuple[int, IndexKey]:
-    """2: address, protocol and port fixed; 1: protocol and port fixed; 0: another shape."""
-    match = _ALIKE.fullmatch(text)
-    if match is None:
-        return 0, (0, "", 0)
-    address, bits = match["address"], match["bits"]
-    port = int(match["port"])
-    if address and (bits is None or bits == ("128" if ":" in address else "32")):
-        try:
-            return 2, (number_of(address), match["protocol"], port)
-        except ValueError:
-            return 0, (0, "", 0)
-    return 1, (0, match["protocol"], port)
+def without_counters(line: str) -> str:
+    """The rule as `iptables-save` prints it without -c."""
+    if line[:1] == "[":
+        found = COUNTERS.match(line)
+        line = line[found.end() :].lstrip() if found else line
+    return line.rstrip()

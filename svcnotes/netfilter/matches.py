@@ -1,294 +1,200 @@
-"""Each match as a question to a packet: compiled once, asked often."""
+"""The matches that look at the packet alone: ports, flags, ICMP types, marks, interfaces, addresses' types."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
-from ipaddress import ip_network
+from dataclasses import dataclass
 
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.context import Skb, number_of
-from svcnotes.netfilter.rule import Match, Option, Rule
+from svcnotes.netfilter.header import Test, interface_test, protocol_number
+from svcnotes.netfilter.icmp import type_and_code, wanted
+from svcnotes.netfilter.reading import listed, masked, ports
+from svcnotes.netfilter.rule import Clause, Option, Rule
+from svcnotes.netfilter.skb import FLAGS, Skb
 
-Test = Callable[[Skb], bool]
-
-_PROTOCOLS = {
-    "6": "tcp",
-    "17": "udp",
-    "132": "sctp",
-    "1": "icmp",
-    "58": "icmp",
-    "ipv6-icmp": "icmp",
-    "icmpv6": "icmp",
-}
-_STATES = {"NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT"}
-_ADDRESS_TYPES = {
-    "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT",
-    "THROW", "NAT", "XRESOLVE",
-}  # fmt: skip
+ADDRESS_TYPES = (
+    "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST",
+    "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE",
+)  # fmt: skip
 
 
-def compile_rule(rule: Rule, family: int) -> tuple[tuple[Test, ...], Fraction | None]:
-    """The tests of a rule in order, and its chance if it has a `statistic` match.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a rule stands, for matches and targets that may not stand everywhere."""
 
-    The chance counts when all tests pass: kube-proxy writes `statistic` last, and the kernel's
-    dice have no memory, so their place among the matches changes nothing.
-    """
+    table: str
+    family: int
+    rule: Rule
+
+
+Build = Callable[[Clause, Place], list[Test]]
+
+
+def needs_protocol(place: Place, clause: Clause, *numbers: int) -> None:
+    """Refuse a match whose rule does not say `-p` with one of these protocols, as the kernel does."""
+    asked = place.rule.protocol()
+    if not asked or protocol_number(asked) not in numbers:
+        names = {6: "tcp", 17: "udp", 132: "sctp", 1: "icmp", 58: "ipv6-icmp"}
+        remedy = " or ".join(f"-p {names[n]}" for n in numbers if n in names)
+        raise RuleError(f"{clause.flag} {clause.name} needs {remedy} in the same rule")
+
+
+def one_port(option: Option) -> Test:
+    """Compile --sport or --dport."""
+    (low, high), negated = ports(option.values[0]), option.negated
+    if option.name == "--dport":
+        if low == high:
+            return (lambda s: s.dport != low) if negated else (lambda s: s.dport == low)
+        return lambda s: (low <= s.dport <= high) != negated
+    return lambda s: (low <= s.sport <= high) != negated
+
+
+def transport(clause: Clause, place: Place) -> list[Test]:
+    """-m tcp, udp and sctp: ports and TCP flags."""
+    needs_protocol(place, clause, {"tcp": 6, "udp": 17, "sctp": 132}[clause.name])
+    tests = [one_port(o) for o in clause.options if o.name in ("--sport", "--dport")]
+    for option in clause.options:
+        if option.name == "--syn":
+            tests.append(_flags(FLAGS["FIN"] | FLAGS["SYN"] | FLAGS["RST"] | FLAGS["ACK"], FLAGS["SYN"], option))
+        elif option.name == "--tcp-flags":
+            tests.append(_flags(_bits(option.values[0]), _bits(option.values[1]), option))
+    return tests
+
+
+def _bits(word: str) -> int:
+    if word in ("ALL", "NONE"):
+        return sum(FLAGS.values()) if word == "ALL" else 0
+    return sum({FLAGS[name] for name in listed(word, FLAGS, "TCP flag")})
+
+
+def _flags(mask: int, bits: int, option: Option) -> Test:
+    negated = option.negated
+    return lambda s: (s.flags & mask == bits) != negated
+
+
+def multiport(clause: Clause, place: Place) -> list[Test]:
+    """-m multiport: up to 15 ports or ranges."""
+    needs_protocol(place, clause, 6, 17, 132, 33, 136)
+    if len(clause.options) != 1:
+        raise RuleError("-m multiport takes one of --sports, --dports and --ports")
+    option = clause.options[0]
+    ranges = [ports(word) for word in option.values[0].split(",")]
+    if sum(1 + (low != high) for low, high in ranges) > 15:
+        raise RuleError("-m multiport takes at most 15 ports, a range counting as two: write two rules")
+    negated, name = option.negated, option.name
+
+    def test(s: Skb) -> bool:
+        asked = {"--sports": (s.sport,), "--dports": (s.dport,), "--ports": (s.sport, s.dport)}[name]
+        return any(low <= port <= high for port in asked for low, high in ranges) != negated
+
+    return [test]
+
+
+def icmp(clause: Clause, place: Place) -> list[Test]:
+    """-m icmp and icmp6: the type, and the code where one is meant."""
+    needs_protocol(place, clause, 1 if clause.name == "icmp" else 58)
     tests: list[Test] = []
-    chance: Fraction | None = None
-    for match in rule.matches:
-        if match.module == "statistic":
-            chance = (chance or Fraction(1)) * _chance(match)
-        elif match.module == "recent":
-            tests.append(_recent(match))
-        elif match.module not in ("comment", "nfacct"):
-            tests += [
-                _not(test) if option.negated else test for option, test in _tests(match, family) if test
-            ]
-    return tuple(tests), chance
+    for option in clause.options:
+        asked = wanted(option.values[0], place.family)
+        if asked is not None:
+            tests.append(_icmp_type(asked[0], asked[1], negated=option.negated))
+    return tests
 
 
-def _tests(match: Match, family: int) -> list[tuple[Option, Test | None]]:
-    if match.module in ("tcp", "udp", "sctp"):
-        protocol = match.module
-        return [
-            (Option(""), lambda skb: skb.protocol == protocol),
-            *((o, _one(match.module, o, family)) for o in match.options),
-        ]
-    return [(option, _one(match.module, option, family)) for option in match.options]
-
-
-def _not(test: Test) -> Test:
-    return lambda skb: not test(skb)
-
-
-def _one(module: str, option: Option, family: int) -> Test | None:
-    name = option.name
-    text = option.values[0] if option.values else ""
-    if name in ("-s", "-d", "--ctorigdst", "--ctorigsrc"):
-        return _address(name, text, family)
-    if name == "-p":
-        return _protocol(text)
-    if name in ("-i", "-o", "--physdev-in", "--physdev-out"):
-        return _interface(name, text)
-    if name in ("--sport", "--dport", "--sports", "--dports", "--ports", "--ctorigdstport"):
-        return _ports(name, text)
-    if name in ("--ctstate", "--state", "--ctstatus"):
-        return _state(name, text)
-    if name == "--mark":
-        value, mask = masked(text)
-        return lambda skb: skb.mark & mask == value
-    if name in ("--src-type", "--dst-type"):
-        return _address_type(name, text)
-    if name in ("--limit-iface-in", "--limit-iface-out"):
-        return None  # every host here has the same local addresses on every interface
-    if name == "--ctdir":
-        return lambda skb: skb.context.ct_direction == text
-    if name == "--ctproto":
-        return _protocol(text)
-    if name in ("--tcp-flags", "--syn"):
-        return _flags(option)
-    if name in ("--icmp-type", "--icmpv6-type"):
-        return lambda skb: text in ("any", "255") or _icmp_name(skb) == text
-    if name in ("--src-range", "--dst-range"):
-        return _range(name, text)
-    if name in ("--physdev-is-in", "--physdev-is-out", "--physdev-is-bridged"):
-        return _bridged(name)
-    raise RuleError(f"unknown option {name} of -m {module}")
-
-
-def _address(name: str, text: str, family: int) -> Test:
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        raise RuleError(f"{name} {text}: not an address or a network such as 10.96.0.10/32") from None
-    if network.version != family:
-        raise RuleError(f"{name} {text}: an IPv{network.version} address among IPv{family} rules")
-    value, mask = int(network.network_address), int(network.netmask)
-    exact = network.prefixlen == network.max_prefixlen
-    if name == "-s":
-        return (lambda skb: skb.source == value) if exact else (lambda skb: skb.source & mask == value)
-    if name == "-d":
-        return (
-            (lambda skb: skb.destination == value) if exact else (lambda skb: skb.destination & mask == value)
-        )
-
-    def original(skb: Skb) -> bool:
-        first = skb.context.original or skb.packet
-        return number_of(first.destination if name == "--ctorigdst" else first.source) & mask == value
-
-    return original
-
-
-def _protocol(text: str) -> Test | None:
-    wanted = _PROTOCOLS.get(text.lower(), text.lower())
-    if wanted in ("all", "0"):
-        return None
-    if not wanted.isalpha() and wanted not in ("udplite", "dccp") and not wanted.isdigit():
-        raise RuleError(f"-p {text}: not a protocol")
-    return lambda skb: skb.protocol == wanted
-
-
-def _interface(name: str, text: str) -> Test:
-    field = {
-        "-i": "in_interface",
-        "-o": "out_interface",
-        "--physdev-in": "physical_in",
-        "--physdev-out": "physical_out",
-    }[name]
-    if text.endswith("+"):
-        prefix = text[:-1]
-        return lambda skb: getattr(skb.context, field).startswith(prefix)
-    return lambda skb: getattr(skb.context, field) == text
-
-
-def port_range(text: str, what: str) -> tuple[int, int]:
-    """Read `80` or `1000:2000` (an open end is 0 or 65535); raises RuleError."""
-    low, colon, high = text.partition(":")
-    try:
-        first = int(low) if low else 0
-        last = (int(high) if high else 65535) if colon else first
-    except ValueError:
-        raise RuleError(f"{what} {text}: not a port or a range such as 1000:2000") from None
-    if not 0 <= first <= last <= 65535:
-        raise RuleError(f"{what} {text}: ports are 0 to 65535, the lower one first")
-    return first, last
-
-
-def _ports(name: str, text: str) -> Test:
-    ranges = tuple(port_range(part, name) for part in text.split(","))
-    if name == "--ports":
-        return lambda skb: any(a <= skb.source_port <= b or a <= skb.destination_port <= b for a, b in ranges)
-    if name == "--ctorigdstport":
-        return lambda skb: any(
-            a <= (skb.context.original or skb.packet).destination_port <= b for a, b in ranges
-        )
-    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
-        (port, _) = ranges[0]
-        if name.startswith("--s"):
-            return lambda skb: skb.source_port == port
-        return lambda skb: skb.destination_port == port
-    if name.startswith("--s"):
-        return lambda skb: any(a <= skb.source_port <= b for a, b in ranges)
-    return lambda skb: any(a <= skb.destination_port <= b for a, b in ranges)
-
-
-def _state(name: str, text: str) -> Test:
-    wanted = frozenset(text.split(","))
-    if name == "--ctstatus":
-        return lambda skb: bool(
-            wanted & (skb.context.ct_status | ({"CONFIRMED"} if skb.state == "ESTABLISHED" else set()))
-        )
-    if wanted - _STATES:
-        raise RuleError(f"{name} {text}: unknown state {', '.join(sorted(wanted - _STATES))}")
-    nat = wanted & {"DNAT", "SNAT"}
-    if not nat:
-        return lambda skb: skb.state in wanted
-    return lambda skb: skb.state in wanted or bool(nat & skb.context.ct_status)
-
-
-def masked(text: str) -> tuple[int, int]:
-    """Read `0x4000/0x4000` into value and mask (all bits where none is given); raises RuleError."""
-    value, _, mask = text.partition("/")
-    try:
-        return int(value, 0), int(mask, 0) if mask else 0xFFFFFFFF
-    except ValueError:
-        raise RuleError(f"{text}: not a mark such as 0x4000/0x4000") from None
-
-
-def _address_type(name: str, text: str) -> Test:
-    wanted = frozenset(text.upper().split(","))
-    if wanted - _ADDRESS_TYPES:
-        raise RuleError(f"{name} {text}: unknown type {', '.join(sorted(wanted - _ADDRESS_TYPES))}")
-    if name == "--dst-type":
-        return lambda skb: skb.context.address_type(skb.packet.destination) in wanted
-    return lambda skb: skb.context.address_type(skb.packet.source) in wanted
-
-
-def _flags(option: Option) -> Test:
-    mask, compare = (
-        ("FIN,SYN,RST,ACK", "SYN") if option.name == "--syn" else (option.values[0], option.values[1])
-    )
-    looked = (
-        frozenset(mask.split(",")) if mask != "ALL" else frozenset(("FIN", "SYN", "RST", "PSH", "ACK", "URG"))
-    )
-    wanted = frozenset(compare.split(",")) - {"NONE"}
-    return lambda skb: frozenset(skb.packet.flags.split(",")) & looked == wanted
-
-
-def _icmp_name(skb: Skb) -> str:
-    return skb.packet.icmp.removeprefix("icmp6-").removeprefix("icmp-")
-
-
-def _range(name: str, text: str) -> Test:
-    low, _, high = text.partition("-")
-    try:
-        first, last = number_of(low), number_of(high or low)
-    except ValueError:
-        raise RuleError(f"{name} {text}: not a range such as 10.0.0.1-10.0.0.9") from None
-    if name == "--src-range":
-        return lambda skb: first <= skb.source <= last
-    return lambda skb: first <= skb.destination <= last
-
-
-def _bridged(name: str) -> Test:
-    if name == "--physdev-is-in":
-        return lambda skb: bool(skb.context.physical_in)
-    if name == "--physdev-is-out":
-        return lambda skb: bool(skb.context.physical_out)
-    return lambda skb: bool(skb.context.physical_in and skb.context.physical_out)
-
-
-def _chance(match: Match) -> Fraction:
-    options = {option.name: option for option in match.options}
-    if "--probability" in options:
-        chance = meant(options["--probability"].values[0])
-        negated = options["--probability"].negated
-    elif "--every" in options:
-        # `nth` counts packets; with no count at hand the model takes its long-run share.
-        chance, negated = Fraction(1, int(options["--every"].values[0])), options["--every"].negated
-    else:
-        raise RuleError("-m statistic wants --probability or --every")
-    return 1 - chance if negated else chance
-
-
-def meant(text: str) -> Fraction:
-    """The fraction that a printed probability stands for.
-
-    The kernel keeps probabilities as k/2^31, so 1/3 is printed as 0.33333333349
-    (libxt_statistic.c). Read 1/n where that is what rounds to it, k/2^31 otherwise.
-    """
-    try:
-        printed = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise RuleError(f"--probability {text}: not a number from 0 to 1") from None
-    if not 0 <= printed <= 1:
-        raise RuleError(f"--probability {text}: not a number from 0 to 1")
-    if printed:
-        simple = Fraction(1, round(1 / printed))
-        if abs(printed - simple) < Fraction(1, 2**30):
-            return simple
-    return Fraction(round(printed * 2**31), 2**31)
-
-
-def _recent(match: Match) -> Test:
-    options = {option.name: option for option in match.options}
-    name = options["--name"].values[0] if "--name" in options else "DEFAULT"
-    seconds = float(options["--seconds"].values[0]) if "--seconds" in options else None
-    by_destination = "--rdest" in options
-    adds, updates, removes = "--set" in options, "--update" in options, "--remove" in options
-    negated = any(o.negated for o in match.options)
-
-    def test(skb: Skb) -> bool:
-        address = skb.packet.destination if by_destination else skb.packet.source
-        now = skb.context.now
-        entries = skb.recent.get(name, {})
-        seen = entries.get(address)
-        fresh = seen is not None and (seconds is None or now - seen <= seconds)
-        if adds or (updates and fresh):
-            skb.recent = {**skb.recent, name: {**entries, address: now}}
-        elif removes and seen is not None:
-            skb.recent = {**skb.recent, name: {a: t for a, t in entries.items() if a != address}}
-        return (True if adds else fresh) != negated
+def _icmp_type(kind: int, codes: tuple[int, int], *, negated: bool) -> Test:
+    def test(s: Skb) -> bool:
+        is_kind, code = type_and_code(s.packet.icmp)
+        return (is_kind == kind and codes[0] <= code <= codes[1]) != negated
 
     return test
+
+
+def mark(clause: Clause, place: Place) -> list[Test]:
+    """-m mark: the packet's mark under a mask."""
+    del place
+    option = required(clause, "--mark")
+    (value, mask), negated = masked(option.values[0]), option.negated
+    return [(lambda s: s.mark & mask != value) if negated else (lambda s: s.mark & mask == value)]
+
+
+def addrtype(clause: Clause, place: Place) -> list[Test]:
+    """-m addrtype: what the host's routing calls the address."""
+    del place
+    asked = [o for o in clause.options if o.name in ("--src-type", "--dst-type")]
+    if not asked:
+        raise RuleError("-m addrtype needs --src-type or --dst-type")
+    limit_in, limit_out = clause.get("--limit-iface-in"), clause.get("--limit-iface-out")
+    if limit_in and limit_out:
+        raise RuleError("--limit-iface-in and --limit-iface-out exclude each other: write one")
+    return [_address_type(option, limit_in=bool(limit_in), limit_out=bool(limit_out)) for option in asked]
+
+
+def _address_type(option: Option, *, limit_in: bool, limit_out: bool) -> Test:
+    types = frozenset(listed(option.values[0], ADDRESS_TYPES, "address type"))
+    of_source, negated = option.name == "--src-type", option.negated
+
+    def test(s: Skb) -> bool:
+        context = s.context
+        interface = context.in_interface if limit_in else context.out_interface if limit_out else ""
+        address = s.source() if of_source else s.destination()
+        return (context.address_type(address, interface) in types) != negated
+
+    return test
+
+
+def physdev(clause: Clause, place: Place) -> list[Test]:
+    """-m physdev: the bridge port that the packet came in by or goes out by."""
+    del place
+    tests: list[Test] = []
+    for option in clause.options:
+        tests.append(_port_of_bridge(option))
+    return tests
+
+
+def _port_of_bridge(option: Option) -> Test:
+    negated = option.negated
+    match option.name:
+        case "--physdev-in":
+            fits_in = interface_test(option.values[0])
+            return lambda s: fits_in(s.context.physdev_in) != negated
+        case "--physdev-out":
+            fits_out = interface_test(option.values[0])
+            return lambda s: fits_out(s.context.physdev_out) != negated
+        case "--physdev-is-in":
+            return lambda s: bool(s.context.physdev_in) != negated
+        case "--physdev-is-out":
+            return lambda s: bool(s.context.physdev_out) != negated
+    return lambda s: s.context.bridged != negated
+
+
+def rpfilter(clause: Clause, place: Place) -> list[Test]:
+    """-m rpfilter: whether a reply would leave by the interface that the packet came in by.
+
+    The host answers it (`Context.reverse_path_ok`); --loose, --validmark and --accept-local are read,
+    and say nothing more here.
+    """
+    if place.table not in ("raw", "mangle"):
+        raise RuleError("-m rpfilter stands only in the tables raw and mangle, at PREROUTING")
+    inverted = clause.get("--invert") is not None
+    return [lambda s: s.context.reverse_path_ok != inverted]
+
+
+def always(clause: Clause, place: Place) -> list[Test]:
+    """-m comment and nfacct: a remark, a counter; every packet passes."""
+    del place
+    for option in clause.options:
+        if option.name == "--nfacct-name" and not 1 <= len(option.values[0]) <= 31:
+            raise RuleError("--nfacct-name takes a name of 1 to 31 characters")
+        if option.name == "--comment" and len(option.values[0]) > 255:
+            raise RuleError("--comment takes at most 255 characters: shorten it")
+    if not clause.options:
+        raise RuleError(f"-m {clause.name} needs its option: --{'comment' if clause.name == 'comment' else 'nfacct-name'}")
+    return []
+
+
+def required(clause: Clause, name: str) -> Option:
+    """The option, which must be there."""
+    option = clause.get(name)
+    if option is None:
+        raise RuleError(f"{clause.flag} {clause.name} needs {name}")
+    return option

@@ -1,175 +1,175 @@
-"""One rule as a value: its matches and its target, read from the words of its line."""
+"""A rule as a value: what it matches and what it does, read from a line and printed as one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from svcnotes.errors import RuleError
+from svcnotes.netfilter.syntax import (
+    HEADER,
+    LONG_NAMES,
+    MATCHES,
+    NOT_NEGATED,
+    PROTOCOL_MATCHES,
+    QUOTED,
+    TARGETS,
+)
+from svcnotes.netfilter.words import quote, split
 
-# How many values follow an option, by module ("" is iptables' own). None: a flag.
-OPTIONS: dict[str, dict[str, int]] = {
-    "": {"-s": 1, "-d": 1, "-i": 1, "-o": 1, "-p": 1},
-    "comment": {"--comment": 1},
-    "tcp": {"--sport": 1, "--dport": 1, "--tcp-flags": 2, "--syn": 0},
-    "udp": {"--sport": 1, "--dport": 1},
-    "sctp": {"--sport": 1, "--dport": 1},
-    "multiport": {"--sports": 1, "--dports": 1, "--ports": 1},
-    "conntrack": {"--ctstate": 1, "--ctstatus": 1, "--ctdir": 1, "--ctorigdst": 1, "--ctorigsrc": 1,
-                  "--ctorigdstport": 1, "--ctproto": 1},
-    "state": {"--state": 1},
-    "mark": {"--mark": 1},
-    "statistic": {"--mode": 1, "--probability": 1, "--every": 1, "--packet": 1},
-    "recent": {"--set": 0, "--rcheck": 0, "--update": 0, "--remove": 0, "--seconds": 1, "--reap": 0,
-               "--hitcount": 1, "--name": 1, "--mask": 1, "--rsource": 0, "--rdest": 0},
-    "addrtype": {"--src-type": 1, "--dst-type": 1, "--limit-iface-in": 0, "--limit-iface-out": 0},
-    "nfacct": {"--nfacct-name": 1},
-    "physdev": {"--physdev-in": 1, "--physdev-out": 1, "--physdev-is-in": 0, "--physdev-is-out": 0,
-                "--physdev-is-bridged": 0},
-    "icmp": {"--icmp-type": 1},
-    "icmp6": {"--icmpv6-type": 1},
-    "iprange": {"--src-range": 1, "--dst-range": 1},
-}  # fmt: skip
-
-TARGET_OPTIONS: dict[str, dict[str, int]] = {
-    "ACCEPT": {},
-    "DROP": {},
-    "RETURN": {},
-    "REJECT": {"--reject-with": 1},
-    "MARK": {"--set-xmark": 1, "--set-mark": 1, "--or-mark": 1, "--and-mark": 1, "--xor-mark": 1},
-    "DNAT": {"--to-destination": 1, "--random": 0, "--persistent": 0},
-    "SNAT": {"--to-source": 1, "--random": 0, "--random-fully": 0, "--persistent": 0},
-    "MASQUERADE": {"--to-ports": 1, "--random": 0, "--random-fully": 0},
-    "REDIRECT": {"--to-ports": 1, "--random": 0},
-    "LOG": {"--log-prefix": 1, "--log-level": 1, "--log-tcp-sequence": 0, "--log-tcp-options": 0,
-            "--log-ip-options": 0, "--log-uid": 0},
-    "NFLOG": {"--nflog-prefix": 1, "--nflog-group": 1, "--nflog-size": 1, "--nflog-threshold": 1},
-    "TRACE": {},
-    "NOTRACK": {},
-    "CT": {"--notrack": 0},
-}  # fmt: skip
-
-_LONG_NAMES = {
-    "--source": "-s", "--src": "-s", "--destination": "-d", "--dst": "-d", "--in-interface": "-i",
-    "--out-interface": "-o", "--protocol": "-p", "--proto": "-p", "--match": "-m", "--jump": "-j", "--goto": "-g",
-    "--source-port": "--sport", "--destination-port": "--dport", "--source-ports": "--sports",
-    "--destination-ports": "--dports",
-}  # fmt: skip
-# `-p tcp --dport 80` loads the match module of the protocol without saying so.
-_IMPLIED = {
-    "tcp": "tcp",
-    "udp": "udp",
-    "sctp": "sctp",
-    "icmp": "icmp",
-    "ipv6-icmp": "icmp6",
-    "icmpv6": "icmp6",
-}
+COUNTERS = re.compile(r"\[\d+:\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a match or target: `! --mark 0x4000/0x4000`."""
+    """One option with its values: `! --dport 80:90` is `Option("--dport", ("80:90",), True)`."""
 
     name: str
     values: tuple[str, ...] = ()
     negated: bool = False
 
+    def __str__(self) -> str:
+        values = [quote(v) if self.name in QUOTED else v for v in self.values]
+        blank = " " if self.name == "--nfacct-name" else ""  # libxt_nfacct prints two
+        return " ".join(["!"] * self.negated + [self.name + blank * bool(values), *values])
+
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """One match with its options; `module` is empty for iptables' own (-s, -d, -p, -i, -o)."""
+class Clause:
+    """A match (`-m NAME`) or a target (`-j NAME`, `-g NAME`) with its options, in order."""
 
-    module: str
+    flag: str
+    name: str
     options: tuple[Option, ...] = ()
+
+    def get(self, name: str) -> Option | None:
+        """The option of this name, None where it is not given."""
+        return next((o for o in self.options if o.name == name), None)
+
+    def value(self, name: str, default: str = "") -> str:
+        """The one value of an option, `default` where it is not given."""
+        option = self.get(name)
+        return default if option is None else option.values[0]
+
+    def __str__(self) -> str:
+        return " ".join([self.flag, self.name, *map(str, self.options)])
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule has matches and a target; `target` is empty for a rule that only counts.
+    """One rule: `header` holds -s, -d, -i, -o and -p; `target` is None for a rule that only counts.
 
-    `goto` marks `-g`: the called chain returns to the caller's caller.
+    `str(rule)` is the line as `iptables-save` prints it; `counters` is `[packets:bytes]` or empty.
     """
 
-    matches: tuple[Match, ...] = ()
-    target: str = ""
-    goto: bool = False
-    options: tuple[Option, ...] = ()
+    chain: str
+    header: tuple[Option, ...] = ()
+    matches: tuple[Clause, ...] = ()
+    target: Clause | None = None
+    counters: str = field(default="", compare=False)
 
-    @property
-    def jumps(self) -> bool:
-        """Whether the target is a chain of the user's."""
-        return bool(self.target) and self.target not in TARGET_OPTIONS
+    def protocol(self) -> str:
+        """What `-p` asks for, empty where it is not given or negated."""
+        return next((o.values[0] for o in self.header if o.name == "-p" and not o.negated), "")
+
+    def __str__(self) -> str:
+        parts = [self.counters] if self.counters else []
+        parts += ["-A", self.chain, *map(str, self.header), *map(str, self.matches)]
+        return " ".join(parts + ([str(self.target)] if self.target else []))
+
+    @classmethod
+    def parse(cls, line: str) -> Rule:
+        """Read one line; raises RuleError for any word that iptables or this Linux does not know."""
+        words = split(line)
+        counters = words.pop(0) if words and COUNTERS.fullmatch(words[0]) else ""
+        if len(words) < 2 or words[0] not in ("-A", "--append"):
+            raise RuleError("a rule begins with `-A CHAIN`")
+        return Reader(words[1], iter(words[2:])).rule(counters)
 
 
-def parse(parts: tuple[str, ...]) -> Rule:
-    """Read the words behind `-A CHAIN` into a Rule; raises RuleError for anything unknown."""
-    matches: list[tuple[str, list[Option]]] = []
-    loaded: dict[str, int] = {}
-    target, goto, target_options = "", False, []
-    protocol = ""
-    index, negated = 0, False
+class Reader:
+    """Reads the words of one rule from left to right."""
 
-    def value(count: int) -> tuple[str, ...]:
-        nonlocal index
-        taken = parts[index : index + count]
-        if len(taken) < count:
-            raise RuleError(f"{parts[index - 1]} wants {count} value{'s' if count > 1 else ''}")
-        index += count
-        return taken
+    def __init__(self, chain: str, words: Iterator[str]) -> None:
+        self.chain, self.words = chain, words
+        self.header: list[Option] = []
+        self.matches: list[tuple[str, list[Option]]] = []
+        self.target: tuple[str, str] | None = None
+        self.target_options: list[Option] = []
 
-    while index < len(parts):
-        word = _LONG_NAMES.get(parts[index], parts[index])
-        index += 1
-        if word == "!":
-            negated = True
-            continue
-        if word == "-m":
-            (module,) = value(1)
-            if module not in OPTIONS or not module:
-                raise RuleError(f"unknown match -m {module}; known are {_known(OPTIONS)}")
-            loaded[module] = len(matches)
-            matches.append((module, []))
-        elif word in ("-j", "-g"):
-            (target,) = value(1)
-            goto = word == "-g"
-        elif target and word in TARGET_OPTIONS.get(target, {}):
-            target_options.append(Option(word, value(TARGET_OPTIONS[target][word]), negated))
-        elif word in OPTIONS[""]:
-            values = value(1)
-            protocol = values[0].lower() if word == "-p" else protocol
-            matches.append(("", [Option(word, values, negated)]))
-        else:
-            module = next((m for m in reversed(list(loaded)) if word in OPTIONS[m]), "")
-            if not module and word in OPTIONS.get(_IMPLIED.get(protocol, ""), {}):
-                module = _IMPLIED[protocol]
-                loaded[module] = len(matches)
-                matches.append((module, []))
-            if not module:
-                known = _known(TARGET_OPTIONS[target]) if target in TARGET_OPTIONS else "none here"
-                raise RuleError(
-                    f"unknown option {word}" + (f" of target {target} (known: {known})" if target else "")
-                )
-            matches[loaded[module]][1].append(Option(word, value(OPTIONS[module][word]), negated))
+    def rule(self, counters: str) -> Rule:
         negated = False
-    if negated:
-        raise RuleError("a ! stands before nothing")
-    made = tuple(Match(module, tuple(options)) for module, options in matches)
-    return Rule(made, target, goto, tuple(target_options))
+        for word in self.words:
+            if word == "!":
+                if negated:
+                    raise RuleError("two `!` in a row: write one")
+                negated = True
+                continue
+            self.take(LONG_NAMES.get(word, word), negated=negated)
+            negated = False
+        if negated:
+            raise RuleError("a `!` at the end negates nothing: write an option after it, or drop it")
+        flag, name = self.target or ("", "")
+        return Rule(
+            self.chain,
+            tuple(self.header),
+            tuple(Clause("-m", match, tuple(options)) for match, options in self.matches),
+            Clause(flag, name, tuple(self.target_options)) if flag else None,
+            counters,
+        )
 
+    def take(self, word: str, *, negated: bool) -> None:
+        if word in ("-m", "-j", "-g"):
+            self.open(word, self.next_word(word), negated=negated)
+        elif word in HEADER:
+            if any(o.name == word for o in self.header):
+                raise RuleError(f"{word} is given twice: write a rule for each")
+            self.header.append(Option(word, (self.next_word(word),), negated))
+        else:
+            self.option(word, negated=negated)
 
-def unparse(rule: Rule) -> tuple[str, ...]:
-    """Write a Rule as words: the inverse of `parse` for what iptables-save prints."""
-    out: list[str] = []
-    for match in rule.matches:
-        if match.module:
-            out += ["-m", match.module]
-        for option in match.options:
-            out += [*(["!"] if option.negated else []), option.name, *option.values]
-    if rule.target:
-        out += ["-g" if rule.goto else "-j", rule.target]
-    for option in rule.options:
-        out += [*(["!"] if option.negated else []), option.name, *option.values]
-    return tuple(out)
+    def open(self, flag: str, name: str, *, negated: bool) -> None:
+        if negated:
+            raise RuleError(f"`! {flag}` is not allowed: `!` stands before an option such as --dport")
+        if flag == "-m":
+            if name not in MATCHES:
+                raise RuleError(f"unknown match `{name}`: known are {', '.join(sorted(MATCHES))}")
+            self.matches.append((name, []))
+        elif self.target is not None:
+            raise RuleError(f"a second target `{name}`: a rule has one; write another rule")
+        else:
+            self.target = (flag, name)
 
+    def option(self, word: str, *, negated: bool) -> None:
+        if self.target is not None and word in TARGETS.get(self.target[1], {}):
+            arity, owner = TARGETS[self.target[1]][word], self.target_options
+            if negated:
+                raise RuleError(f"`!` cannot stand before the target's option {word}: drop it")
+        else:
+            owner, arity = self.match_of(word)
+        if negated and word in NOT_NEGATED:
+            raise RuleError(f"{word} cannot be negated: drop the `!`")
+        if any(o.name == word for o in owner):
+            raise RuleError(f"{word} is given twice: write it once")
+        owner.append(Option(word, tuple(self.next_word(word) for _ in range(arity)), negated))
 
-def _known(table: dict[str, object] | dict[str, dict[str, int]] | dict[str, int]) -> str:
-    return ", ".join(sorted(name for name in table if name)) or "none"
+    def match_of(self, word: str) -> tuple[list[Option], int]:
+        """The match that an option belongs to: the last opened that has it, or the protocol's own."""
+        for name, options in reversed(self.matches):
+            if word in MATCHES[name]:
+                return options, MATCHES[name][word]
+        protocol = next((o.values[0] for o in self.header if o.name == "-p"), "").lower()
+        name = PROTOCOL_MATCHES.get(protocol, "")
+        if word not in MATCHES.get(name, {}):
+            opened = [m for m, _ in self.matches] + ([self.target[1]] if self.target else [])
+            among = f"of {', '.join(opened)}" if opened else "before any -m"
+            raise RuleError(f"unknown option `{word}` {among}: open its match with -m, or correct it")
+        self.matches.append((name, []))
+        return self.matches[-1][1], MATCHES[name][word]
+
+    def next_word(self, option: str) -> str:
+        word = next(self.words, None)
+        if word is None:
+            raise RuleError(f"{option} needs a value after it")
+        return word

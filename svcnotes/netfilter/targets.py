@@ -1,156 +1,135 @@
-"""Each target as what it does: a verdict, a mark, a new address."""
+"""What a rule does: verdicts, marks, logs; a target tells the chain how to go on.
+
+A target gives None to go on with the next rule, RETURN to leave the chain, or the table's verdict.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import replace
 
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.context import Skb
-from svcnotes.netfilter.matches import masked
-from svcnotes.netfilter.rule import Rule
+from svcnotes.netfilter.icmp import REJECT_SHORT, REJECT_WITH
+from svcnotes.netfilter.matches import Place, needs_protocol
+from svcnotes.netfilter.reading import masked, whole
+from svcnotes.netfilter.rule import Clause
+from svcnotes.netfilter.skb import Skb
 
-Action = Callable[[Skb], None]
-
-# Verdicts: what follows a rule that matched.
-CONTINUE, ACCEPT, DROP, RETURN, REJECT, TRANSLATE, JUMP, GOTO = (
-    "continue", "accept", "drop", "return", "reject", "translate", "jump", "goto",
-)  # fmt: skip
-
-REJECTS = {
-    4: ("icmp-net-unreachable", "icmp-host-unreachable", "icmp-port-unreachable", "icmp-proto-unreachable",
-        "icmp-net-prohibited", "icmp-host-prohibited", "icmp-admin-prohibited", "tcp-reset"),
-    6: ("icmp6-no-route", "icmp6-adm-prohibited", "icmp6-addr-unreachable", "icmp6-port-unreachable", "tcp-reset"),
-}  # fmt: skip
+Outcome = str | None
+Act = Callable[[Skb], Outcome]
+ACCEPT, DROP, REJECT, RETURN = "accept", "drop", "reject", "return"
+EVERY_BIT = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a rule does: the verdict, its argument (a chain, a kind of refusal), and an action."""
-
-    verdict: str
-    argument: str = ""
-    action: Action | None = None
+def accept(clause: Clause, place: Place) -> Act:
+    """-j ACCEPT: this table is done with the packet; the next table goes on."""
+    del clause, place
+    return lambda _: ACCEPT
 
 
-def compile_target(rule: Rule, table: str, family: int) -> Target:
-    """Read a rule's target; raises RuleError for what Linux would refuse to load."""
-    name = rule.target
-    options = {o.name: (o.values[0] if o.values else "") for o in rule.options}
-    if rule.jumps:
-        return Target(GOTO if rule.goto else JUMP, name)
-    if name in ("", "LOG", "NFLOG", "TRACE"):
-        return Target(CONTINUE)
-    if name in ("ACCEPT", "DROP", "RETURN"):
-        return Target(name.lower())
-    if name == "REJECT":
-        kind = options.get(
-            "--reject-with", "icmp-port-unreachable" if family == 4 else "icmp6-port-unreachable"
-        )
-        if kind not in REJECTS[family]:
-            raise RuleError(f"--reject-with {kind}: choose one of {', '.join(REJECTS[family])}")
-        if table != "filter":
-            raise RuleError("REJECT is for the filter table only")
-        return Target(REJECT, kind)
-    if name == "MARK":
-        return Target(CONTINUE, "", _mark(options))
-    if name in ("NOTRACK", "CT"):
-        return Target(CONTINUE, "", _untrack)
-    if table != "nat":
-        raise RuleError(f"{name} is for the nat table only")
-    return Target(TRANSLATE, name.lower(), _translation(name, options, family))
+def drop(clause: Clause, place: Place) -> Act:
+    """-j DROP; iptables refuses it in nat, whose rules see only first packets."""
+    del clause
+    if place.table == "nat":
+        raise RuleError("DROP does not belong into the table nat: drop in the table filter")
+    return lambda _: DROP
 
 
-def _untrack(skb: Skb) -> None:
-    skb.state = "UNTRACKED"
+def leave(clause: Clause, place: Place) -> Act:
+    """-j RETURN: back to the calling chain; in a base chain the policy decides."""
+    del clause, place
+    return lambda _: RETURN
 
 
-def _mark(options: dict[str, str]) -> Action:
-    if not options:
-        raise RuleError("MARK wants --set-xmark VALUE/MASK")
-    (name, text), *_ = options.items()
-    value, mask = masked(text)
-    if name == "--set-mark":
-        keep, flip = ~(mask | value) if "/" in text else 0, value
-    elif name == "--or-mark":
-        keep, flip = ~value, value
-    elif name == "--and-mark":
-        keep, flip = value, 0
-    elif name == "--xor-mark":
-        keep, flip = 0xFFFFFFFF, value
-    else:  # --set-xmark: clear the mask's bits, then flip the value's (xt_mark.c)
-        keep, flip = ~mask, value
-
-    def action(skb: Skb) -> None:
-        skb.mark = ((skb.mark & keep) ^ flip) & 0xFFFFFFFF
-
-    return action
+def go_on(clause: Clause, place: Place) -> Act:
+    """-j LOG, NFLOG and TRACE: something is written down, and the next rule is tried."""
+    del place
+    if clause.name == "LOG" and len(clause.value("--log-prefix")) > 29:
+        raise RuleError("--log-prefix takes at most 29 characters: shorten it")
+    return lambda _: None
 
 
-def _translation(name: str, options: dict[str, str], family: int) -> Action:
-    if name == "DNAT":
-        address, port = _endpoint(options.get("--to-destination", ""), "--to-destination", family)
+def notrack(clause: Clause, place: Place) -> Act:
+    """-j NOTRACK and CT --notrack: conntrack leaves this packet alone."""
+    if place.table != "raw":
+        raise RuleError(f"{clause.name} belongs into the table raw: conntrack comes right after it")
+    if clause.name == "CT" and clause.get("--notrack") is None:
+        raise RuleError("CT is known only with --notrack")
 
-        def dnat(skb: Skb) -> None:
-            skb.translated = ("dnat", address or skb.packet.destination, port or skb.destination_port)
+    def act(s: Skb) -> Outcome:
+        s.notrack = True
+        return None
 
-        return dnat
-    if name == "SNAT":
-        address, port = _endpoint(options.get("--to-source", ""), "--to-source", family)
-        random = "--random-fully" in options or "--random" in options
-
-        def snat(skb: Skb) -> None:
-            chosen = port or (random_port(skb) if random else skb.source_port)
-            skb.translated = ("snat", address or skb.packet.source, chosen)
-
-        return snat
-    if name == "REDIRECT":
-        to = int(options["--to-ports"].split("-")[0]) if "--to-ports" in options else 0
-
-        def redirect(skb: Skb) -> None:
-            loopback = "127.0.0.1" if family == 4 else "::1"
-            inside = skb.context.in_interface
-            address = skb.context.masquerade_address(skb.packet, inside) if inside else loopback
-            skb.translated = ("dnat", address, to or skb.destination_port)
-
-        return redirect
-    random = "--random-fully" in options or "--random" in options
-
-    def masquerade(skb: Skb) -> None:
-        address = skb.context.masquerade_address(skb.packet, skb.context.out_interface)
-        skb.translated = ("snat", address, random_port(skb) if random else skb.source_port)
-
-    return masquerade
+    return act
 
 
-def random_port(skb: Skb) -> int:
-    """A port that stands for the one that `--random-fully` would draw.
+def reject(clause: Clause, place: Place) -> Act:
+    """-j REJECT: drop, and tell the sender so with an ICMP error or a TCP RST."""
+    if place.table != "filter":
+        raise RuleError("REJECT belongs into the table filter")
+    known = REJECT_WITH[place.family]
+    word = clause.value("--reject-with", "icmp-port-unreachable" if place.family == 4 else "icmp6-port-unreachable")
+    with_what = word if word in known else REJECT_SHORT.get(word, word)
+    if place.family == 6 and word == "port-unreach":
+        with_what = "icmp6-port-unreachable"
+    if with_what == "tcp-reset":
+        needs_protocol(place, clause, 6)
+    elif with_what not in known:
+        raise RuleError(f"REJECT cannot send `{word}`: it sends {', '.join(known)} or tcp-reset")
 
-    Simplification: the kernel's draw cannot be known, so the model takes a fixed one, made from the
-    packet's addresses, never the port that it had.
-    """
-    text = f"{skb.source}/{skb.source_port}/{skb.destination}/{skb.destination_port}"
-    drawn = 1024 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 64511
-    return drawn if drawn != skb.source_port else 1024 + (drawn - 1023) % 64511
+    def act(s: Skb) -> Outcome:
+        s.reject_with = with_what
+        return REJECT
+
+    return act
 
 
-def _endpoint(text: str, option: str, family: int) -> tuple[str, int]:
-    address, port = text, ""
-    if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    elif text.count(":") == 1:
-        address, _, port = text.partition(":")
-    # Of a range the model takes the first: which one the kernel takes depends on its hash.
-    address, port = address.split("-")[0], port.split("-")[0]
-    try:
-        if address and ip_address(address).version != family:
-            raise RuleError(f"{option} {text}: not an IPv{family} address")
-        number = int(port) if port else 0
-    except ValueError:
-        raise RuleError(f"{option} {text}: want ADDRESS, ADDRESS:PORT or [V6]:PORT") from None
-    if not (address or number) or not 0 <= number <= 65535:
-        raise RuleError(f"{option} {text}: want ADDRESS, ADDRESS:PORT or [V6]:PORT")
-    return (str(ip_address(address)) if address else ""), number
+def mark(clause: Clause, place: Place) -> Act:
+    """-j MARK: the mark becomes `(mark & ~mask) ^ value`, whatever the option's name."""
+    del place
+    keep, flip = _mark_bits(clause)
+
+    def act(s: Skb) -> Outcome:
+        s.mark = s.mark & keep ^ flip
+        return None
+
+    return act
+
+
+def _mark_bits(clause: Clause) -> tuple[int, int]:
+    if len(clause.options) != 1:
+        raise RuleError(f"{clause.name} needs exactly one of --set-xmark, --set-mark, --or-mark, --and-mark, --xor-mark")
+    name, word = clause.options[0].name, clause.options[0].values[0]
+    if name in ("--set-xmark", "--set-mark"):
+        value, mask = masked(word)
+        return ~(mask if name == "--set-xmark" else mask | value) & EVERY_BIT, value
+    value = whole(word, EVERY_BIT, "the mark")
+    return {"--or-mark": (~value & EVERY_BIT, value), "--and-mark": (value, 0), "--xor-mark": (EVERY_BIT, value)}[name]
+
+
+def connmark(clause: Clause, place: Place) -> Act:
+    """-j CONNMARK: set the connection's mark, save the packet's mark there, or restore it."""
+    del place
+    names = {o.name for o in clause.options}
+    nfmask, ctmask = (
+        whole(clause.value(name, clause.value("--mask", hex(EVERY_BIT))), EVERY_BIT, "the mask")
+        for name in ("--nfmask", "--ctmask")
+    )
+    setting = names & {"--set-mark", "--set-xmark"}
+    if len(names & {"--set-mark", "--set-xmark", "--save-mark", "--restore-mark"}) != 1:
+        raise RuleError("CONNMARK needs exactly one of --set-xmark, --set-mark, --save-mark and --restore-mark")
+    keep, flip = _mark_bits(replace(clause, options=clause.options[:1])) if setting else (0, 0)
+
+    def act(s: Skb) -> Outcome:
+        connection = s.tracked()
+        if connection.entry is None:
+            return None
+        theirs = connection.entry.mark
+        if "--restore-mark" in names:
+            s.mark = (s.mark & ~nfmask) ^ (theirs & ctmask)
+            return None
+        theirs = theirs & keep ^ flip if setting else (theirs & ~ctmask) ^ (s.mark & nfmask)
+        s.connection = replace(connection, entry=replace(connection.entry, mark=theirs))
+        return None
+
+    return act

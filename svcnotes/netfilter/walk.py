@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from svcnotes.netfilter.conntrack import Connection, Conntrack
@@ -43,9 +43,9 @@ class Walk:
     context of the next hook.
     """
 
-    probability: Fraction
     verdict: str
     packet: Packet
+    probability: Fraction = Fraction(1)
     reject_with: str = ""
     steps: tuple[Step, ...] = ()
     visited: int = 0
@@ -54,3 +54,18 @@ class Walk:
     recent: Recent = field(default_factory=Recent)
     conntrack: Conntrack = field(default_factory=Conntrack)
     connection: Connection | None = None
+
+    def with_probability(self, probability: Fraction) -> Walk:
+        """The same walk, so likely."""
+        return self if probability == self.probability else replace(self, probability=probability)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitedRule:
+    """One rule that a kernel would have evaluated, and whether it matched."""
+
+    table: str
+    chain: str
+    number: int
+    rule: str
+    matched: bool

@@ -1,0 +1,54 @@
+"""Addresses as numbers, for quick comparison, and back as the text that people read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from svcnotes.errors import RuleError
+
+EVERYTHING = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
+BITS = {4: 32, 6: 128}
+
+
+@lru_cache(maxsize=131072)
+def number(address: str) -> int:
+    """The address as an integer; raises ValueError for a text that is none."""
+    return int(ip_address(address))
+
+
+@lru_cache(maxsize=131072)
+def text(value: int, family: int) -> str:
+    """The address as canonical text (RFC 5952 for IPv6)."""
+    return str(IPv4Address(value) if family == 4 else IPv6Address(value))
+
+
+def address(word: str, family: int) -> int:
+    """Read an address of a rule; raises RuleError if it is none, or of the other family."""
+    try:
+        found = ip_address(word)
+    except ValueError:
+        raise RuleError(f"`{word}` is not an IP address: write one such as {example(family)}") from None
+    if found.version != family:
+        raise RuleError(f"`{word}` is IPv{found.version} in IPv{family} rules: write an address such as {example(family)}")
+    return int(found)
+
+
+def network(word: str, family: int) -> tuple[int, int]:
+    """Read `ADDRESS`, `ADDRESS/LENGTH` or `ADDRESS/MASK` as (masked address, mask)."""
+    name, slash, length = word.partition("/")
+    everything = EVERYTHING[family]
+    if not slash:
+        mask = everything
+    elif length.isascii() and length.isdigit():
+        if int(length) > BITS[family]:
+            raise RuleError(f"`{word}` has a prefix longer than {BITS[family]} bits")
+        mask = everything ^ (everything >> int(length))
+    else:
+        mask = address(length, family)
+    return address(name, family) & mask, mask
+
+
+def example(family: int) -> str:
+    """An address to show in a remedy."""
+    return "10.96.0.10" if family == 4 else "fd00:96::10"

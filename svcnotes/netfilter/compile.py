@@ -1,0 +1,129 @@
+"""Turn a rule into closures: one that tells whether it matches, one that acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from svcnotes.errors import RuleError
+from svcnotes.netfilter import matches, memory, nat, targets
+from svcnotes.netfilter.header import Test, header_test
+from svcnotes.netfilter.matches import Build, Place
+from svcnotes.netfilter.rule import Clause, Rule
+from svcnotes.netfilter.syntax import LEFT_OUT, TARGETS
+from svcnotes.netfilter.targets import RETURN, Act, Outcome
+
+MATCHES: dict[str, Build] = {
+    "addrtype": matches.addrtype,
+    "comment": matches.always,
+    "connmark": memory.connmark,
+    "conntrack": memory.conntrack,
+    "hashlimit": memory.limit,
+    "icmp": matches.icmp,
+    "icmp6": matches.icmp,
+    "limit": memory.limit,
+    "mark": matches.mark,
+    "multiport": matches.multiport,
+    "nfacct": matches.always,
+    "physdev": matches.physdev,
+    "recent": memory.recent,
+    "rpfilter": matches.rpfilter,
+    "sctp": matches.transport,
+    "state": memory.state,
+    "statistic": memory.statistic,
+    "tcp": matches.transport,
+    "udp": matches.transport,
+}
+ACTS: dict[str, Callable[[Clause, Place], Act]] = {
+    "ACCEPT": targets.accept,
+    "CONNMARK": targets.connmark,
+    "CT": targets.notrack,
+    "DNAT": nat.dnat,
+    "DROP": targets.drop,
+    "LOG": targets.go_on,
+    "MARK": targets.mark,
+    "MASQUERADE": nat.masquerade,
+    "NFLOG": targets.go_on,
+    "NOTRACK": targets.notrack,
+    "REDIRECT": nat.redirect,
+    "REJECT": targets.reject,
+    "RETURN": targets.leave,
+    "SNAT": nat.snat,
+    "TRACE": targets.go_on,
+}
+FINAL = frozenset({"ACCEPT", "DROP", "REJECT", "DNAT", "SNAT", "MASQUERADE", "REDIRECT"})
+Enter = Callable[[str], Act]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A rule ready to run: `match` is None where every packet matches; `word` is a Step's verdict.
+
+    `chain` is the chain that it jumps or goes to, empty for other targets.
+    """
+
+    number: int
+    text: str
+    match: Test | None
+    act: Act
+    word: str
+    chain: str = ""
+
+
+def compile_rule(text: str, number: int, table: str, family: int, chains: Container[str], enter: Enter) -> Compiled:
+    """Compile one line; `enter(chain)` gives what walks a chain.
+
+    Raises RuleError for what this Linux does not know, and for a jump to a chain that is not there.
+    """
+    rule = Rule.parse(text)
+    place = Place(table, family, rule)
+    tests = [test for option in rule.header if (test := header_test(option, family)) is not None]
+    for clause in rule.matches:
+        tests += MATCHES[clause.name](clause, place)
+    act, word, chain = _action(rule.target, place, chains, enter)
+    return Compiled(number, text, every(tests), act, word, chain)
+
+
+def _action(target: Clause | None, place: Place, chains: Container[str], enter: Enter) -> tuple[Act, str, str]:
+    if target is None:
+        return (lambda _: None), "continue", ""
+    name = target.name
+    if name in TARGETS:
+        if target.flag == "-g":
+            raise RuleError(f"-g goes to a chain, not to the target {name}: write -j {name}")
+        words = {"RETURN": "return", "REDIRECT": "dnat"}
+        return ACTS[name](target, place), words.get(name, name.lower() if name in FINAL else "continue"), ""
+    if name in LEFT_OUT:
+        raise RuleError(f"the target {name} is not part of this Linux: known are {', '.join(TARGETS)}")
+    if name not in chains:
+        raise RuleError(f"there is no chain `{name}` in the table {place.table}: declare it as `:{name} -`, or correct the name")
+    if name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"):
+        raise RuleError(f"a rule cannot jump to the base chain {name}: only the kernel enters it")
+    walk_chain = enter(name)
+    if target.flag == "-j":
+        return walk_chain, f"jump {name}", name
+
+    def go_to(s: targets.Skb) -> Outcome:
+        outcome = walk_chain(s)
+        return RETURN if outcome is None else outcome
+
+    return go_to, f"goto {name}", name
+
+
+def every(tests: list[Test]) -> Test | None:
+    """One test that asks all of them in order; None for none."""
+    if not tests:
+        return None
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        return both(*tests)
+    if len(tests) == 3:
+        one, two, three = tests
+        return lambda s: one(s) and two(s) and three(s)
+    return both(both(tests[0], tests[1]), every(tests[2:]) or tests[-1])
+
+
+def both(first: Test, second: Test) -> Test:
+    """One test that asks two, the second only if the first says yes."""
+    return lambda s: first(s) and second(s)

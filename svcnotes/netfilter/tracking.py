@@ -1,0 +1,107 @@
+"""What conntrack and NAT do at each hook, around the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from svcnotes.netfilter.conntrack import ORIGINAL, REPLY, Connection, Entry
+from svcnotes.netfilter.log import Log
+from svcnotes.netfilter.nat import change_source
+from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.targets import ACCEPT, DROP
+from svcnotes.netfilter.translation import DESTINATION_HOOKS, translate
+from svcnotes.packet import Packet
+
+SENTENCES = {
+    "NEW": ("new", "conntrack knows no connection of this packet: it begins one"),
+    "ESTABLISHED": ("established", "conntrack knows the connection, which was answered before"),
+    "RELATED": ("related", "conntrack finds the connection that the packet in this ICMP error belongs to"),
+    "INVALID": ("invalid", "conntrack knows no connection of this packet, and it cannot begin one"),
+    "UNTRACKED": ("untracked", "conntrack leaves this packet alone: a raw rule said so"),
+}
+
+
+def track(s: Skb, log: Log) -> str:
+    """Look the packet up, unless an earlier hook of this host has (kernel: nf_conntrack_in)."""
+    context, packet = s.context, s.as_packet()
+    if s.connection is not None:
+        s.note(s.connection)
+        return ACCEPT
+    connection = Connection("UNTRACKED") if s.notrack else context.conntrack.classify(packet, context.time)
+    s.note(connection)
+    entry = connection.entry
+    begins = entry is not None and connection.state == "NEW" and not entry.confirmed
+    if begins and context.conntrack.full(context.time):
+        log.kernel("nf_conntrack: table full, dropping packet", packet, packet, "drop")
+        return DROP
+    word, sentence = SENTENCES[connection.state]
+    if connection.state == "ESTABLISHED" and connection.direction == REPLY:
+        word, sentence = "reply", "conntrack knows the connection: this is an answer"
+    elif connection.state == "NEW" and not begins:
+        word, sentence = "new", "conntrack knows the connection, which was not answered yet"
+    log.kernel(sentence, packet, packet, word)
+    if entry is not None and entry.confirmed and connection.state != "RELATED":
+        s.conntrack = s.conntrack.with_entry(entry)
+    return ACCEPT
+
+
+def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
+    """Let the nat table speak once for each connection and side; later packets follow the entry.
+
+    Destinations are settled at PREROUTING or OUTPUT, sources at POSTROUTING or INPUT. A source whose
+    answers another connection would take gets another port even without a rule (a null binding).
+    """
+    connection = s.connection
+    if connection is None or connection.entry is None:
+        return ACCEPT
+    entry, destination = connection.entry, s.hook in DESTINATION_HOOKS
+    done = entry.dnat_done if destination else entry.snat_done
+    if connection.state != "NEW" or connection.direction != ORIGINAL or done:
+        _follow(s, log, connection, entry)
+        return ACCEPT
+    before = s.as_packet()
+    verdict = consult()
+    if verdict != ACCEPT:
+        return verdict
+    if not destination and not s.nat and s.conntrack.flows and s.conntrack.taken(entry.reply, s.context.time):
+        verdict = change_source(s, s.src, None, afresh=False) or DROP
+    connection = s.connection or connection
+    s.note(replace(connection, entry=_settled(connection.entry or entry, before, s, destination=destination)))
+    return verdict
+
+
+def _follow(s: Skb, log: Log, connection: Connection, entry: Entry) -> None:
+    before = s.as_packet()
+    after = translate(before, entry, connection.direction, s.hook)
+    if after != before:
+        s.take(after)
+        log.kernel(f"NAT of the connection: {before} becomes {after}", before, after, "translate")
+
+
+def _settled(entry: Entry, before: Packet, s: Skb, *, destination: bool) -> Entry:
+    after, reply = s.as_packet(), entry.reply
+    if destination:
+        changed = (before.destination, before.destination_port) != (after.destination, after.destination_port)
+        reply = replace(reply, source=after.destination, source_port=after.destination_port)
+        return replace(entry, reply=reply, dnat=entry.dnat or changed, dnat_done=True)
+    changed = (before.source, before.source_port) != (after.source, after.source_port)
+    reply = replace(reply, destination=after.source, destination_port=after.source_port)
+    return replace(entry, reply=reply, snat=entry.snat or changed, snat_done=True)
+
+
+def confirm(s: Skb) -> str:
+    """Enter a new connection into the table, once its first packet made it through the host."""
+    connection = s.connection
+    if connection is None or connection.entry is None:
+        return ACCEPT
+    entry = connection.entry
+    if entry.confirmed:
+        if s.conntrack.flows.get(entry.original) not in (None, entry) and connection.state != "RELATED":
+            s.conntrack = s.conntrack.with_entry(entry)
+        return ACCEPT
+    if s.hook in ("INPUT", "POSTROUTING") and connection.state == "NEW":
+        entry = replace(entry, confirmed=True)
+        s.connection = replace(connection, entry=entry)
+        s.conntrack = s.conntrack.with_entry(entry)
+    return ACCEPT
