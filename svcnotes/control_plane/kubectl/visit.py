@@ -10,7 +10,7 @@ from typing import Any
 from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.state import ApiState, StatusError, Written
 from svcnotes.control_plane.kubectl.answer import Answer
-from svcnotes.control_plane.kubectl.messages import KubectlError, RefusedError, SeveralErrors, printed
+from svcnotes.control_plane.kubectl.messages import KubectlError, RefusedError, SeveralError, printed
 from svcnotes.control_plane.kubectl.stream import manifests
 
 _VALIDATE = {"true": "strict", "false": "ignore"}
@@ -94,7 +94,7 @@ def each(
             failures.append(outcome.failure)
     if unread:
         failures = (
-            [SeveralErrors(unread), *failures] if verb == "apply" else [*failures, SeveralErrors(unread)]
+            [SeveralError(unread), *failures] if verb == "apply" else [*failures, SeveralError(unread)]
         )
     elif not failures and not out:
         failures.append(KubectlError(f"no objects passed to {verb}"))
