@@ -9,17 +9,13 @@ from pathlib import Path
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.create import create_files
-from svcnotes.control_plane.objects import ClusterConfiguration
 from svcnotes.control_plane.yaml_reader import MAX_BYTES
 from svcnotes.errors import InputError
 
 
-def check(
-    files: Sequence[str | Path], *, max_bytes: int = MAX_BYTES, config: ClusterConfiguration | None = None
-) -> Answer:
+def check(files: Sequence[str | Path], *, max_bytes: int = MAX_BYTES) -> Answer:
     """The Answer of `kubectl create` for these files, its stdout left out.
 
-    `config` gives kube-apiserver's flags (address ranges, nodePort range, admission plugins).
     Raises InputError for a file larger than `max_bytes`, or one that is no UTF-8 text.
     """
     texts = []
@@ -27,7 +23,7 @@ def check(
         path = Path(file)
         if not path.exists():
             text = f'error: the path "{file}" does not exist\n'
-            return Answer(ApiState.fresh(config), "", text, 1)
+            return Answer(ApiState.fresh(), "", text, 1)
         try:
             size = path.stat().st_size
             if size > max_bytes:
@@ -38,4 +34,4 @@ def check(
             texts.append((str(file), path.read_bytes().decode("utf-8-sig")))
         except (OSError, ValueError) as error:
             raise InputError(f"{file}: cannot be read as UTF-8 text ({error})") from None
-    return replace(create_files(texts, ApiState.fresh(config)), stdout="")
+    return replace(create_files(texts, ApiState.fresh()), stdout="")
