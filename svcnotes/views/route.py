@@ -52,11 +52,11 @@ class _Pen:
             x, y = self.places.pods[hop.host]
             lane = y if hop.direction == "there" else y + 36
             if hop.direction == "there" and index:
-                self._to(hop, (self.places.spine, lane))
+                self._to(hop, (self._spine(hop.direction), lane))
             self._to(hop, (x, lane))
             self._stop(moments)
             if index + 1 < len(self.story.path.hops):
-                self._turn(hop, (self.places.spine, lane))
+                self._turn(hop, (self._spine(hop.direction), lane))
         elif hop.host in self.places.outside:
             x, y = self.places.outside[hop.host]
             lane = y - 18 if hop.direction == "there" else y + 18
@@ -81,6 +81,9 @@ class _Pen:
     def _gap(self, direction: str) -> float:
         room = self.places.left - self.places.outside_right
         return self.places.left - room * (0.4 if direction == "there" else 0.62)
+
+    def _spine(self, direction: str) -> float:
+        return self.places.spine if direction == "there" else self.places.spine + 12
 
     def _to(self, hop: Hop, point: Point) -> None:
         track = self.tracks[hop.direction]
@@ -115,7 +118,7 @@ class _Pen:
             self._to(hop, (self._gap(hop.direction), lane))
             self._to(hop, (places.left, lane))
         elif not starts:
-            self._to(hop, (places.spine, lane))
+            self._to(hop, (self._spine(hop.direction), lane))
         done = [moment for moment in moments if moment.kind in WORDS]
         rightwards = hop.direction == "there"
         slots = max(len(done), 3)
@@ -135,7 +138,7 @@ class _Pen:
                 self._to(hop, (places.left + 40, lane))
             self._stop(others)
         if goes_on:
-            self._to(hop, (places.left, lane) if to_left else (places.spine, lane))
+            self._to(hop, (places.left, lane) if to_left else (self._spine(hop.direction), lane))
             if to_left:
                 self._to(hop, (self._gap(hop.direction), lane))
         elif done and done[-1].kind in {"drop", "reject", "end"}:

@@ -1,0 +1,53 @@
+"""How values show themselves in a notebook: registered with IPython, so that no value knows HTML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svcnotes.trace import Hop, Path, Trace
+from svcnotes.views.html import trace_html
+from svcnotes.views.text import trace_text
+
+
+def register(shell: Any = None) -> bool:
+    """Teach IPython's formatters to show a Trace as picture and words; tell whether there is an IPython.
+
+    `shell` is the running IPython by default. To call it again changes nothing.
+    """
+    if shell is None:
+        try:
+            from IPython.core.getipython import get_ipython
+        except ImportError:
+            return False
+        shell = get_ipython()
+    if shell is None:
+        return False
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(Trace, trace_html)
+    plain = formatters["text/plain"]
+    plain.for_type(Trace, _pretty(trace_text))
+    plain.for_type(Hop, _pretty(hop_line))
+    plain.for_type(Path, _pretty(path_line))
+    return True
+
+
+def hop_line(hop: Hop) -> str:
+    """Write a hop in one line."""
+    left = "" if hop.leaves is None or hop.leaves == hop.packet else f", leaves as {hop.leaves}"
+    ended = f" ({hop.ended})" if hop.ended else ""
+    return f"{hop.host}, {hop.direction}: {hop.packet}{left}{ended}; {len(hop.steps)} steps"
+
+
+def path_line(path: Path) -> str:
+    """Write a path in one line."""
+    how = f" ({path.how})" if path.how else ""
+    pod = f", pod {path.pod}" if path.pod else ""
+    seen = f", source seen {path.source_seen}" if path.source_seen else ""
+    return f"{path.probability}: {path.outcome}{how}{pod}{seen}; {len(path.hops)} hops"
+
+
+def _pretty(write: Any) -> Any:
+    def show(value: Any, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - IPython's signature
+        printer.text(write(value).rstrip("\n"))
+
+    return show
