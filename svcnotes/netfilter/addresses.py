@@ -30,7 +30,9 @@ def address(word: str, family: int) -> int:
     except ValueError:
         raise RuleError(f"`{word}` is not an IP address: write one such as {example(family)}") from None
     if found.version != family:
-        raise RuleError(f"`{word}` is IPv{found.version} in IPv{family} rules: write an address such as {example(family)}")
+        raise RuleError(
+            f"`{word}` is IPv{found.version} in IPv{family} rules: write an address such as {example(family)}"
+        )
     return int(found)
 
 

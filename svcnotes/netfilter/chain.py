@@ -16,10 +16,28 @@ from svcnotes.netfilter.targets import RETURN, Outcome
 class Chain:
     """One chain of a table; `policy` is `accept` or `drop` for a base chain, else empty."""
 
-    __slots__ = ("_chains", "_compiled", "_enter", "_parts", "_rules", "family", "name", "numbers", "policy", "table", "texts")
+    __slots__ = (
+        "_chains",
+        "_compiled",
+        "_enter",
+        "_parts",
+        "_rules",
+        "family",
+        "name",
+        "numbers",
+        "policy",
+        "table",
+        "texts",
+    )
 
     def __init__(
-        self, table: str, family: int, layout: ChainText, lines: Sequence[str], chains: Container[str], enter: Enter
+        self,
+        table: str,
+        family: int,
+        layout: ChainText,
+        lines: Sequence[str],
+        chains: Container[str],
+        enter: Enter,
     ) -> None:
         self.table, self.family, self.name = table, family, layout.name
         self.policy = "" if layout.policy == "-" else layout.policy.lower()

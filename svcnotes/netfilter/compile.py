@@ -70,7 +70,9 @@ class Compiled:
     chain: str = ""
 
 
-def compile_rule(text: str, number: int, table: str, family: int, chains: Container[str], enter: Enter) -> Compiled:
+def compile_rule(
+    text: str, number: int, table: str, family: int, chains: Container[str], enter: Enter
+) -> Compiled:
     """Compile one line; `enter(chain)` gives what walks a chain.
 
     Raises RuleError for what this Linux does not know, and for a jump to a chain that is not there.
@@ -84,7 +86,9 @@ def compile_rule(text: str, number: int, table: str, family: int, chains: Contai
     return Compiled(number, text, every(tests), act, word, chain)
 
 
-def _action(target: Clause | None, place: Place, chains: Container[str], enter: Enter) -> tuple[Act, str, str]:
+def _action(
+    target: Clause | None, place: Place, chains: Container[str], enter: Enter
+) -> tuple[Act, str, str]:
     if target is None:
         return (lambda _: None), "continue", ""
     name = target.name
@@ -96,7 +100,9 @@ def _action(target: Clause | None, place: Place, chains: Container[str], enter: 
     if name in LEFT_OUT:
         raise RuleError(f"the target {name} is not part of this Linux: known are {', '.join(TARGETS)}")
     if name not in chains:
-        raise RuleError(f"there is no chain `{name}` in the table {place.table}: declare it as `:{name} -`, or correct the name")
+        raise RuleError(
+            f"there is no chain `{name}` in the table {place.table}: declare it as `:{name} -`, or correct the name"
+        )
     if name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"):
         raise RuleError(f"a rule cannot jump to the base chain {name}: only the kernel enters it")
     walk_chain = enter(name)

@@ -37,9 +37,7 @@ class Flow:
 
     def inverted(self) -> Flow:
         """The direction that an answer travels in."""
-        return Flow(
-            self.protocol, self.destination, self.destination_port, self.source, self.source_port
-        )
+        return Flow(self.protocol, self.destination, self.destination_port, self.source, self.source_port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,7 @@ class Connection:
         if self.entry is None:
             return self
         return Connection("RELATED", self.entry, REPLY if self.direction == ORIGINAL else ORIGINAL)
+
 
 @dataclass(frozen=True, slots=True)
 class Conntrack:

@@ -28,7 +28,11 @@ class Decision(NamedTuple):
 
 
 def decide(
-    ruleset: Ruleset, packet: Packet, context: Context, uniform: float = 0.0, hooks: tuple[str, ...] = FORWARDED
+    ruleset: Ruleset,
+    packet: Packet,
+    context: Context,
+    uniform: float = 0.0,
+    hooks: tuple[str, ...] = FORWARDED,
 ) -> Decision:
     """Walk one way through `hooks`, as the first packet of a connection; no step is written.
 
@@ -48,5 +52,6 @@ def decide(
             verdict = outcome
             break
     family = s.family
-    return Decision(verdict, s.reject_with, text(s.src, family), s.sport, text(s.dst, family), s.dport, s.mark)
-
+    return Decision(
+        verdict, s.reject_with, text(s.src, family), s.sport, text(s.dst, family), s.dport, s.mark
+    )

@@ -77,7 +77,9 @@ class Run:
         return found
 
 
-def program(texts: Sequence[str], family: int, chains: Container[str], compile_number: Compile) -> list[Compiled | Run]:
+def program(
+    texts: Sequence[str], family: int, chains: Container[str], compile_number: Compile
+) -> list[Compiled | Run]:
     """A chain's rules, numbered from 1, with each long run of like rules folded into one `Run`."""
     if len(texts) < SHORTEST_RUN:
         return [compile_number(number) for number in range(1, len(texts) + 1)]

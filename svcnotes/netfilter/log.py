@@ -36,7 +36,9 @@ class Log:
         self.rule(chain, rule, before, s.as_packet(), word, passed)
         return outcome
 
-    def rule(self, chain: Chain, rule: Compiled, before: Packet, after: Packet, word: str, passed: int) -> None:
+    def rule(
+        self, chain: Chain, rule: Compiled, before: Packet, after: Packet, word: str, passed: int
+    ) -> None:
         """Note a rule that matched."""
         self.steps.append(
             Step(self.hook, chain.table, chain.name, rule.text, before, after, word, rule.number, passed)
@@ -45,7 +47,9 @@ class Log:
     def end(self, chain: Chain, tried: int) -> None:
         """Note that the rest of a chain was tried in vain."""
         if tried < len(chain.texts):
-            self.stretches.append(Stretch(chain.table, chain.name, tried + 1, len(chain.texts), matched=False))
+            self.stretches.append(
+                Stretch(chain.table, chain.name, tried + 1, len(chain.texts), matched=False)
+            )
 
     def policy(self, chain: Chain, packet: Packet) -> None:
         """Note that a base chain's policy decided; an empty chain that accepts says nothing."""
@@ -56,7 +60,9 @@ class Log:
                 if (stretch.table, stretch.chain) == (chain.table, chain.name):
                     passed = 0 if stretch.matched else stretch.last - stretch.first + 1
                     break
-            self.steps.append(Step(self.hook, chain.table, chain.name, text, packet, packet, chain.policy, 0, passed))
+            self.steps.append(
+                Step(self.hook, chain.table, chain.name, text, packet, packet, chain.policy, 0, passed)
+            )
 
     def kernel(self, sentence: str, before: Packet, after: Packet, word: str) -> None:
         """Note conntrack's own work."""

@@ -55,7 +55,9 @@ def transport(clause: Clause, place: Place) -> list[Test]:
     tests = [one_port(o) for o in clause.options if o.name in ("--sport", "--dport")]
     for option in clause.options:
         if option.name == "--syn":
-            tests.append(_flags(FLAGS["FIN"] | FLAGS["SYN"] | FLAGS["RST"] | FLAGS["ACK"], FLAGS["SYN"], option))
+            tests.append(
+                _flags(FLAGS["FIN"] | FLAGS["SYN"] | FLAGS["RST"] | FLAGS["ACK"], FLAGS["SYN"], option)
+            )
         elif option.name == "--tcp-flags":
             tests.append(_flags(_bits(option.values[0]), _bits(option.values[1]), option))
     return tests
@@ -145,10 +147,7 @@ def _address_type(option: Option, *, limit_in: bool, limit_out: bool) -> Test:
 def physdev(clause: Clause, place: Place) -> list[Test]:
     """-m physdev: the bridge port that the packet came in by or goes out by."""
     del place
-    tests: list[Test] = []
-    for option in clause.options:
-        tests.append(_port_of_bridge(option))
-    return tests
+    return [_port_of_bridge(option) for option in clause.options]
 
 
 def _port_of_bridge(option: Option) -> Test:
@@ -188,7 +187,9 @@ def always(clause: Clause, place: Place) -> list[Test]:
         if option.name == "--comment" and len(option.values[0]) > 255:
             raise RuleError("--comment takes at most 255 characters: shorten it")
     if not clause.options:
-        raise RuleError(f"-m {clause.name} needs its option: --{'comment' if clause.name == 'comment' else 'nfacct-name'}")
+        raise RuleError(
+            f"-m {clause.name} needs its option: --{'comment' if clause.name == 'comment' else 'nfacct-name'}"
+        )
     return []
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.addresses import address, network, text
-from svcnotes.netfilter.conntrack import ORIGINAL, Entry
+from svcnotes.netfilter.conntrack import Entry
 from svcnotes.netfilter.header import Test, protocol_number
 from svcnotes.netfilter.matches import Place, required
 from svcnotes.netfilter.reading import listed, masked, ports, whole
@@ -155,7 +155,10 @@ def recent(clause: Clause, place: Place) -> list[Test]:
     if action in ("--set", "--remove") and (seconds or clause.get("--hitcount")):
         raise RuleError(f"{action} takes no --seconds and no --hitcount: drop them")
     name = clause.value("--name", "DEFAULT")
-    mask = address(clause.value("--mask", "255.255.255.255" if place.family == 4 else ":".join(["ffff"] * 8)), place.family)
+    mask = address(
+        clause.value("--mask", "255.255.255.255" if place.family == 4 else ":".join(["ffff"] * 8)),
+        place.family,
+    )
     of_destination = clause.get("--rdest") is not None
 
     def test(s: Skb) -> bool:

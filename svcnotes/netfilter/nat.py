@@ -43,7 +43,9 @@ def read_range(word: str, family: int) -> Range:
     addresses = boxed or bare or without_port
     if not addresses and not port_words:
         raise RuleError(f"`{word}` holds neither an address nor a port")
-    return Range(read_ends(addresses, family) if addresses else None, read_ports(port_words) if port_words else None)
+    return Range(
+        read_ends(addresses, family) if addresses else None, read_ports(port_words) if port_words else None
+    )
 
 
 def read_ends(word: str, family: int) -> tuple[int, int]:

@@ -99,6 +99,7 @@ class Reader:
         self.target_options: list[Option] = []
 
     def rule(self, counters: str) -> Rule:
+        """Read all words."""
         negated = False
         for word in self.words:
             if word == "!":
@@ -120,6 +121,7 @@ class Reader:
         )
 
     def take(self, word: str, *, negated: bool) -> None:
+        """Read one option, with the values after it."""
         if word in ("-m", "-j", "-g"):
             self.open(word, self.next_word(word), negated=negated)
         elif word in HEADER:
@@ -130,6 +132,7 @@ class Reader:
             self.option(word, negated=negated)
 
     def open(self, flag: str, name: str, *, negated: bool) -> None:
+        """Open a match, or name the target."""
         if negated:
             raise RuleError(f"`! {flag}` is not allowed: `!` stands before an option such as --dport")
         if flag == "-m":
@@ -142,6 +145,7 @@ class Reader:
             self.target = (flag, name)
 
     def option(self, word: str, *, negated: bool) -> None:
+        """Read an option of a match that is open, or of the target."""
         if self.target is not None and word in TARGETS.get(self.target[1], {}):
             arity, owner = TARGETS[self.target[1]][word], self.target_options
             if negated:
@@ -169,6 +173,7 @@ class Reader:
         return self.matches[-1][1], MATCHES[name][word]
 
     def next_word(self, option: str) -> str:
+        """The value after an option."""
         word = next(self.words, None)
         if word is None:
             raise RuleError(f"{option} needs a value after it")

@@ -50,7 +50,12 @@ class Ruleset:
             if name not in chains:
                 return None
             found = Chain(
-                table, self.family, chains[name], self._layout.lines, chains, lambda n: self._entrance(table, n)
+                table,
+                self.family,
+                chains[name],
+                self._layout.lines,
+                chains,
+                lambda n: self._entrance(table, n),
             )
             self._chains[table, name] = found
         return found
@@ -109,15 +114,17 @@ class Ruleset:
             if name in path:
                 circle = " -> ".join([*path[path.index(name) :], name])
                 raise broken(
-                    f"chains jump in a circle: {circle}; take out one of the jumps", line, self._layout.lines[line - 1]
+                    f"chains jump in a circle: {circle}; take out one of the jumps",
+                    line,
+                    self._layout.lines[line - 1],
                 )
             if name in done:
                 continue
             path.append(name)
             chain = self.chain(table, name)
-            for rule in chain.all_rules() if chain else ():
-                if rule.chain and chain:
-                    todo.append((rule.chain, chain.numbers[rule.number - 1], len(path)))
+            if chain is not None:
+                jumps = [rule for rule in chain.all_rules() if rule.chain]
+                todo += [(rule.chain, chain.numbers[rule.number - 1], len(path)) for rule in jumps]
         done.update(path)
 
     def base(self, table: str, hook: str) -> Chain | None:
@@ -128,7 +135,14 @@ class Ruleset:
         """The base chains with rules or a DROP policy that a packet passes at these hooks, in order."""
         found = self._ways.get(hooks)
         if found is None:
-            chains = [(hook, self.base(table, hook)) for hook in hooks for table in TABLES[hook] if table != "conntrack"]
-            found = tuple((hook, chain) for hook, chain in chains if chain and (chain.texts or chain.policy == "drop"))
+            chains = [
+                (hook, self.base(table, hook))
+                for hook in hooks
+                for table in TABLES[hook]
+                if table != "conntrack"
+            ]
+            found = tuple(
+                (hook, chain) for hook, chain in chains if chain and (chain.texts or chain.policy == "drop")
+            )
             self._ways[hooks] = found
         return found

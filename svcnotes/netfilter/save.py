@@ -64,7 +64,9 @@ def layout(text: str) -> Layout:
         raise broken("this is not text: give what `iptables-save` printed", bad, lines[bad - 1])
     if max(map(len, lines)) > LONGEST_LINE:
         bad = next(i for i, line in enumerate(lines, 1) if len(line) > LONGEST_LINE)
-        raise broken(f"longer than {LONGEST_LINE} characters: break it into several rules", bad, lines[bad - 1])
+        raise broken(
+            f"longer than {LONGEST_LINE} characters: break it into several rules", bad, lines[bad - 1]
+        )
     tables: dict[str, dict[str, tuple[str, list[int]]]] = {}
     table: dict[str, tuple[str, list[int]]] | None = None
     chain, append = None, [].append
@@ -82,7 +84,9 @@ def layout(text: str) -> Layout:
         elif line[0] == "*" and table is None:
             table = _table(tables, line, number)
         elif table is None:
-            raise broken("outside of a table: begin with `*filter` or another table, end with COMMIT", number, line)
+            raise broken(
+                "outside of a table: begin with `*filter` or another table, end with COMMIT", number, line
+            )
         elif line[0] == ":":
             _chain(next(reversed(tables)), table, line, number)
         else:
@@ -121,7 +125,9 @@ def _chain(table: str, chains: dict[str, tuple[str, list[int]]], line: str, numb
         raise broken(f"chain {name} is declared twice: drop one of the lines", number, line)
     if (name in BASE_CHAINS[table]) != (policy != "-"):
         allowed = ", ".join(BASE_CHAINS[table])
-        raise broken(f"in {table} only {allowed} have a policy; other chains are written `:NAME -`", number, line)
+        raise broken(
+            f"in {table} only {allowed} have a policy; other chains are written `:NAME -`", number, line
+        )
     if len(name) > LONGEST_NAME:
         raise broken(f"a chain's name has at most {LONGEST_NAME} characters", number, line)
     chains[name] = (policy, [])

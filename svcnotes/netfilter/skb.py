@@ -96,7 +96,16 @@ class Skb:
             or old.destination != dst
         ):
             self.packet = Packet(
-                old.protocol, src, self.sport, dst, self.dport, old.flags, self.mark, old.ttl, old.icmp, old.inner
+                old.protocol,
+                src,
+                self.sport,
+                dst,
+                self.dport,
+                old.flags,
+                self.mark,
+                old.ttl,
+                old.icmp,
+                old.inner,
             )
         return self.packet
 

@@ -68,7 +68,9 @@ def reject(clause: Clause, place: Place) -> Act:
     if place.table != "filter":
         raise RuleError("REJECT belongs into the table filter")
     known = REJECT_WITH[place.family]
-    word = clause.value("--reject-with", "icmp-port-unreachable" if place.family == 4 else "icmp6-port-unreachable")
+    word = clause.value(
+        "--reject-with", "icmp-port-unreachable" if place.family == 4 else "icmp6-port-unreachable"
+    )
     with_what = word if word in known else REJECT_SHORT.get(word, word)
     if place.family == 6 and word == "port-unreach":
         with_what = "icmp6-port-unreachable"
@@ -98,13 +100,19 @@ def mark(clause: Clause, place: Place) -> Act:
 
 def _mark_bits(clause: Clause) -> tuple[int, int]:
     if len(clause.options) != 1:
-        raise RuleError(f"{clause.name} needs exactly one of --set-xmark, --set-mark, --or-mark, --and-mark, --xor-mark")
+        raise RuleError(
+            f"{clause.name} needs exactly one of --set-xmark, --set-mark, --or-mark, --and-mark, --xor-mark"
+        )
     name, word = clause.options[0].name, clause.options[0].values[0]
     if name in ("--set-xmark", "--set-mark"):
         value, mask = masked(word)
         return ~(mask if name == "--set-xmark" else mask | value) & EVERY_BIT, value
     value = whole(word, EVERY_BIT, "the mark")
-    return {"--or-mark": (~value & EVERY_BIT, value), "--and-mark": (value, 0), "--xor-mark": (EVERY_BIT, value)}[name]
+    return {
+        "--or-mark": (~value & EVERY_BIT, value),
+        "--and-mark": (value, 0),
+        "--xor-mark": (EVERY_BIT, value),
+    }[name]
 
 
 def connmark(clause: Clause, place: Place) -> Act:
@@ -117,7 +125,9 @@ def connmark(clause: Clause, place: Place) -> Act:
     )
     setting = names & {"--set-mark", "--set-xmark"}
     if len(names & {"--set-mark", "--set-xmark", "--save-mark", "--restore-mark"}) != 1:
-        raise RuleError("CONNMARK needs exactly one of --set-xmark, --set-mark, --save-mark and --restore-mark")
+        raise RuleError(
+            "CONNMARK needs exactly one of --set-xmark, --set-mark, --save-mark and --restore-mark"
+        )
     keep, flip = _mark_bits(replace(clause, options=clause.options[:1])) if setting else (0, 0)
 
     def act(s: Skb) -> Outcome:

@@ -43,9 +43,9 @@ class Walk:
     context of the next hook.
     """
 
+    probability: Fraction
     verdict: str
     packet: Packet
-    probability: Fraction = Fraction(1)
     reject_with: str = ""
     steps: tuple[Step, ...] = ()
     visited: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from fractions import Fraction
 
 from svcnotes.netfilter.choices import Toss, every_way
 from svcnotes.netfilter.context import Context
@@ -14,6 +15,7 @@ from svcnotes.netfilter.targets import ACCEPT, DROP
 from svcnotes.netfilter.tracking import confirm, settle_nat, track
 from svcnotes.netfilter.walk import Mapping, VisitedRule, Walk
 from svcnotes.packet import Packet
+
 
 def walk(
     ruleset: Ruleset, hook: str, packet: Packet, context: Context, tables: Collection[str] | None = None
@@ -44,12 +46,16 @@ def _one_way(ruleset: Ruleset, s: Skb, tables: Collection[str] | None) -> Walk:
     begun_elsewhere = "conntrack" not in TABLES[s.hook]
     if begun_elsewhere:
         s.note(s.context.connection or s.context.conntrack.classify(s.packet, s.context.time))
+
+    def nat_rules() -> str:
+        return run_table(ruleset, "nat", s, log) if tables is None or "nat" in tables else ACCEPT
+
     for table in TABLES[s.hook]:
         consulted = tables is None or table in tables
         if table == "conntrack":
             verdict = track(s, log)
         elif table == "nat":
-            verdict = settle_nat(s, log, lambda: run_table(ruleset, "nat", s, log) if consulted else ACCEPT)
+            verdict = settle_nat(s, log, nat_rules)
         elif consulted:
             verdict = run_table(ruleset, table, s, log)
         if verdict != ACCEPT:
@@ -62,6 +68,7 @@ def _one_way(ruleset: Ruleset, s: Skb, tables: Collection[str] | None) -> Walk:
         end = (packet.source, packet.source_port)
         nat = Mapping(s.nat, *(end if s.nat == "snat" else (packet.destination, packet.destination_port)))
     return Walk(
+        probability=Fraction(1),
         verdict=verdict,
         packet=packet,
         reject_with=s.reject_with,
@@ -90,7 +97,13 @@ def run_table(ruleset: Ruleset, table: str, s: Skb, log: Log) -> str:
 def visited_rules(ruleset: Ruleset, walk: Walk) -> tuple[VisitedRule, ...]:
     """List every rule that a kernel would have evaluated on this walk, in order."""
     return tuple(
-        VisitedRule(stretch.table, stretch.chain, number, texts[number - 1], stretch.matched and number == stretch.last)
+        VisitedRule(
+            stretch.table,
+            stretch.chain,
+            number,
+            texts[number - 1],
+            stretch.matched and number == stretch.last,
+        )
         for stretch in walk.stretches
         for texts in [ruleset.rules(stretch.table, stretch.chain)]
         for number in range(stretch.first, stretch.last + 1)

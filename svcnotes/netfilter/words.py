@@ -13,7 +13,7 @@ NEEDS_ESCAPE = re.compile(r"([\"\\'])")
 
 
 def split(line: str) -> list[str]:
-    """Split a line into words; a word in double quotes may hold blanks, and `\\` escapes in it.
+    r"""Split a line into words; a word in double quotes may hold blanks, and `\\` escapes in it.
 
     Raises RuleError for a quote that is not closed.
     """
@@ -24,7 +24,9 @@ def split(line: str) -> list[str]:
     while position < end:
         found = WORD.match(line, position)
         if found is None:
-            raise RuleError(f'a double quote at column {position + 1} is not closed: write "..." around the text')
+            raise RuleError(
+                f'a double quote at column {position + 1} is not closed: write "..." around the text'
+            )
         quoted, plain = found.groups()
         words.append(plain if quoted is None else ESCAPED.sub(r"\1", quoted))
         position = found.end()

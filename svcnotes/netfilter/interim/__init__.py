@@ -1,1 +1,0 @@
-"""A first engine, until the full one stands."""
