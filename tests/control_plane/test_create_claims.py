@@ -210,9 +210,26 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 FIELDS = st.sampled_from(
-    "type clusterIP clusterIPs ports externalIPs ipFamilies ipFamilyPolicy selector sessionAffinity externalName "
-    "sessionAffinityConfig externalTrafficPolicy internalTrafficPolicy healthCheckNodePort loadBalancerClass "
-    "loadBalancerSourceRanges trafficDistribution prots".split()
+    [
+        "type",
+        "clusterIP",
+        "clusterIPs",
+        "ports",
+        "externalIPs",
+        "ipFamilies",
+        "ipFamilyPolicy",
+        "selector",
+        "sessionAffinity",
+        "externalName",
+        "sessionAffinityConfig",
+        "externalTrafficPolicy",
+        "internalTrafficPolicy",
+        "healthCheckNodePort",
+        "loadBalancerClass",
+        "loadBalancerSourceRanges",
+        "trafficDistribution",
+        "prots",
+    ]
 )
 PORTS = st.lists(
     st.dictionaries(st.sampled_from(["port", "name", "protocol", "targetPort", "nodePort"]), VALUES),
@@ -226,7 +243,8 @@ def test_whatever_a_service_says_it_is_stored_or_refused(spec, ports):
     try:
         written = FRESH.create(service(**{"ports": ports, **spec}))
     except StatusError as error:
-        assert str(error)
+        refusal = str(error)
+        assert refusal.startswith(("The Service", "Error from server"))
     else:
         again = ApiState.empty().restore([written.object])
         assert again.get("Service", "default", "web") == written.object

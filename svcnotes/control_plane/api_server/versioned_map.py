@@ -78,4 +78,4 @@ class VersionedMap(Mapping[K, V], Generic[K, V]):
         return len(self._own())
 
     def __repr__(self) -> str:
-        return f"VersionedMap({self._own()!r})"
+        return f"<VersionedMap of {len(self)}>"
