@@ -7,8 +7,10 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
+from svcnotes.control_plane import workloads
 from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
+from svcnotes.control_plane.documents import Found
 from svcnotes.control_plane.endpoint_slices import CONTROLLER, MANAGED_BY, all_slices, mirrored
 from svcnotes.control_plane.objects import World
 from svcnotes.control_plane.placement import place
@@ -36,6 +38,7 @@ def settle(before: ApiState, after: ApiState) -> ApiState:
     """
     if after is before:
         return after
+    after = _scaled(before, after)
     pods_of, services, deleted = _changes(before.objects, after.objects)
     state = _placed(after) if pods_of else after
     touched = [key for key in state.objects if key[0] == "Service" and (key in services or key[1] in pods_of)]
@@ -48,6 +51,40 @@ def settle(before: ApiState, after: ApiState) -> ApiState:
         if key in before.objects and _lost_selector(before.objects[key], after.objects[key])
     ]
     return _mirrored(state, lost) if lost else state
+
+
+def _scaled(before: ApiState, after: ApiState) -> ApiState:
+    """The state with the Pods of each new, changed or deleted workload made anew; equal ones keep name and place."""
+    changed = [
+        key
+        for key in {**before.objects, **after.objects}
+        if key[0] in workloads.KINDS and _spec(before.objects.get(key)) != _spec(after.objects.get(key))
+    ]
+    for kind, namespace, name in changed:
+        pods = {key: obj for key, obj in after.objects.items() if key[0] == "Pod"}
+        old = {key for key, obj in pods.items() if workloads.is_owned(obj, namespace, kind, name)}
+        workload = after.objects.get((kind, namespace, name))
+        nodes = [dict(obj) for key, obj in after.objects.items() if key[0] == "Node"]
+        found = [Found(dict(workload), "the change")] if workload else []
+        new = {_key(made): made for made in workloads.expand(found, [], nodes)}
+        kept = {key: obj for key, obj in after.objects.items() if key not in old or key in new}
+        fresh = {
+            key: made
+            for key, made in new.items()
+            if key not in kept or _template(made) != _template(kept[key])
+        }
+        after = replace(after, objects=VersionedMap({**kept, **fresh}))
+    return after
+
+
+def _spec(obj: Object | None) -> Any:
+    return None if obj is None else obj.get("spec") or {}
+
+
+def _template(pod: Object) -> tuple[Any, ...]:
+    """What a Pod has from its workload: labels, annotations, and its spec but for the Node."""
+    spec = {key: value for key, value in (pod.get("spec") or {}).items() if key != "nodeName"}
+    return pod["metadata"].get("labels"), pod["metadata"].get("annotations"), spec
 
 
 def _lost_selector(old: Object, new: Object) -> bool:

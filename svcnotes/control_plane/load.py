@@ -98,7 +98,11 @@ def _cluster(found: Sorted) -> Cluster:
     spaces = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in dict.fromkeys(named)
     ]
-    state = _stored([*spaces, *full_nodes, *placed], found.of("Service", "EndpointSlice"), config)
+    state = _stored(
+        [*spaces, *full_nodes, *_values(found.of(*workloads.KINDS)), *placed],
+        found.of("Service", "EndpointSlice"),
+        config,
+    )
     state = controllers.add_slices(state)
     outside = check_routes(world(settings.get("World")), (node["metadata"]["name"] for node in full_nodes))
     state, addresses = controllers.serve(state, outside)

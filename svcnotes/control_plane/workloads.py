@@ -63,17 +63,29 @@ def _owners(objects: Sequence[Mapping[str, Any]]) -> set[tuple[str, str, str]]:
 
 def _has_children(found: Found, owners: set[tuple[str, str, str]]) -> bool:
     """Whether Pods (or a Deployment's ReplicaSet) of this workload are in the files."""
-    if (found.namespace, found.kind, found.name) in owners:
-        return True
-    if found.kind != "Deployment":
-        return False
-    prefix = f"{found.name}-"
-    return any(
-        namespace == found.namespace
-        and kind == "ReplicaSet"
-        and name.startswith(prefix)
-        and "-" not in name.removeprefix(prefix)
+    return (found.namespace, found.kind, found.name) in owners or any(
+        namespace == found.namespace and _is_replica_set_of(found.kind, found.name, kind, name)
         for namespace, kind, name in owners
+    )
+
+
+def _is_replica_set_of(kind: str, name: str, owner_kind: str, owner: str) -> bool:
+    """Whether `owner` is a ReplicaSet of the Deployment `name`: its name and one part more."""
+    prefix = f"{name}-"
+    return (
+        kind == "Deployment"
+        and owner_kind == "ReplicaSet"
+        and owner.startswith(prefix)
+        and "-" not in owner.removeprefix(prefix)
+    )
+
+
+def is_owned(pod: Mapping[str, Any], namespace: str, kind: str, name: str) -> bool:
+    """Whether the Pod belongs to that workload."""
+    return any(
+        space == namespace
+        and ((owner_kind, owner) == (kind, name) or _is_replica_set_of(kind, name, owner_kind, owner))
+        for space, owner_kind, owner in _owners([pod])
     )
 
 
