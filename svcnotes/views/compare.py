@@ -8,7 +8,7 @@ from svcnotes.packet import Step
 from svcnotes.trace import Path
 from svcnotes.views.marks import short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
-from svcnotes.views.story import Story, rule_name
+from svcnotes.views.story import Story, caller, rule_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,10 @@ def compare(before: Story, after: Story) -> Comparison:
     """Compare two paths, each told as a story; where nothing differs, `changes` is empty."""
     changes = tuple(_changes(before, after))
     old, new = _deciding(before), _deciding(after)
-    only_before = tuple(step for step in old if rule_name(step) not in {rule_name(s) for s in new})
-    only_after = tuple(step for step in new if rule_name(step) not in {rule_name(s) for s in old})
-    return Comparison(
-        changes, only_before, only_after, _sentence(before, after, changes, only_before, only_after)
-    )
+    gone = [name for name in old if name not in new]
+    come = [name for name in new if name not in old]
+    sentence = _sentence(before, after, changes, gone, come)
+    return Comparison(changes, tuple(old[n] for n in gone), tuple(new[n] for n in come), sentence)
 
 
 def counterpart(path: Path, paths: tuple[Path, ...]) -> Path:
@@ -64,21 +63,27 @@ def _pods(story: Story) -> int:
     return len({path.pod for path in story.trace.paths if path.pod})
 
 
-def _deciding(story: Story) -> tuple[Step, ...]:
-    """The rules that changed or ended something on the way there, and the jumps of kube-proxy's KUBE-EXT."""
-    return tuple(
-        moment.rule
-        for moment in story.moments
-        if moment.rule is not None and moment.direction == "there" and moment.kind != "undo"
-    )
+def _deciding(story: Story) -> dict[str, Step]:
+    """The rules that changed or ended something on the way there, by the name to call them.
+
+    A mark is told by who asked for it, since every Service's rules share the chain that sets it.
+    """
+    found: dict[str, Step] = {}
+    for moment in story.moments:
+        if moment.rule is None or not moment.rule.chain or moment.direction != "there":
+            continue
+        sender = caller(story.path.hops[moment.hop].steps, moment.rule) if moment.kind == "mark" else None
+        name = f"{sender.chain} → {moment.rule.chain}" if sender else rule_name(moment.rule)
+        found.setdefault(name, moment.rule)
+    return found
 
 
 def _sentence(
     before: Story,
     after: Story,
     changes: tuple[Change, ...],
-    only_before: tuple[Step, ...],
-    only_after: tuple[Step, ...],
+    gone: list[str],
+    come: list[str],
 ) -> Prose:
     if not changes:
         return prose("Nothing that the pod or the client could notice has changed.")
@@ -98,15 +103,14 @@ def _sentence(
         else:
             parts.append(prose(strong(change.field + " "), change.before, " → ", change.after))
     joined = prose(*(prose("; " if index else "", part) for index, part in enumerate(parts)))
-    return prose(joined, ". ", _rules("No longer", only_before), _rules("Now", only_after))
+    return prose(joined, ". ", _rules("No longer", gone), _rules("Now", come))
 
 
 def _address(story: Story, text: str) -> Prose:
     return prose(story.names.run(text)) if text[:1].isdigit() or ":" in text else prose(text)
 
 
-def _rules(word: str, steps: tuple[Step, ...]) -> Prose:
-    names = list(dict.fromkeys(rule_name(step) for step in steps))
+def _rules(word: str, names: list[str]) -> Prose:
     if not names:
         return ()
     listed = [prose(", " if index else "", code(name)) for index, name in enumerate(names)]

@@ -44,9 +44,9 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     pods = [pod for node in cast.nodes for pod in node.pods]
     pod_text = max((len(_serves(pod, wide=wide)) for pod in pods), default=11)
     seen_text = 2 + len(story.path.source_seen or "") + (5 if wide else 0)
-    pod_width = max(pod_text, seen_text) * MONO + 22
+    pod_width = max(pod_text, seen_text) * MONO + 19
     outside_width = max(114.0, *(len(address) * MONO + 24 for _, address in cast.outside or [("", "")]))
-    left = 4 + outside_width + (64 if wide else 40) if cast.outside else 8.0
+    left = 4 + outside_width + (64 if wide else 32) if cast.outside else 8.0
     pod_left = width - 14 - pod_width
     pod_height = 58 if wide else 74
 
@@ -86,7 +86,9 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
         shapes.insert(0, Shape("line", "border", points=((border, 8), (border, y - 10))))
         shapes.append(Shape("text", "soft", 4, 16, text="outside"))
     shapes.append(Shape("text", "soft", left + 4, 16, text="cluster"))
-    places = Places(outside, rows, pod_points, left, left - 14, pod_left - 36, 4 + outside_width)
+    places = Places(
+        outside, rows, pod_points, left, left - 14, pod_left - (36 if wide else 28), 4 + outside_width
+    )
     route_shapes, routes = draw_route(story, places)
     return Picture(width, y, (*shapes, *route_shapes), routes)
 

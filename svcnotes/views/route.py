@@ -12,7 +12,7 @@ from svcnotes.views.story import Moment, Story
 if TYPE_CHECKING:
     from svcnotes.views.layout import Places
 
-BADGE = 22  # height
+BADGE, GAP = 22, 6  # height, and the room between two
 WORDS = {
     "mark": "mark",
     "dnat": "DNAT",
@@ -121,12 +121,11 @@ class _Pen:
             self._to(hop, (self._spine(hop.direction), lane))
         done = [moment for moment in moments if moment.kind in WORDS]
         rightwards = hop.direction == "there"
-        slots = max(len(done), 3)
-        room = places.spine - 12 - (places.left + 10)
-        width = min(room / slots - 6, 104)
-        for slot, moment in enumerate(done):
-            place = slot if rightwards else len(done) - 1 - slot
-            x = places.left + 12 + place * (width + 6)
+        widths = self._widths(done, places.spine - 10 - (places.left + 8))
+        order = done if rightwards else done[::-1]
+        for moment in done:
+            width = widths[moment.number]
+            x = places.left + 8 + sum(widths[m.number] + GAP for m in order[: order.index(moment)])
             self._badge(moment, x, lane, width)
             self._to(hop, (x + width / 2, lane))
             self.walked[-1] = (x + width / 2, lane + BADGE / 2 + 7)
@@ -143,6 +142,17 @@ class _Pen:
                 self._to(hop, (self._gap(hop.direction), lane))
         elif done and done[-1].kind in {"drop", "reject", "end"}:
             self.stopped[hop.direction] = True
+
+    def _widths(self, moments: list[Moment], room: float) -> dict[int, float]:
+        """As wide as the words need, or less where there are too many for the row."""
+        wanted = {
+            m.number: len(f"{m.number} {WORDS[m.kind]}") * 7.4
+            + (38 if m.kind in {"dnat", "snat"} else 0)
+            + 14
+            for m in moments
+        }
+        whole = sum(wanted.values()) + GAP * len(moments)
+        return {number: width * min(1.0, room / whole) for number, width in wanted.items()}
 
     def _badge(self, moment: Moment, x: float, lane: float, width: float) -> None:
         glyphs: tuple[str, ...] = ()

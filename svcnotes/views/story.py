@@ -6,7 +6,7 @@ and stand in the listing of the rules (`svcnotes.views.listing`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from svcnotes.packet import Packet, Step, endpoint_text
@@ -114,6 +114,13 @@ def rule_name(step: Step) -> str:
     if target:
         return f"{step.chain} … {target}"
     return f"{step.chain}, its policy {step.verdict.upper()}" if step.chain else step.rule
+
+
+def caller(steps: Sequence[Step], step: Step) -> Step | None:
+    """Find the rule that sent the packet into a step's chain; None for a chain that the kernel calls."""
+    before = steps[: steps.index(step)]
+    sent = (s for s in reversed(before) if s.verdict in {f"jump {step.chain}", f"goto {step.chain}"})
+    return next(sent, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +233,14 @@ class _Hop:
             froms = (self._source(before), " → ", self._source(after))
             return self._say("snat", "SNAT", " rewrites the source ", *froms, at + ": ", rule, ".", step=step)
         if "mark" in changed and after.mark:
-            words = [f" marks the packet {after.mark:#x}{at}, to be masqueraded when it leaves: ", rule, "."]
+            sender = caller(self.hop.steps, step)
+            by: Prose = prose(", called by ", code(sender.chain)) if sender else ()
+            words = [
+                f" marks the packet {after.mark:#x}{at}, to be masqueraded when it leaves: ",
+                rule,
+                by,
+                ".",
+            ]
             return self._say("mark", "marks", *words, step=step)
         return None
 

@@ -161,7 +161,6 @@ function render({ model, el }) {
   let timer = null;
   let picture = null;
   let drawnWidth = 0;
-  let painted = "";
 
   const question = h("h3", { class: "question" });
   const bar = h("div", { class: "bar" });
@@ -246,6 +245,7 @@ function render({ model, el }) {
 
   function pathChanged() {
     play(false);
+    step = 0; // the old step's number may not exist on this path
     const path = current();
     const { marks } = message.story;
     const good = path.outcome === "connected";
@@ -261,10 +261,8 @@ function render({ model, el }) {
       .map(([role, mark]) => h("span", {}, glyph(marks, role), mark[2])));
     drawSteps(path);
     drawHops(path);
-    painted = "";
     twin.replaceChildren(focusable("summary", {}, "The same in words"), h("p", {}, ...sentence(path.headline, marks)),
       h("ol", {}, ...path.moments.map((m) => h("li", {}, ...sentence(m.say, marks)))));
-    step = 0;
     go(path.deciding);
   }
 
@@ -331,8 +329,7 @@ function render({ model, el }) {
     const key = `${moment.hop} ${moment.hook}`;
     const lines = path.listings[key];
     if (moment.step === undefined || !lines) {
-      painted = "";
-      rules.replaceChildren(h("h4", {}, `Rules · step ${number}, ${moment.host}`),
+        rules.replaceChildren(h("h4", {}, `Rules · step ${number}, ${moment.host}`),
         h("p", { class: "none" }, "No rule decides anything at this step. ", h("span", {}, words(moment.say))));
       return;
     }
@@ -350,7 +347,6 @@ function render({ model, el }) {
     const listed = focusable("ol", { class: "rules", tabindex: "0", "aria-label": `Rules of ${moment.host}` }, ...list);
     rules.replaceChildren(title, listed, h("p", { class: "key" }, "▶ decided this step   ✓ matched on the way   unmarked: did not match, or not reached"));
     if (decider) listed.scrollTop = decider.offsetTop - listed.clientHeight / 2 + decider.offsetHeight / 2;
-    painted = key;
   }
 
   // ---- what a step redraws ----
