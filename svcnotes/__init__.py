@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,8 +38,23 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'svcnotes' has no attribute {name!r}")
     value = getattr(import_module(home), name)
     globals()[name] = value
+    if "IPython" in sys.modules:
+        from svcnotes.views.display import register
+
+        register()
     return value
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """A package whose functions are not hidden by submodules of the same name (`svcnotes.trace`)."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

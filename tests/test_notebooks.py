@@ -1,0 +1,193 @@
+"""Every lesson runs from top to bottom, keeps its budgets, and spoils nothing."""
+
+import json
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+LESSONS = [path for path in PATHS if not path.stem.startswith("00")]
+IDS = {"ids": lambda path: path.stem}
+
+# Words that have no place in a lesson: they hurry, belittle, or come from the workshop.
+UNWELCOME = [
+    "simply",
+    "obviously",
+    "just do",
+    "trivial",
+    "of course you",
+    "TODO",
+    "FIXME",
+    "XXX",
+    "/work",
+    "localhost:8888",
+]
+
+
+def cells(path: Path, kind: str) -> list[dict]:
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell | {"text": "".join(cell["source"])} for cell in found if cell["cell_type"] == kind]
+
+
+@pytest.fixture(scope="module")
+def run(request):
+    """The notebook after a run in a fresh kernel; an exception in a cell is a failure."""
+    notebook = nbformat.read(request.param, as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    return notebook
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def test_there_is_a_lesson_on_nodeport():
+    assert "01-nodeport" in [path.stem for path in PATHS]
+
+
+@pytest.mark.parametrize("run", PATHS, indirect=True, **IDS)
+def test_runs_from_top_to_bottom_without_a_complaint(run):
+    code = [cell for cell in run.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    assert [output for output in outputs(run) if output.output_type == "error"] == []
+    # nbclient passes over an exception in a widget's callback; it shows on stderr only
+    said = [o.text for o in outputs(run) if o.output_type == "stream" and o.name == "stderr"]
+    assert said == []
+    for state in (
+        run.metadata.get("widgets", {})
+        .get("application/vnd.jupyter.widget-state+json", {})
+        .get("state", {})
+        .values()
+    ):
+        kept = state.get("state", {}).get("outputs", [])
+        assert [output for output in kept if output.get("output_type") == "error"] == []
+
+
+@pytest.mark.parametrize("run", PATHS, indirect=True, **IDS)
+def test_every_cell_shows_something_and_every_picture_has_a_text_twin(run):
+    for cell in run.cells:
+        if cell.cell_type != "code":
+            continue
+        assert cell.outputs, f"{cell.id} shows nothing"
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if any(kind.startswith("image/") for kind in data):
+                twin = data.get("text/plain", "")
+                assert len(twin) > 80, f"{cell.id}: {twin!r} is no text twin"
+                assert "<Figure size" not in twin, cell.id
+            if "<svg" in data.get("text/html", ""):
+                assert 'role="img"' in data["text/html"], cell.id
+                assert "aria-label" in data["text/html"] or "<desc" in data["text/html"], cell.id
+
+
+@pytest.mark.parametrize("run", LESSONS, indirect=True, **IDS)
+def test_no_output_is_a_wall_of_text(run):
+    for cell in run.cells:
+        for output in cell.get("outputs", []):
+            text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
+            if "text/html" not in output.get("data", {}):
+                assert len(text.splitlines()) <= 80, f"{cell.id}: {len(text.splitlines())} lines"
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_holds_no_outputs(path):
+    for cell in cells(path, "code"):
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_every_cell_has_an_id_of_its_own(path):
+    ids = [cell.get("id") for kind in ("code", "markdown") for cell in cells(path, kind)]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("path", LESSONS, **IDS)
+def test_code_keeps_its_budget(path):
+    lengths = [len(cell["text"].splitlines()) for cell in cells(path, "code")]
+    assert 15 <= len(lengths) <= 20
+    assert statistics.median(lengths) <= 3
+    assert max(lengths) <= 15
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_no_cell_defines_a_function(path):
+    for cell in cells(path, "code"):
+        assert not re.search(r"^\s*(async )?(def|class) |lambda", cell["text"], re.MULTILINE), cell["id"]
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_no_line_of_code_is_too_wide_for_the_page(path):
+    for cell in cells(path, "code"):
+        assert all(len(line) <= 110 for line in cell["text"].splitlines()), cell["id"]
+
+
+@pytest.mark.parametrize("path", LESSONS, **IDS)
+def test_takes_half_an_hour_to_three_quarters(path):
+    words = sum(len(cell["text"].split()) for cell in cells(path, "markdown"))
+    # 120 words a minute for a text with rules in it, and half a minute for each cell to run and look at
+    minutes = words / 120 + len(cells(path, "code")) / 2
+    assert 25 <= minutes <= 45, f"{words} words, about {minutes:.0f} minutes"
+
+
+@pytest.mark.parametrize("path", LESSONS, **IDS)
+def test_follows_the_anatomy_of_a_lesson(path):
+    text = "\n".join(cell["text"] for cell in cells(path, "markdown"))
+    assert re.match(r"# (?!The|A |An )[A-Z][a-z]+ ", text), "a title begins with a verb"
+    for part in ("**You will**", "Afterwards you can", "**You need**", "**Minutes**", "## Warm up"):
+        assert part in text, part
+    for heading in (
+        "## Round 1",
+        "## Round 2",
+        "worked",
+        "## Your turn",
+        "## Debug",
+        "## In practice",
+        "## Recap",
+    ):
+        assert heading in text, heading
+    assert text.count("<details>") >= 6
+    assert "**Next:**" in text
+    assert sum("Predict(" in cell["text"] for cell in cells(path, "code")) in (2, 3)
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_uses_no_unwelcome_word_and_loads_nothing_from_elsewhere(path):
+    text = path.read_text(encoding="utf-8")
+    for word in UNWELCOME:
+        assert not re.search(rf"(?<!\w){re.escape(word)}", text, re.IGNORECASE), word
+    assert not re.search(r"<(script|img|iframe|style)|!\[[^\]]*\]\(https?:", text)
+
+
+def test_the_lesson_on_nodeport_covers_what_it_promises():
+    text = (FOLDER / "01-nodeport.ipynb").read_text(encoding="utf-8")
+    for word in [
+        "KUBE-NODEPORTS",
+        "KUBE-EXT",
+        "KUBE-SVC",
+        "KUBE-SVL",
+        "KUBE-SEP",
+        "KUBE-MARK-MASQ",
+        "KUBE-POSTROUTING",
+        "targetPort",
+        "30000 to 32767",
+        "externalTrafficPolicy",
+        "refused",
+        "timeout",
+        "1.36",
+        "1.37",
+    ]:
+        assert word in text, word
+
+
+def test_the_manifest_to_mend_is_the_one_that_the_exercise_knows():
+    from svcnotes.exercises import nodeport
+
+    cell = next(c for c in cells(FOLDER / "01-nodeport.ipynb", "code") if c["id"] == "exercise-repair")
+    assert nodeport.repair.start in cell["text"]
