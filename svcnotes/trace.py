@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.errors import QuestionError
+from svcnotes.kube_proxy import healthcheck
+from svcnotes.kube_proxy.modes import DEFAULT, writer
+from svcnotes.network.asker import Asker, asker
+from svcnotes.network.conversation import Result, converse
+from svcnotes.network.flight import THERE, Flight, Memory
 from svcnotes.network.hop import Hop
+from svcnotes.network.names import Target, target
+from svcnotes.network.outside import Via
+from svcnotes.network.topology import Topology, topology
+from svcnotes.packet import Packet, Step, endpoint_text
 
-__all__ = ["Hop", "Path", "Trace", "trace"]
+__all__ = ["Hop", "Memory", "Path", "Trace", "to_json", "trace"]
+
+SOURCE_PORT = 40112
+PROTOCOLS = ("tcp", "udp", "sctp", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +36,8 @@ class Path:
     ICMP error, empty without one. `pod` is `namespace/name` of the Pod that got the packet (also
     where its answer was lost), None where none did; `answered_by` the host that did. `source_seen`
     is the source address that this host's process saw, None where no process saw any. `reason` is
-    one sentence: why it ended so, and where. `status` and `body` are a health check's.
+    one sentence: why it ended so, and where. `status` and `body` are a health check's. `memories` is
+    what the hosts remember afterwards (by host and IP family): give it to the next `trace`.
     """
 
     outcome: str
@@ -37,6 +52,10 @@ class Path:
     hops: tuple[Hop, ...] = ()
     status: int | None = None
     body: Mapping[str, object] | None = None
+    memories: Mapping[tuple[str, int], Memory] | None = None
+
+    def __str__(self) -> str:
+        return "\n".join(_path_lines(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +75,212 @@ class Trace:
     via: str | None = None
     paths: tuple[Path, ...] = ()
 
+    def __str__(self) -> str:
+        return "\n".join(_trace_lines(self))
+
 
 def trace(
-    cluster: Any, source: str, to: str, protocol: str = "tcp", via: str | None = None, proxy_mode: str | None = None
+    cluster: Cluster,
+    source: str,
+    to: str,
+    protocol: str = "tcp",
+    via: str | None = None,
+    proxy_mode: str | None = None,
+    *,
+    source_port: int = SOURCE_PORT,
+    now: float = 0.0,
+    memories: Mapping[tuple[str, int], Memory] | None = None,
 ) -> Trace:
-    """Follow a packet there and back."""
-    from svcnotes.network.interim.asking import trace as ask
+    """Follow one connection's first packet from `source` to `to`, and its answer back, every way it may go.
 
-    return ask(cluster, source, to, protocol, via, proxy_mode)
+    `source` is an outside address, `client`, `pod/NAMESPACE/NAME` or `node/NAME`; `to` an address or
+    a DNS name with a port (`[v6]:port`); `protocol` tcp, udp, sctp, or http to ask a health check;
+    `via` the node that the router hands packets for `to` to; `proxy_mode` None the cluster's own.
+    `source_port` is the asker's port, `now` the hosts' clock in seconds, `memories` what they
+    remember of earlier questions (`Path.memories`). Raises QuestionError for what is not there,
+    RuleError for rules that cannot be read.
+    """
+    protocol = protocol.lower() if isinstance(protocol, str) else protocol
+    if protocol not in PROTOCOLS:
+        raise QuestionError(f"protocol {protocol!r}: not one of {', '.join(PROTOCOLS)}")
+    if via is not None and via not in cluster.nodes:
+        raise QuestionError(f"via {via!r}: the cluster has no such Node; it has: {', '.join(cluster.nodes)}")
+    if not 1 <= source_port <= 65535:
+        raise QuestionError(f"source_port {source_port}: write a number from 1 to 65535")
+    mode = (cluster.proxy.mode if proxy_mode is None else proxy_mode) or DEFAULT
+    writer(mode)
+    who = asker(cluster, source)
+    aim = target(cluster, to, who)
+    if not aim.addresses:
+        return _unknown_alias(source, to, protocol, mode, via, who, aim)
+    share = Fraction(1, len(aim.addresses))
+    started = [
+        _first(cluster, who, address, aim.port, protocol, via, mode, source_port, now)
+        for address in aim.addresses
+    ]
+    paths = tuple(
+        _path(net, result, protocol)
+        for net, packet, host in started
+        for result in converse(
+            net, Flight(packet, host, THERE, share, arrived=packet, memories=memories or {})
+        )
+    )
+    first = started[0][1]
+    return Trace(
+        source=source,
+        to=to,
+        protocol=protocol,
+        proxy_mode=mode,
+        source_address=first.source,
+        destination=endpoint_text(first.destination, first.destination_port),
+        via=via,
+        paths=paths,
+    )
+
+
+def _unknown_alias(
+    source: str, to: str, protocol: str, mode: str, via: str | None, who: Asker, aim: Target
+) -> Trace:
+    """An ExternalName of the outside world: where it leads is not for this world to say."""
+    reason = (
+        f"the name is an alias of {aim.alias}, a name outside this world: the packet leaves the cluster "
+        "(give the World a host of that name, and it is followed)"
+    )
+    path = Path("external", Fraction(1), reason=reason)
+    to_text = endpoint_text(aim.alias, aim.port)
+    return Trace(source, to, protocol, mode, who.addresses[0], to_text, via, (path,))
+
+
+def _first(
+    cluster: Cluster,
+    who: Asker,
+    address: str,
+    port: int,
+    protocol: str,
+    via: str | None,
+    mode: str,
+    source_port: int,
+    now: float,
+) -> tuple[Topology, Packet, str]:
+    """The network as this question sees it, the first packet, and the host that sends it."""
+    six = ":" in address
+    outside = "" if who.host else next(a for a in who.addresses if (":" in a) == six)
+    net = topology(cluster, mode, outside, Via(address, via) if via else None, now)
+    name = who.host or net.outside_of[outside]
+    host = net.host(name)
+    route = host.route(address)
+    source = outside or (host.source_for(address, route) if route and route.kind != "blackhole" else "")
+    source = source or next(a for a in who.addresses if (":" in a) == six)
+    transport = "tcp" if protocol == "http" else protocol
+    flags = "SYN" if transport == "tcp" else ""
+    return net, Packet(transport, source, source_port, address, port, flags=flags), name
+
+
+def _path(net: Topology, result: Result, protocol: str) -> Path:
+    served, flight = result.served, result.flight
+    asked = protocol == "http" and result.outcome == "connected"
+    answer = None
+    if asked and served and served.by.pod is None and served.host in net.cluster.nodes:
+        seen = served.seen
+        answer = healthcheck.answer(net.cluster, served.host, seen.destination_port, seen.family)
+    return Path(
+        outcome=result.outcome,
+        probability=flight.probability,
+        how=result.how,
+        icmp_from=result.icmp_from,
+        pod=served.by.pod if served else None,
+        answered_by=served.host if served else "",
+        source_seen=served.seen.source if served else None,
+        source_port_seen=served.seen.source_port if served else None,
+        reason=result.reason,
+        hops=flight.hops,
+        status=answer.status if answer else None,
+        body=answer.body if answer else None,
+        memories=flight.memories,
+    )
+
+
+def to_json(found: Trace) -> dict[str, Any]:
+    """Give a trace as JSON's values; a probability is text such as `1/3`, a Pod `namespace/name`."""
+    return {
+        "source": found.source,
+        "to": found.to,
+        "protocol": found.protocol,
+        "proxy_mode": found.proxy_mode,
+        "source_address": found.source_address,
+        "destination": found.destination,
+        "via": found.via,
+        "paths": [_path_json(path) for path in found.paths],
+    }
+
+
+def _path_json(path: Path) -> dict[str, Any]:
+    return {
+        "probability": str(path.probability),
+        "outcome": path.outcome,
+        "how": path.how,
+        "icmp_from": path.icmp_from,
+        "pod": path.pod,
+        "answered_by": path.answered_by,
+        "source_seen": path.source_seen,
+        "source_port_seen": path.source_port_seen,
+        "reason": path.reason,
+        "status": path.status,
+        "body": path.body,
+        "hops": [_hop_json(hop) for hop in path.hops],
+    }
+
+
+def _hop_json(hop: Hop) -> dict[str, Any]:
+    return {
+        "host": hop.host,
+        "kind": hop.kind,
+        "direction": hop.direction,
+        "packet": str(hop.packet),
+        "leaves": None if hop.leaves is None else str(hop.leaves),
+        "in_interface": hop.in_interface,
+        "out_interface": hop.out_interface,
+        "ended": hop.ended,
+        "steps": [_step_json(step) for step in hop.steps],
+    }
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "hook": step.hook,
+        "table": step.table,
+        "chain": step.chain,
+        "number": step.number,
+        "rule": step.rule,
+        "before": str(step.before),
+        "after": str(step.after),
+        "verdict": step.verdict,
+        "passed": step.passed,
+    }
+
+
+def _trace_lines(found: Trace) -> Iterator[str]:
+    via = f" via {found.via}" if found.via else ""
+    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode)"
+    for path in found.paths:
+        yield from _path_lines(path)
+
+
+def _path_lines(path: Path) -> Iterator[str]:
+    how = f" ({path.how}{' from ' + path.icmp_from if path.icmp_from else ''})" if path.how else ""
+    who = f", {path.pod or path.answered_by} sees {path.source_seen}" if path.source_seen else ""
+    yield f"  {path.probability}: {path.outcome}{how}{who}"
+    if path.reason:
+        yield f"    {path.reason}"
+    if path.status is not None:
+        yield f"    HTTP {path.status} {dict(path.body or {})}"
+    for hop in path.hops:
+        arrow = "→" if hop.direction == THERE else "←"
+        changed = f"  ⇒  {hop.leaves}" if hop.leaves is not None and _moved(hop) else ""
+        ended = f"  ({hop.ended})" if hop.ended else ""
+        yield f"    {arrow} {hop.host}: {hop.packet}{changed}{ended}"
+
+
+def _moved(hop: Hop) -> bool:
+    """Whether NAT changed the packet here (TTL and marks aside)."""
+    return hop.leaves is not None and str(hop.leaves) != str(hop.packet)

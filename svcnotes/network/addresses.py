@@ -1,0 +1,56 @@
+"""Addresses as numbers: what routing and matching need to be quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+WIDTH = {4: 32, 6: 128}
+
+
+@lru_cache(maxsize=65536)
+def number(address: str) -> int:
+    """The address as a number; raises ValueError for what is none."""
+    return int(ip_address(address))
+
+
+def family(address: str) -> int:
+    """4 or 6, read off the text."""
+    return 6 if ":" in address else 4
+
+
+@lru_cache(maxsize=8192)
+def prefix(cidr: str) -> tuple[int, int, int]:
+    """Read `10.244.1.0/24` or a lone address: (family, network as a number, length in bits)."""
+    network = ip_network(cidr, strict=False)
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def inside(address: str, cidr: str) -> bool:
+    """Whether the address lies in the range."""
+    version, start, bits = prefix(cidr)
+    if version != family(address):
+        return False
+    shift = WIDTH[version] - bits
+    return number(address) >> shift == start >> shift
+
+
+@lru_cache(maxsize=4096)
+def nth(cidr: str, index: int) -> str:
+    """The address of that index in a range: 0 is the network's own, 1 the first host's."""
+    return str(ip_network(cidr, strict=False)[index])
+
+
+def common_range(addresses: Iterable[str], longest: int) -> str:
+    """The smallest range that holds these addresses of one family, at most `longest` bits long."""
+    texts = list(addresses)
+    numbers = [number(text) for text in texts]
+    width = WIDTH[family(texts[0])]
+    bits = min(longest, width - (min(numbers) ^ max(numbers)).bit_length())
+    return str(ip_network(f"{texts[0]}/{bits}", strict=False))
+
+
+def is_loopback(address: str) -> bool:
+    """Whether it is of 127.0.0.0/8, or ::1."""
+    return address.startswith(("127.", "::1/")) or address == "::1"

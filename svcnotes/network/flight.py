@@ -1,0 +1,116 @@
+"""A packet under way, and how its stay at a host may end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from svcnotes.netfilter import Connection, Conntrack, Recent, Walk
+from svcnotes.network.hop import Hop
+from svcnotes.packet import Packet, Step
+
+THERE, BACK = "there", "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a host remembers from packet to packet: connections, and the lists of `recent`."""
+
+    conntrack: Conntrack = field(default_factory=Conntrack)
+    recent: Recent = field(default_factory=Recent)
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """One packet at one host, with all that happened so far: an immutable value, so that it may fork.
+
+    `interface` is where it came in (empty: made here), `port` the bridge port if any, `next_hop`
+    the neighbour that the sender's frame was for. `arrived` is the packet as it came, `steps` what
+    was done to it here. `connection` is conntrack's note on it. `memories` are the hosts'
+    memories by host and IP family. `chosen` holds what a balancer chose for this connection. `rounds` are the
+    places it has been in, with the TTL it had there. `left` says why it left the cluster for nobody.
+    """
+
+    packet: Packet
+    host: str
+    direction: str
+    probability: Fraction = Fraction(1)
+    interface: str = ""
+    port: str = ""
+    next_hop: str = ""
+    arrived: Packet | None = None
+    connection: Connection | None = None
+    memories: Mapping[tuple[str, int], Memory] = field(default_factory=dict)
+    hops: tuple[Hop, ...] = ()
+    steps: tuple[Step, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    rounds: tuple[tuple[object, int], ...] = ()
+    left: str = ""
+
+    def memory(self) -> Memory:
+        """What this host remembers of this IP family."""
+        return self.memories.get((self.host, self.packet.family), _BLANK)
+
+    def noting(self, hook: str, table: str, text: str, verdict: str, after: Packet | None = None) -> Flight:
+        """The flight with one more thing that the kernel itself did."""
+        after = self.packet if after is None else after
+        step = Step(hook, table, "", text, self.packet, after, verdict)
+        return replace(self, packet=after, steps=(*self.steps, step))
+
+    def walked(self, walk: Walk) -> Flight:
+        """The flight after a walk through one hook's tables."""
+        memory = Memory(walk.conntrack, walk.recent)
+        return replace(
+            self,
+            packet=walk.packet,
+            probability=self.probability * walk.probability,
+            connection=walk.connection,
+            memories={**self.memories, (self.host, self.packet.family): memory},
+            steps=self.steps + walk.steps,
+        )
+
+    def closed(self, kind: str, out_interface: str, *, ended: str = "") -> Flight:
+        """The flight with its stay at this host written down as a Hop."""
+        hop = Hop(
+            host=self.host,
+            kind=kind,
+            direction=self.direction,
+            packet=self.arrived or self.packet,
+            leaves=None if ended else self.packet,
+            steps=self.steps,
+            in_interface=self.interface,
+            out_interface=out_interface,
+            ended=ended,
+        )
+        return replace(self, hops=(*self.hops, hop), steps=())
+
+    def made(self, packet: Packet, **changes: Any) -> Flight:
+        """A new packet made at the same host, with the same past."""
+        blank: dict[str, Any] = {
+            "interface": "", "port": "", "next_hop": "", "connection": None, "steps": (), "rounds": (),
+        }  # fmt: skip
+        return replace(self, packet=packet, arrived=packet, **{**blank, **changes})
+
+
+_BLANK = Memory()
+
+DELIVERED, DROPPED, REFUSED, NO_ROUTE, EXTERNAL, BALANCED = (
+    "delivered", "dropped", "refused", "no-route", "external", "balanced",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a packet's way ended: delivered to a host's socket, dropped, refused with an answer, ...
+
+    `answer` is the error that the host sends (an ICMP error or a RST), None for none. `hook` is
+    where a rule stopped the packet, empty where the kernel did.
+    """
+
+    kind: str
+    flight: Flight
+    reason: str = ""
+    hook: str = ""
+    answer: Flight | None = None

@@ -1,0 +1,127 @@
+"""A host's hooks: hand the packet to netfilter with what its rules need to know of the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_address
+
+from svcnotes.netfilter import Context, Ruleset, walk
+from svcnotes.network.errors_home import error_about
+from svcnotes.network.flight import DROPPED, REFUSED, Ending, Flight
+from svcnotes.network.host import LOOPBACK, Host
+from svcnotes.network.node_rules import node_ruleset, parsed
+from svcnotes.network.outside import router_rules
+from svcnotes.network.topology import Topology
+from svcnotes.packet import Packet, Step
+
+
+def ruleset_of(net: Topology, host: Host, family: int) -> Ruleset | None:
+    """The rules of a host; None where it has none (Pods, outside hosts): then it tracks nothing either."""
+    if host.kind == "node":
+        return node_ruleset(net.cluster, host.name, net.proxy_mode, family)
+    if host.kind == "router":
+        text = router_rules(net.cluster, family)
+        return parsed(text, family) if text else None
+    return None
+
+
+def pass_hook(
+    net: Topology,
+    host: Host,
+    hook: str,
+    flight: Flight,
+    *,
+    in_interface: str = "",
+    out_interface: str = "",
+    physdev_out: str = "",
+    bridged: bool = False,
+) -> Iterator[Flight | Ending]:
+    """Give each way that the packet may take through a hook: a Flight that passed, or an Ending."""
+    rules = ruleset_of(net, host, flight.packet.family)
+    if rules is None:
+        yield flight
+        return
+    memory = flight.memory()
+    context = Context(
+        in_interface=in_interface,
+        out_interface=out_interface,
+        physdev_in=flight.port,
+        physdev_out=physdev_out,
+        bridged=bridged,
+        address_type=lambda address, interface: address_type(host, address, interface),
+        masquerade_address=lambda packet, out: masquerade_address(host, packet, out),
+        reverse_path_ok=not in_interface or reverse_path(host, flight.packet.source, in_interface),
+        time=net.time,
+        recent=memory.recent,
+        conntrack=memory.conntrack,
+        connection=flight.connection,
+    )
+    for walked in walk(rules, hook, flight.packet, context):
+        after = flight.walked(walked)
+        if walked.verdict == "accept":
+            yield after
+            continue
+        blame = sentence(host, after.steps[-1] if after.steps else None, walked.verdict)
+        if walked.verdict == "reject":
+            answer = error_about(host, after, walked.reject_with)
+            yield Ending(REFUSED, after, blame, hook, answer)
+        else:
+            yield Ending(DROPPED, after, blame, hook)
+
+
+def sentence(host: Host, step: Step | None, verdict: str) -> str:
+    """Say which rule ended a packet: `node-3: KUBE-EXTERNAL-SERVICES rule 1 dropped it: ...`."""
+    did = "refused" if verdict == "reject" else "dropped"
+    if step is None:
+        return f"{host.name} {did} it"
+    if not step.chain:
+        return f"{host.name}: {step.rule}"
+    if not step.number:
+        return f"{host.name}: the policy of {step.chain} {did} it"
+    remark = step.rule.partition('--comment "')[2].partition('"')[0]
+    return f"{host.name}: {step.chain} rule {step.number} {did} it" + (f": {remark}" if remark else "")
+
+
+def address_type(host: Host, address: str, interface: str = "") -> str:
+    """What the host's routing table calls an address, for `-m addrtype`."""
+    if interface:
+        own = host.interfaces.get(interface)
+        local = own is not None and any(a.partition("/")[0] == address for a in own.addresses)
+    else:
+        local = host.is_local(address)
+    if local:
+        return "LOCAL"
+    if address in ("255.255.255.255", "0.0.0.0") or ip_address(address).is_multicast:
+        return "MULTICAST" if ip_address(address).is_multicast else "BROADCAST"
+    route = host.route(address)
+    if route is None:
+        return "UNREACHABLE"
+    return {"blackhole": "BLACKHOLE", "unreachable": "UNREACHABLE"}.get(route.kind, "UNICAST")
+
+
+def masquerade_address(host: Host, packet: Packet, out_interface: str) -> str | None:
+    """What MASQUERADE writes: the address of the outgoing interface toward the next hop.
+
+    Source: net/netfilter/nf_nat_masquerade.c.
+    """
+    route = host.route(packet.destination)
+    toward = (route.next_hop if route else "") or packet.destination
+    return host.select_address(out_interface, toward) or None
+
+
+def reverse_path(host: Host, source: str, interface: str, *, loose: bool = False) -> bool:
+    """Whether a packet to this source would leave by the interface that it came in by."""
+    if interface == LOOPBACK:
+        return True
+    route = host.route(source)
+    if route is None or route.kind not in ("unicast", "spread"):
+        return False
+    return loose or route.interface == interface
+
+
+def with_marks_cleared(flight: Flight) -> Flight:
+    """The packet without its mark: skb->mark and conntrack's note do not cross to another host."""
+    if not flight.packet.mark and flight.connection is None:
+        return flight
+    return replace(flight, packet=replace(flight.packet, mark=0), connection=None)

@@ -1,0 +1,156 @@
+"""A host: its interfaces, addresses, routes and switches; and how it chooses a route and a source.
+
+Sources: net/ipv4/fib_frontend.c, route.c and devinet.c (inet_select_addr), RFC 6724 for IPv6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from svcnotes.network.addresses import WIDTH, family, inside, is_loopback, number, prefix
+
+LOOPBACK = "lo"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface: `addresses` with their length (`10.244.1.1/24`), in order.
+
+    `segment` names the wire, bridge or tunnel that it is plugged into.
+    """
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    segment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where packets for a range go: out of `interface`, to `next_hop` (empty: the destination itself).
+
+    `kind` is unicast, local, unreachable (answered with an ICMP error), blackhole (dropped in
+    silence) or spread: `spread` then lists the equally likely next hops (a load balancer's fabric).
+    """
+
+    interface: str = ""
+    next_hop: str = ""
+    kind: str = "unicast"
+    spread: tuple[str, ...] = ()
+
+
+class RoutingTable:
+    """Routes found by the longest prefix; of two for one range the later wins."""
+
+    __slots__ = ("_levels",)
+
+    def __init__(self, routes: Iterable[tuple[str, Route]]) -> None:
+        levels: dict[tuple[int, int], dict[int, Route]] = {}
+        for cidr, route in routes:
+            version, start, bits = prefix(cidr)
+            levels.setdefault((version, bits), {})[start >> (WIDTH[version] - bits)] = route
+        self._levels = {
+            version: tuple(
+                (WIDTH[version] - bits, found)
+                for (_, bits), found in sorted(levels.items(), key=lambda item: -item[0][1])
+                if _ == version
+            )
+            for version in (4, 6)
+        }
+
+    def find(self, destination: str) -> Route | None:
+        """The route for an address, None where no range holds it."""
+        value = number(destination)
+        for shift, routes in self._levels[family(destination)]:
+            found = routes.get(value >> shift)
+            if found is not None:
+                return found
+        return None
+
+
+LOCAL = Route(LOOPBACK, kind="local")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Host:
+    """A host of the network: `kind` is client, outside, router, node or pod.
+
+    `forwards` tells whether it passes packets on; `sysctls` are its switches by dotted name.
+    `veths` maps a Pod (`namespace/name`) to the interface that leads to it.
+    """
+
+    name: str
+    kind: str
+    interfaces: Mapping[str, Interface]
+    routes: RoutingTable
+    forwards: bool = False
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    veths: Mapping[str, str] = field(default_factory=dict)
+    addresses: frozenset[str] = frozenset()
+
+    def is_local(self, address: str) -> bool:
+        """Whether the address is this host's own, all of 127.0.0.0/8 included."""
+        return address in self.addresses or is_loopback(address)
+
+    def route(self, destination: str) -> Route | None:
+        """The route for a destination: the local table first, then the longest prefix."""
+        return LOCAL if self.is_local(destination) else self.routes.find(destination)
+
+    def sysctl(self, name: str, default: str = "0") -> str:
+        """A switch's value as text."""
+        return self.sysctls.get(name, default)
+
+    def conf(self, interface: str, key: str, default: str = "0") -> str:
+        """An IPv4 switch of an interface: the larger of `all` and its own (IN_DEV_MAXCONF)."""
+        names = (f"net.ipv4.conf.{where}.{key}" for where in ("all", interface))
+        return max(self.sysctls.get(name, default) for name in names)
+
+    def source_for(self, destination: str, route: Route) -> str:
+        """The address that a packet made here for this destination gets; empty where there is none."""
+        if route.kind == "local":
+            if not is_loopback(destination):
+                return destination
+            return "::1" if ":" in destination else "127.0.0.1"
+        return self.select_address(route.interface, route.next_hop or destination)
+
+    def select_address(self, interface: str, toward: str) -> str:
+        """The address of an interface toward a next hop: what MASQUERADE writes too.
+
+        An address in the next hop's subnet, else the interface's first, else any global one of the
+        host, in the order of its interfaces; the loopback's own are never global. Simplified: IPv6
+        is treated alike, which RFC 6724 agrees with on these hosts.
+        """
+        six = ":" in toward
+        if six and toward in self.addresses:
+            return toward  # RFC 6724, rule 1: the same address
+        everywhere = [a for one in self.interfaces.values() for a in one.addresses]
+        own = self.interfaces[interface].addresses
+        mine, any_ = (
+            [a for a in them if (":" in a) == six and not is_loopback(a)] for them in (own, everywhere)
+        )
+        near = [a for a in mine if inside(toward, a)]
+        return next(iter((*near, *mine, *any_)), "").partition("/")[0]
+
+
+def make_host(
+    name: str,
+    kind: str,
+    interfaces: Iterable[Interface],
+    routes: Iterable[tuple[str, Route]],
+    *,
+    forwards: bool = False,
+    sysctls: Mapping[str, str] | None = None,
+    veths: Mapping[str, str] | None = None,
+) -> Host:
+    """Put a host together, with a loopback interface of its own."""
+    every = (Interface(LOOPBACK, ("127.0.0.1/8", "::1/128")), *interfaces)
+    return Host(
+        name=name,
+        kind=kind,
+        interfaces={one.name: one for one in every},
+        routes=RoutingTable(routes),
+        forwards=forwards,
+        sysctls=sysctls or {},
+        veths=veths or {},
+        addresses=frozenset(a.partition("/")[0] for one in every for a in one.addresses),
+    )

@@ -1,0 +1,87 @@
+"""What a question is for: an address, or a name as the asker's resolver would find it.
+
+Everybody knows the names of Nodes and of the World's hosts. The cluster's DNS answers full names to
+whoever asks (real Nodes and outside hosts seldom ask it); only Pods have its search list. Simplified:
+one address family a question, and of several addresses each is as likely as any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from svcnotes.control_plane import dns
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.errors import QuestionError
+from svcnotes.network.addresses import family
+from svcnotes.network.asker import Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a question is for: equally likely addresses, and a port.
+
+    No addresses: the name is an alias of `alias`, a name of the outside world that nobody here knows.
+    """
+
+    addresses: tuple[str, ...]
+    port: int
+    alias: str = ""
+
+
+def target(cluster: Cluster, to: str, who: Asker) -> Target:
+    """Read `ADDRESS:PORT`, `[V6]:PORT` or `NAME:PORT`; raises QuestionError."""
+    host, port = _split(to)
+    alias = ""
+    try:
+        addresses: tuple[str, ...] = (str(ip_address(host)),)
+    except ValueError:
+        addresses, alias = _resolve(cluster, to, host, who)
+    if not addresses:
+        return Target((), port, alias)
+    usable = tuple(a for a in dict.fromkeys(addresses) if who.speaks(family(a)))
+    # A name with addresses of both families: the cluster's first, as a Service's first clusterIP.
+    chosen = tuple(a for a in usable if family(a) == cluster.families[0]) or usable
+    if not chosen:
+        kind = "an IPv6" if ":" in addresses[0] else "an IPv4"
+        raise QuestionError(
+            f"to {to}: {kind} address, and the source has none of that family; ask from one that has"
+        )
+    if ip_address(chosen[0]).is_unspecified or ip_address(chosen[0]).is_multicast:
+        raise QuestionError(f"to {to}: no connection can be made to {chosen[0]}; write the address of a host")
+    return Target(tuple(sorted(chosen)), port)
+
+
+def _split(to: str) -> tuple[str, int]:
+    if not isinstance(to, str):
+        raise QuestionError(f"to {to!r}: write ADDRESS:PORT, [V6]:PORT or NAME:PORT")
+    if to.startswith("["):
+        host, _, rest = to[1:].partition("]")
+        port = rest[1:] if rest.startswith(":") else ""
+    else:
+        host, _, port = to.rpartition(":")
+    if not host or not port or (":" in host and not to.startswith("[")):
+        raise QuestionError(f"to {to}: write ADDRESS:PORT, [V6]:PORT or NAME:PORT")
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise QuestionError(f"to {to}: {port!r} is no port; write a number from 1 to 65535")
+    return host, int(port)
+
+
+def _resolve(cluster: Cluster, to: str, name: str, who: Asker) -> tuple[tuple[str, ...], str]:
+    """The addresses of a name; or none, and the unknown name that it is an alias of."""
+    for node in cluster.nodes.values():
+        if node.name == name:
+            return node.addresses or node.external_addresses, ""
+    namespace = who.pod.namespace if who.pod is not None and not who.pod.host_network else ""
+    found = dns.resolve(cluster, name, namespace=namespace)
+    if found.addresses:
+        return found.addresses, ""
+    if found.aliases:
+        return (), found.aliases[-1]
+    if found.code == "NOERROR":
+        raise QuestionError(f"to {to}: {found.name} has no address (no endpoint is ready); ask for another")
+    tried = ", ".join(found.asked) or name
+    remedy = (
+        "" if namespace else "; only Pods may leave out the end of a name: write SERVICE.NAMESPACE.svc.DOMAIN"
+    )
+    raise QuestionError(f"to {to}: no such name (NXDOMAIN); asked for {tried}{remedy}")

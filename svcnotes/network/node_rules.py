@@ -1,0 +1,85 @@
+"""The rules in force on a node: kube-proxy's, and what the network's installer (CNI) adds to them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.errors import RuleError
+from svcnotes.kube_proxy import rules
+from svcnotes.netfilter import Ruleset
+from svcnotes.network.addresses import family as family_of
+
+_NAT_HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
+
+
+@lru_cache(maxsize=64)
+def rules_text(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
+    """Write all of a node's rules: with `cniMasquerade`, those of kube-proxy and the CNI's one.
+
+    Text that replaces the node's rules (`Cluster.with_rules`) is the whole of them: nothing is
+    added. Raises QuestionError as `kube_proxy.rules` does.
+    """
+    text = rules(cluster, node, proxy_mode=proxy_mode, family=family)
+    version = cluster.families[0] if family is None else family
+    if not cluster.world.cni_masquerade or (node, version) in cluster.node_rules:
+        return text
+    return with_cni_masquerade(text, cluster, node, version)
+
+
+def with_cni_masquerade(text: str, cluster: Cluster, node: str, family: int) -> str:
+    """Append the rule by which a CNI hides the node's Pods from everything but Pods.
+
+    What a Pod sends beyond the Pods' networks leaves with the node's address, as flannel, kindnet
+    and Calico (natOutgoing) have it: their chains differ, the effect is this one rule. The
+    Pods' networks are kube-proxy's clusterCIDR.
+    """
+    lines = [
+        f"-A POSTROUTING -s {own} ! -d {whole} -j MASQUERADE"
+        for own in cluster.nodes[node].pod_cidrs
+        for whole in cluster.proxy.cluster_cidrs or cluster.config.pod_cidrs
+        if family_of(own) == family_of(whole) == family
+    ]
+    if not lines:
+        return text
+    block = "".join(f"{line}\n" for line in lines)
+    start = text.find("*nat\n")
+    if start < 0:
+        hooks = "".join(f":{hook} ACCEPT\n" for hook in _NAT_HOOKS)
+        return f"{text}*nat\n{hooks}{block}COMMIT\n"
+    last = text.rfind("\n-A POSTROUTING ", start, text.index("COMMIT\n", start))
+    if last < 0:
+        place = text.index("COMMIT\n", start)
+    else:
+        place = text.index("\n", last + 1) + 1
+    return text[:place] + block + text[place:]
+
+
+@lru_cache(maxsize=64)
+def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: int) -> Ruleset | None:
+    """The node's rules, read; None in an IP family that the cluster does not have.
+
+    Text that replaces a node's rules is read to its last line. Raises RuleError that names node and line.
+    """
+    replaced = (node, family) in cluster.node_rules
+    if family not in cluster.families and not replaced:
+        return None
+    if replaced:
+        text = cluster.node_rules[node, family]
+    else:
+        text = rules_text(cluster, node, proxy_mode, family)
+    try:
+        return _checked(text, family) if replaced else parsed(text, family)
+    except RuleError as error:
+        raise RuleError(f"rules of {node}, {error}", line=error.line, text=error.text) from None
+
+
+@lru_cache(maxsize=32)
+def parsed(text: str, family: int) -> Ruleset:
+    """Read a rules text once; the nodes of one cluster often share it."""
+    return Ruleset.parse(text, family)
+
+
+@lru_cache(maxsize=32)
+def _checked(text: str, family: int) -> Ruleset:
+    return parsed(text, family).check()

@@ -1,0 +1,123 @@
+"""What lies around the cluster: the router and the hosts behind it.
+
+Simplified: the router has no address of its own on the outside, so it answers outside hosts from the
+address that the nodes know; outside hosts reach each other through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.network import cloud, faults
+from svcnotes.network.addresses import WIDTH, family, inside, prefix
+from svcnotes.network.host import Host, Interface, Route, make_host
+from svcnotes.network.node_host import DEFAULT, NODES, outliers
+from svcnotes.network.plan import Plan, interface_addresses, plan
+
+ROUTER, OUTSIDE = "router", "outside"
+CLIENT_ADDRESSES = ("192.0.2.10", "2001:db8:2::10")
+CLIENT, BALANCER = "client", "load-balancer"
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """A route on the router for one destination, as the asker wishes it."""
+
+    destination: str
+    node: str
+
+
+def outside_names(cluster: Cluster, asker: str) -> dict[str, str]:
+    """The outside hosts there are: address to name; the asker, if it is one, among them."""
+    names = dict.fromkeys(CLIENT_ADDRESSES, CLIENT)
+    if cluster.world.cloud in ("proxying", "pods"):
+        held = list(cloud.balancers(cluster))
+        names |= {a: BALANCER if len(held) == 1 else f"{BALANCER} {a}" for a in held}
+    taken = {ROUTER, CLIENT, *cluster.nodes, *cluster.pods}
+    for one in cluster.world.hosts:
+        names[one.address] = one.name if one.name not in taken else one.address
+    if asker:
+        names.setdefault(asker, asker)
+    return names
+
+
+def outside_host(name: str, addresses: tuple[str, ...], kind: str) -> Host:
+    """A host behind the router."""
+    own = tuple(f"{a}/{WIDTH[family(a)]}" for a in addresses)
+    return make_host(
+        name,
+        kind,
+        [Interface("eth0", own, OUTSIDE)],
+        [(DEFAULT[version], Route("eth0", ROUTER)) for version in (4, 6)],
+    )
+
+
+def router_host(cluster: Cluster, via: Via | None) -> Host:
+    """The router: it joins the nodes' networks, the outside, and knows the way to every Pod's range."""
+    where = plan(cluster)
+    own = tuple(f"{where.router_addresses[net]}/{prefix(net)[2]}" for net in where.networks)
+    lost = faults.missing_routes(cluster, ROUTER)
+    kept = [(cidr, route) for cidr, route in _routes(where) if prefix(cidr) not in lost]
+    if via is not None and (hop := _node_address(where, via.node, via.destination)):
+        kept.append((via.destination, Route("eth0", hop)))
+    interfaces = [Interface("eth0", own, NODES), Interface("wan", (), OUTSIDE)]
+    return make_host(ROUTER, "router", interfaces, kept, forwards=True)
+
+
+def _routes(where: Plan) -> Iterator[tuple[str, Route]]:
+    cluster = where.cluster
+    for version in (4, 6):
+        yield DEFAULT[version], Route("wan")
+    for cidr in cluster.config.service_cidrs:
+        yield cidr, Route(kind="unreachable")
+    for net in where.networks:
+        yield net, Route("eth0")
+    if cluster.world.cni != "vxlan":  # with an overlay, nobody outside the nodes knows the Pods' ranges
+        for node in cluster.nodes.values():
+            for cidr in node.pod_cidrs:
+                if hop := _node_address(where, node.name, cidr):
+                    yield cidr, Route("eth0", hop)
+        for address, pod in outliers(where):
+            if hop := _node_address(where, pod.node, address):
+                yield address, Route("eth0", hop)
+    if cluster.world.cloud == "pass-through":
+        for address in cloud.balancers(cluster):
+            yield address, Route("eth0", kind="spread")
+    for destination, name in cluster.world.routes.items():
+        if hop := _node_address(where, name, destination):
+            yield destination, Route("eth0", hop)
+
+
+def _node_address(where: Plan, node: str, like: str) -> str:
+    """A node's address of the family of `like`; empty where it has none (or is not there)."""
+    if node not in where.cluster.nodes:
+        return ""
+    version = family(like)
+    return next((a for a in interface_addresses(where.cluster.nodes[node]) if family(a) == version), "")
+
+
+def announced(cluster: Cluster, via: Via | None) -> Mapping[str, str]:
+    """Addresses inside the nodes' networks that some node answers for, though it does not hold them."""
+    where = plan(cluster)
+    told = dict(cluster.world.routes)
+    if via is not None:
+        told[via.destination] = via.node
+    return {
+        address: node
+        for address, node in told.items()
+        if "/" not in address
+        and address not in where.node_of
+        and any(inside(address, n) for n in where.networks)
+    }
+
+
+def router_rules(cluster: Cluster, version: int) -> str:
+    """The router's own NAT: a cloud translates a Node's ExternalIP to its InternalIP, one to one."""
+    pairs = {e: i for e, i in plan(cluster).external.items() if family(e) == version}
+    if not pairs:
+        return ""
+    lines = [f"-A PREROUTING -d {e}/{WIDTH[version]} -j DNAT --to-destination {i}" for e, i in pairs.items()]
+    hooks = [f":{hook} ACCEPT" for hook in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")]
+    return "\n".join(["*nat", *hooks, *lines, "COMMIT", ""])

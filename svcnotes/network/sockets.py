@@ -1,0 +1,63 @@
+"""Processes that listen: Pods, kube-proxy on the nodes, outside hosts that serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svcnotes.control_plane.objects import Pod
+from svcnotes.kube_proxy import healthcheck
+from svcnotes.network.addresses import is_loopback
+from svcnotes.network.plan import ended
+from svcnotes.network.topology import Topology
+from svcnotes.packet import Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A process that takes a packet: `name` says whose it is, `pod` its Pod (`namespace/name`), if it is in one."""
+
+    name: str
+    pod: str | None = None
+
+
+def listener(net: Topology, host: str, packet: Packet) -> Listener | None:
+    """Who listens on a host for this packet; None where the port is closed."""
+    protocol, port = packet.protocol.upper(), packet.destination_port
+    if host in net.cluster.nodes:
+        return _on_node(net, host, packet)
+    if host in net.outside:
+        return _outside(net, host, packet)
+    pod = net.cluster.pods.get(host)
+    return Listener(host, host) if pod is not None and pod.answers(protocol, port) else None
+
+
+def _on_node(net: Topology, node: str, packet: Packet) -> Listener | None:
+    """kube-proxy's health checks, then hostNetwork Pods. The kubelet's and others' ports are left out."""
+    protocol, port = packet.protocol.upper(), packet.destination_port
+    if protocol == "TCP" and packet.family in net.cluster.families:
+        ports = healthcheck.listening_ports(net.cluster, node, packet.family)
+        own = ports.get(port)
+        if own is not None and (not own or packet.destination in own):
+            return Listener(node)
+    for pod in host_network_pods(net, node):
+        if pod.answers(protocol, port):
+            return Listener(node, pod.key)
+    return None
+
+
+def host_network_pods(net: Topology, node: str) -> list[Pod]:
+    """The Pods that share the node's network; those that say on which ports they listen come first."""
+    found = [
+        pod for pod in net.cluster.pods.values() if pod.host_network and pod.node == node and not ended(pod)
+    ]
+    return sorted(found, key=lambda pod: pod.listens is None)
+
+
+def _outside(net: Topology, name: str, packet: Packet) -> Listener | None:
+    if is_loopback(packet.destination):
+        return None
+    for one in net.cluster.world.hosts:
+        if one.address == packet.destination:
+            wanted = (packet.protocol.upper(), packet.destination_port)
+            return Listener(name) if one.serves is None or wanted in one.serves else None
+    return None

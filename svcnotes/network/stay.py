@@ -1,0 +1,207 @@
+"""A packet's stay at one host: from an interface or a process, through the hooks, to a wire or a socket.
+
+Sources: net/ipv4/ip_input.c, ip_forward.c, ip_output.c, fib_frontend.c. Simplified: no
+fragments, no MTU, no ICMP redirects, no rate limit on ICMP errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from svcnotes.network.addresses import is_loopback
+from svcnotes.network.errors_home import NO_ROUTE, TTL_EXCEEDED, error_about
+from svcnotes.network.flight import DELIVERED, DROPPED, REFUSED, Ending, Flight
+from svcnotes.network.flight import NO_ROUTE as NOWHERE
+from svcnotes.network.hooks import pass_hook, reverse_path
+from svcnotes.network.host import LOOPBACK, Host, Route
+from svcnotes.network.topology import Topology
+from svcnotes.network.wire import send
+from svcnotes.packet import endpoint_text
+
+Outcome = Iterator[Flight | Ending]
+
+
+def receive(net: Topology, flight: Flight) -> Outcome:
+    """Take a packet in from an interface: PREROUTING, then the routing decision."""
+    host = net.host(flight.host)
+    for after in pass_hook(net, host, "PREROUTING", flight, in_interface=flight.interface):
+        yield from [after] if isinstance(after, Ending) else route_in(net, host, after)
+
+
+def route_in(net: Topology, host: Host, flight: Flight) -> Outcome:
+    """Decide what becomes of a packet that came in: deliver it here, or pass it on."""
+    strange = martian(host, flight)
+    if strange:
+        yield Ending(DROPPED, flight.noting("", "routing", strange, "drop"), f"{host.name}: {strange}")
+        return
+    packet = flight.packet
+    if host.is_local(packet.destination):
+        here = flight.noting("", "routing", f"{packet.destination} is an address of {host.name}", "local")
+        yield from deliver(net, host, here)
+    elif not _forwards(host, packet.family):
+        text = f"{host.name} is not {packet.destination} and passes no packets on"
+        yield Ending(DROPPED, flight.noting("", "routing", text, "drop"), text)
+    else:
+        yield from forward(net, host, flight)
+
+
+def martian(host: Host, flight: Flight) -> str:
+    """Why the kernel would not believe a packet's addresses; empty where it does (fib_validate_source)."""
+    packet, interface = flight.packet, flight.interface
+    if interface == LOOPBACK:
+        return ""
+    if packet.family == 6:
+        return f"::1 cannot come in by {interface}" if "::1" in (packet.source, packet.destination) else ""
+    for address in (packet.source, packet.destination):
+        if is_loopback(address) and host.conf(interface, "route_localnet") != "1":
+            return f"{address} cannot come in by {interface} while route_localnet is 0 (martian)"
+    if host.is_local(packet.source):
+        return f"a packet from {packet.source}, which is {host.name} itself, came in by {interface} (martian)"
+    strictness = host.conf(interface, "rp_filter")
+    if strictness != "0" and not reverse_path(host, packet.source, interface, loose=strictness == "2"):
+        return f"rp_filter: the way back to {packet.source} does not go by {interface}"
+    return ""
+
+
+def _forwards(host: Host, family: int) -> bool:
+    name = "net.ipv4.ip_forward" if family == 4 else "net.ipv6.conf.all.forwarding"
+    return host.forwards and host.sysctl(name, "1") == "1"
+
+
+def deliver(net: Topology, host: Host, flight: Flight) -> Outcome:
+    """Hand a packet up to this host's sockets, through INPUT."""
+    for after in pass_hook(net, host, "INPUT", flight, in_interface=flight.interface):
+        yield after if isinstance(after, Ending) else Ending(DELIVERED, after)
+
+
+def forward(net: Topology, host: Host, flight: Flight) -> Outcome:
+    """Pass a packet on: route, TTL, FORWARD, POSTROUTING, wire."""
+    packet = flight.packet
+    route = host.route(packet.destination)
+    if route is None or route.kind in ("unreachable", "blackhole"):
+        yield _nowhere(net, host, flight, route)
+        return
+    if packet.ttl <= 1:
+        text = f"the packet's TTL ran out at {host.name}"
+        spent = flight.noting("", "routing", text, "drop")
+        yield Ending(REFUSED, spent, text, "", error_about(host, spent, TTL_EXCEEDED[packet.family]))
+        return
+    less = replace(packet, ttl=packet.ttl - 1)
+    flight = flight.noting("", "routing", _way(packet.destination, route), "forward", less)
+    hooked = pass_hook(
+        net, host, "FORWARD", flight, in_interface=flight.interface, out_interface=route.interface
+    )
+    for after in hooked:
+        yield from [after] if isinstance(after, Ending) else _leave(net, host, after, route)
+
+
+def _nowhere(net: Topology, host: Host, flight: Flight, route: Route | None) -> Ending:
+    packet = flight.packet
+    if route is not None and route.kind == "blackhole":
+        text = f"{host.name} has a blackhole route for {packet.destination}: dropped in silence"
+        return Ending(DROPPED, flight.noting("", "routing", text, "drop"), text)
+    text = f"{host.name} has no route to {packet.destination}"
+    lost = flight.noting("", "routing", text, "unreachable")
+    if not net.is_somebody(packet.destination):
+        lost = replace(lost, left=f"{text}, and nobody in this world has that address")
+    return Ending(REFUSED, lost, text, "", error_about(host, lost, NO_ROUTE[packet.family]))
+
+
+def _way(destination: str, route: Route) -> str:
+    by = f"via {route.next_hop} " if route.next_hop else ""
+    return f"{destination} {by}goes out by {route.interface}"
+
+
+def make(net: Topology, flight: Flight) -> Outcome:
+    """Send a packet that a process (or the kernel) of this host made: route, OUTPUT, route again, POSTROUTING."""
+    host = net.host(flight.host)
+    packet = flight.packet
+    route = host.route(packet.destination)
+    if route is None or route.kind in ("unreachable", "blackhole"):
+        text = f"{host.name} has no route to {packet.destination}"
+        yield Ending(NOWHERE, flight.noting("", "routing", text, "unreachable"), text)
+        return
+    flight = flight.noting("OUTPUT", "routing", _way(packet.destination, route), "route")
+    for after in pass_hook(net, host, "OUTPUT", flight, out_interface=route.interface):
+        if isinstance(after, Ending):
+            yield after
+        else:
+            yield from _reroute(net, host, after, route, packet.destination)
+
+
+def _reroute(net: Topology, host: Host, flight: Flight, route: Route, before: str) -> Outcome:
+    """Route again what NAT turned elsewhere in OUTPUT (ip_route_me_harder); the source stays."""
+    packet = flight.packet
+    if packet.destination != before:
+        again = host.route(packet.destination)
+        if again is None or again.kind in ("unreachable", "blackhole"):
+            text = f"{host.name} has no route to {packet.destination}"
+            yield Ending(DROPPED, flight.noting("OUTPUT", "routing", text, "drop"), text, "OUTPUT")
+            return
+        route = again
+        way = f"the destination changed: {_way(packet.destination, route)}"
+        flight = flight.noting("OUTPUT", "routing", way, "route")
+    stuck = _tied_to_loopback(host, packet.source, route)
+    if stuck:
+        yield Ending(DROPPED, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck, "OUTPUT")
+    else:
+        yield from _leave(net, host, flight, route)
+
+
+def _tied_to_loopback(host: Host, source: str, route: Route) -> str:
+    """Why a packet from a loopback address may not leave the host; empty where it may."""
+    if route.interface == LOOPBACK or not is_loopback(source):
+        return ""
+    if ":" in source:
+        return f"{source} cannot leave {host.name} by {route.interface}"
+    if host.conf(route.interface, "route_localnet") == "1":
+        return ""
+    return f"{source} cannot leave {host.name} by {route.interface} while route_localnet is 0"
+
+
+def _leave(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
+    """POSTROUTING, then the wire; or lo, which brings the packet straight back in."""
+    for after in pass_hook(net, host, "POSTROUTING", flight, out_interface=route.interface):
+        if isinstance(after, Ending):
+            yield after
+        elif route.interface == LOOPBACK:
+            yield from _looped(net, host, after)
+        else:
+            yield from _out(net, host, after, route)
+
+
+def _looped(net: Topology, host: Host, flight: Flight) -> Outcome:
+    """A packet on lo keeps its note and its route: only the hooks see it come in."""
+    flight = replace(flight, interface=LOOPBACK, port="")
+    for after in pass_hook(net, host, "PREROUTING", flight, in_interface=LOOPBACK):
+        if isinstance(after, Ending):
+            yield after
+        else:
+            yield from deliver(
+                net, host, after.noting("", "routing", f"lo brings it back to {host.name}", "local")
+            )
+
+
+def _out(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
+    """Choose among a balancer's nodes where there is a choice, then hand the packet to the wire."""
+    if route.kind != "spread":
+        yield send(net, host, flight, route.interface, route.next_hop or flight.packet.destination)
+        return
+    packet = flight.packet
+    known = flight.chosen.get(packet.destination)
+    nodes = (known,) if known else net.spread(packet.destination, packet.protocol, packet.destination_port)
+    if not nodes:
+        at = endpoint_text(packet.destination, packet.destination_port)
+        text = f"the load balancer has no healthy node for {at}, or does not listen there"
+        yield Ending(DROPPED, flight.noting("", "routing", text, "drop"), text)
+    for node in nodes:
+        picked = replace(
+            flight,
+            probability=flight.probability / len(nodes),
+            chosen={**flight.chosen, packet.destination: node},
+        )
+        text = f"the load balancer hands it to {node}, one of {len(nodes)}"
+        if not known:
+            picked = picked.noting("", "routing", text, "forward")
+        yield send(net, host, picked, route.interface, node)
