@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 Path = tuple[str, ...]
 
@@ -65,5 +65,6 @@ class MergeKeys:
         """The same, seen from inside `field` (of a list: from inside its items)."""
         return MergeKeys("", (*self._at, field), self._table)
 
-    def __iter__(self) -> Iterator[Path]:
-        return iter(self._table)
+    def of(self, path: Path) -> str | None:
+        """The same of the list at a whole path from the object's root."""
+        return self._table.get(path)

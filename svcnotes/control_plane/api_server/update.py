@@ -65,7 +65,7 @@ def replace(
         return create(state, obj, namespace=namespace, dry_run=dry_run, validate=validate)
     document, said = decoded(obj, known, validate=validate)
     with_namespace(document, known, namespace)
-    return _store(state, document, old, known, said, dry_run=dry_run)
+    return store(state, document, old, known, said, dry_run=dry_run)
 
 
 def patch(
@@ -90,7 +90,7 @@ def patch(
         raise missing(kind, name)
     known = by_kind(kind)
     document, said = patched(old, content, known, style=style, validate=validate)
-    return _store(state, document, old, known, said, subresource=subresource, dry_run=dry_run)
+    return store(state, document, old, known, said, subresource=subresource, dry_run=dry_run)
 
 
 def delete(state: ApiState, kind: str, namespace: str, name: str) -> ApiState:
@@ -111,7 +111,7 @@ def delete(state: ApiState, kind: str, namespace: str, name: str) -> ApiState:
     return state.without_object("Endpoints", namespace, name) if kind == "Service" else state
 
 
-def _store(
+def store(
     state: ApiState,
     document: dict[str, Any],
     old: Object,
@@ -121,6 +121,7 @@ def _store(
     subresource: str = "",
     dry_run: bool = False,
 ) -> Written:
+    """Put a decoded object in the place of `old`, validated; `said` are the warnings so far."""
     warnings = [ENDPOINTS_DEPRECATED] * (known.kind == "Endpoints") + said
     metadata = document["metadata"]
     for field in _SERVERS_OWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.status import go_json
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
+from svcnotes.control_plane.kubectl.derived import with_derived
 from svcnotes.control_plane.kubectl.printers import as_yaml, get, rows
 from svcnotes.control_plane.kubectl.yaml_writer import to_yaml
 from svcnotes.control_plane.resources import by_word
@@ -40,10 +42,11 @@ def get_command(
             return Answer(state, "", unknown(word), 1)
         resources.append(resource)
     said = ENDPOINTS_WARNING if any(resource.kind == "Endpoints" for resource in resources) else ""
-    if names:
-        return _named(resources[0], names, state, output, namespace, said, now)
     kinds = [resource.kind for resource in resources]
-    found = get(state, kinds, output, all_namespaces=all_namespaces, namespace=namespace, now=now)
+    whole = with_derived(state, kinds)
+    if names:
+        return replace(_named(resources[0], names, whole, output, namespace, said, now), state=state)
+    found = get(whole, kinds, output, all_namespaces=all_namespaces, namespace=namespace, now=now)
     if not found:
         where = "" if all_namespaces or not resources[0].namespaced else f" in {namespace} namespace"
         return Answer(state, "", f"{said}No resources found{where}{'.' if where else ''}\n")
