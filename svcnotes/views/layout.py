@@ -44,7 +44,8 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     pods = [pod for node in cast.nodes for pod in node.pods]
     pod_text = max((len(_serves(pod, wide=wide)) for pod in pods), default=11)
     seen_text = 2 + len(story.path.source_seen or "") + (5 if wide else 0)
-    pod_width = max(pod_text, seen_text) * MONO + 19
+    # The same width whatever the outcome, so that a changed setting moves nothing.
+    pod_width = max(pod_text, seen_text, 20 if wide else 15) * MONO + 19
     outside_width = max(114.0, *(len(address) * MONO + 24 for _, address in cast.outside or [("", "")]))
     left = 4 + outside_width + (64 if wide else 32) if cast.outside else 8.0
     pod_left = width - 14 - pod_width
@@ -144,4 +145,17 @@ def _outside(story: Story, host: str, address: str, x: float, y: float, width: f
         good = story.path.outcome == "connected"
         word = f"{'✓' if good else '✕'} {story.path.outcome}"
         shapes.append(Shape("text", "good" if good else "bad", x + 11, y + 60, text=word))
+        dialled = story.path.hops[0].packet
+        target = dialled.destination
+        shapes.append(Shape("text", "soft", x, y + 92, text="dials"))
+        shapes.append(
+            Shape(
+                "text",
+                "address",
+                x,
+                y + 109,
+                text=endpoint_text(target, dialled.destination_port),
+                glyphs=(story.names.of(target).role,),
+            )
+        )
     return shapes

@@ -1,0 +1,73 @@
+// A prediction: native radio buttons and one button to commit. Words enter the page as text only.
+
+let asked = 0;
+
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function sentence(runs, marks) {
+  return runs.map(([text, kind, role]) => {
+    if (kind === "address") {
+      const mark = h("span", { class: `mark mark-${role}`, "aria-hidden": "true" }, `${(marks[role] || ["•"])[0]} `);
+      return h("span", { class: "address" }, mark, text);
+    }
+    if (kind === "code") return h("code", {}, text);
+    if (kind === "strong") return h("strong", {}, text);
+    return document.createTextNode(text);
+  });
+}
+
+function render({ model, el }) {
+  asked += 1;
+  const name = `svcnotes-predict-${asked}`;
+  const message = model.get("message");
+  const suppress = { "data-lm-suppress-shortcuts": "true" }; // see stage.js
+  const inputs = message.options.map((_, index) => h("input", { type: "radio", name, value: String(index), ...suppress }));
+  const commit = h("button", { type: "button", ...suppress }, "Commit");
+  const feedback = h("p", { class: "feedback", role: "status", "aria-live": "polite" });
+  const root = h("section", { class: "svcnotes-predict" },
+    h("fieldset", {}, h("legend", {}, message.question),
+      ...message.options.map((text, index) => h("label", {}, inputs[index], h("span", {}, text))), commit),
+    feedback);
+  el.append(root);
+
+  commit.addEventListener("click", () => {
+    const at = inputs.findIndex((input) => input.checked);
+    if (at < 0) {
+      feedback.textContent = message.none;
+      inputs[0].focus();
+      return;
+    }
+    model.set("chosen", at);
+    model.save_changes();
+  });
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.type === "radio") commit.click();
+    event.stopPropagation();
+  });
+
+  function paint() {
+    const now = model.get("message");
+    const chosen = model.get("chosen");
+    const done = now.feedback.length > 0;
+    inputs.forEach((input, index) => {
+      if (chosen >= 0) input.checked = index === chosen;
+      input.disabled = done;
+    });
+    commit.hidden = done;
+    feedback.className = done ? `feedback ${now.right ? "right" : "wrong"}` : "feedback";
+    if (done) feedback.replaceChildren(...sentence(now.feedback, now.marks));
+    else feedback.textContent = now.none;
+  }
+  model.on("change:message", paint);
+  paint();
+}
+
+export default { render };
