@@ -199,6 +199,44 @@ def test_check_leaves_out_what_kubectl_prints_on_stdout(tmp_path):
         check([path], max_bytes=10)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "{apiVersion: v1}",
+            "json: offset 2: invalid character 'a' looking for beginning of object key string",
+        ),
+        ('{"a":1,}', "json: offset 8: invalid character '}' looking for beginning of object key string"),
+        ('{"a" 1}', "json: offset 6: invalid character '1' after object key"),
+        ('{"a":[1 2]}', "json: offset 9: invalid character '2' after array element"),
+        ('{"a":1 "b":2}', "json: offset 8: invalid character '\"' after object key:value pair"),
+        ('{"a":NaN}', "json: offset 6: invalid character 'N' looking for beginning of value"),
+        ('{"a":"x\ny"}', "json: offset 8: invalid character '\\n' in string literal"),
+        ('{"a":', "unexpected EOF"),
+        ("a: b: c\n", "error converting YAML to JSON: yaml: mapping values are not allowed in this context"),
+        ("a: *x\n", "error converting YAML to JSON: yaml: unknown anchor 'x' referenced"),
+        ("a: 1\n--- b\n", "invalid Yaml document separator: b"),
+        (
+            "a: {b: 1\nc: 2\nd: 3\n",
+            "error converting YAML to JSON: yaml: line 1: did not find expected ',' or '}'",
+        ),
+    ],
+)
+def test_text_that_is_neither_yaml_nor_json_is_told_in_gos_words(text, said):
+    assert answer(text).stderr.splitlines()[-1].endswith(f"error parsing FILE: {said}")
+
+
+def test_a_stream_of_json_documents_is_read_to_its_end():
+    document = '{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "%s"}, "spec": {"ports": [{"port": 1e2}]}}'
+    assert answer(document % "a" + "\n" + document % "b").stdout == "service/a created\nservice/b created\n"
+
+
+def test_a_long_label_is_told_in_bytes_and_a_long_name_in_characters():
+    labelled = service() | {"metadata": {"name": "web", "labels": {"a": "x" * 64}}}
+    assert refused(labelled).endswith(": must be no more than 63 bytes")
+    assert refused(service("x" * 64)).endswith(": must be no more than 63 characters")
+
+
 VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -37,8 +37,8 @@ def _regex(text: str, pattern: str, *examples: str) -> str:
     return f"{text} (e.g. {said}regex used for validation is '{pattern}')"
 
 
-def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} characters"
+def _too_long(limit: int, unit: str = "characters") -> str:
+    return f"must be no more than {limit} {unit}"  # labels and their keys are told in bytes
 
 
 def _size(value: str) -> int:
@@ -58,11 +58,11 @@ def dns_label(value: str) -> list[str]:
     return said
 
 
-def dns_subdomain(value: str) -> list[str]:
-    """A DNS subdomain (RFC 1123): names of most objects, externalName."""
+def dns_subdomain(value: str, unit: str = "characters") -> list[str]:
+    """A DNS subdomain (RFC 1123): names of most objects, externalName; `unit` as its length is told in."""
     said = []
     if _size(value) > 253:
-        said.append(_too_long(253))
+        said.append(_too_long(253, unit))
     if not _SUBDOMAIN_RE.fullmatch(value):
         said.append(_regex(_SUBDOMAIN_TEXT, _SUBDOMAIN, "example.com"))
     return said
@@ -84,12 +84,12 @@ def qualified_name(value: str) -> list[str]:
         if not parts[0]:
             said.append("prefix part must be non-empty")
         else:
-            said += [f"prefix part {text}" for text in dns_subdomain(parts[0])]
+            said += [f"prefix part {text}" for text in dns_subdomain(parts[0], "bytes")]
     name = parts[-1]
     if not name:
         said.append("name part must be non-empty")
     elif _size(name) > 63:
-        said.append(f"name part {_too_long(63)}")
+        said.append(f"name part {_too_long(63, 'bytes')}")
     if not _QUALIFIED_RE.fullmatch(name):
         said.append(f"name part {expected}")
     return said
@@ -99,7 +99,7 @@ def label_value(value: str) -> list[str]:
     """A label's value."""
     said = []
     if _size(value) > 63:
-        said.append(_too_long(63))
+        said.append(_too_long(63, "bytes"))
     if not _VALUE_RE.fullmatch(value):
         said.append(_regex(_VALUE_TEXT, _VALUE, "MyValue", "my_value", "12345"))
     return said

@@ -15,6 +15,7 @@ from svcnotes.control_plane.api_server.decoding import DecodeError, decode, json
 from svcnotes.control_plane.api_server.go_types import struct
 from svcnotes.control_plane.api_server.kinds import Served, mapped
 from svcnotes.control_plane.api_server.status import go_json, go_quote
+from svcnotes.control_plane.kubectl.json_stream import json_documents
 from svcnotes.control_plane.kubectl.messages import KubectlError
 from svcnotes.control_plane.kubectl.yaml_errors import go_yaml_error
 from svcnotes.control_plane.yaml_reader import YamlError, read
@@ -79,8 +80,14 @@ def split(text: str) -> Iterator[str | KubectlError]:
 
 
 def _values(text: str, filename: str) -> Iterator[Any]:
-    documents: Iterator[str | KubectlError] = iter([text]) if text.lstrip()[:1] == "{" else split(text)
-    for document in documents:
+    if text.lstrip()[:1] == "{":  # then it is JSON: YAML's {a: b} will not do
+        for value in json_documents(text):
+            if isinstance(value, KubectlError):
+                yield StreamEndedError(f"error parsing {filename}: {value}")
+                return
+            yield value
+        return
+    for document in split(text):
         if isinstance(document, KubectlError):
             yield StreamEndedError(f"error parsing {filename}: {document}")
             return
