@@ -60,10 +60,9 @@ def jump_rule(path: Path, prefix: str) -> str:
     return ""
 
 
-def arrival(path: Path) -> int | None:
-    """The port on which a pod got the packet, None where none did."""
-    for hop in path.hops:
+def arrival(path: Path) -> tuple[str, int] | None:
+    """The pod (`namespace/name`) that the packet came to, and on which port; None where it came to none."""
+    for hop in reversed(path.hops):
         if hop.kind == "pod" and hop.direction == "there" and hop.in_interface:
-            return hop.packet.destination_port
-    found = [hop for hop in path.hops if hop.kind == "pod" and hop.direction == "there"]
-    return found[-1].packet.destination_port if found else None
+            return hop.host, hop.packet.destination_port
+    return None

@@ -99,24 +99,24 @@ def _why_not(cluster: Cluster, service: Service, port: ServicePort, path: Path, 
     """Say what is wrong with where a path led, None where nothing is."""
     said = f"{said}: {path.outcome}{f', {path.how}' if path.how else ''}"
     rule = ending_rule(path)
+    reached, number = arrival(path) or ("", 0)
     if path.outcome == "connected":
-        number = arrival(path)
-        pod = cluster.pods.get(path.pod or "")
-        reached = _name_of(pod, number) if pod else ""
-        if pod is None or reached == port.name:
+        pod = cluster.pods.get(reached)
+        known_as = _name_of(pod, number) if pod else ""
+        if pod is None or known_as == port.name:
             return None
         return Verdict(
             misconception="targetport-crossed",
-            said=f"{said} to {path.pod} on port {number}",
-            explanation=f"It connects, but to the pod's port {reached or number!r}; the Service calls this port {port.name!r}.",
+            said=f"{said} to {reached} on port {number}",
+            explanation=f"It connects, but to the pod's port {known_as or number!r}; the Service calls this port {port.name!r}.",
             rule=target_rule(path),
             hint="Which containerPort bears this name? Let targetPort be that.",
         )
-    if path.outcome == "refused" and path.pod:
+    if path.outcome == "refused" and reached:
         return Verdict(
             misconception="wrong-targetport",
             said=said,
-            explanation=f"The packet reached {path.pod}, and no process there has port {arrival(path)} open: its kernel answers RST. "
+            explanation=f"The packet reached {reached}, and no process there has port {number} open: its kernel answers RST. "
             "A targetPort names a port that the pod already serves; it opens nothing.",
             rule=target_rule(path),
             hint="Look at the pod's containerPorts.",
@@ -142,7 +142,7 @@ def _why_not(cluster: Cluster, service: Service, port: ServicePort, path: Path, 
     return Verdict(said=said, explanation=path.reason, rule=rule, hint="Begin again from the manifest given.")
 
 
-def _name_of(pod: Pod, number: int | None) -> str:
+def _name_of(pod: Pod, number: int) -> str:
     return next((p.name for p in pod.ports if p.number == number), "")
 
 
