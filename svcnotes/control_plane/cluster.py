@@ -51,9 +51,9 @@ class Cluster:
 
     @cached_property
     def pods(self) -> Mapping[str, Pod]:
-        """The Pods by `namespace/name`."""
+        """The Pods by `namespace/name`; one whose Node is gone stays in `state` only."""
         pods = (typed.pod(raw) for key, raw in self.state.objects.items() if key[0] == "Pod")
-        return MappingProxyType({pod.key: pod for pod in pods})
+        return MappingProxyType({pod.key: pod for pod in pods if not pod.node or pod.node in self.nodes})
 
     @cached_property
     def services(self) -> Mapping[str, Service]:

@@ -30,7 +30,8 @@ def configuration(
     service_cidrs = config.service_cidrs
     if "services" not in stated:
         known = config.pod_cidrs if "pods" in stated else proxy.cluster_cidrs or node_cidrs or addresses
-        families = list(dict.fromkeys(_family(text) for text in (*known, *addresses))) or [4]
+        asked = [family for service in services for family in _asked_families(service)]
+        families = list(dict.fromkeys([*(_family(text) for text in (*known, *addresses)), *asked])) or [4]
         service_cidrs = tuple(_network_around(addresses, family, SERVICE_NETWORKS) for family in families)
     families = [_family(cidr) for cidr in service_cidrs]
     pods = config.pod_cidrs
@@ -97,6 +98,17 @@ def _ranges(cidrs: Sequence[str]) -> tuple[str, ...]:
     """For each family the smallest range that holds these, the first one's family first."""
     families = dict.fromkeys(_family(cidr) for cidr in cidrs)
     return tuple(smallest_range(ip_network(c) for c in cidrs if _family(c) == family) for family in families)
+
+
+def _asked_families(service: Mapping[str, Any]) -> list[int]:
+    """The families that a stored Service names beside its clusterIPs, as a headless one does."""
+    spec = service.get("spec")
+    given = spec.get("ipFamilies") if isinstance(spec, dict) else None
+    return (
+        [6 if name == "IPv6" else 4 for name in given if name in ("IPv4", "IPv6")]
+        if isinstance(given, list)
+        else []
+    )
 
 
 def _network_around(texts: Sequence[str], family: int, defaults: Mapping[int, str]) -> str:

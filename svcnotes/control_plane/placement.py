@@ -46,7 +46,11 @@ def place(pods: Sequence[Json], nodes: Sequence[Json]) -> tuple[list[Json], tupl
     free = {name: _free(node, used) for name, node in by_name.items()}
     placed, notes = [], []
     for pod in pods:
-        if _waits(pod):
+        if _is_orphan(pod, by_name):
+            notes.append(
+                f"{_title(pod)} is left aside: its Node {pod['spec']['nodeName']} is not in the files"
+            )
+        if _waits(pod) or _is_orphan(pod, by_name):
             placed.append(pod)
             continue
         name = (pod.get("spec") or {}).get("nodeName") or _choose(pod, nodes, load, spread)
@@ -107,11 +111,23 @@ def _waits(pod: Mapping[str, Any]) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
 
 
+def _is_orphan(pod: Mapping[str, Any], nodes: Mapping[str, Json]) -> bool:
+    """Whether a real cluster says that this Pod runs on a Node that is gone.
+
+    Only a Pod that an API server has stored (it carries fields that nobody writes by hand) is believed.
+    """
+    metadata, spec = pod["metadata"], pod.get("spec") or {}
+    stored = any(metadata.get(field) for field in ("uid", "resourceVersion")) or bool(
+        spec.get("schedulerName")
+    )
+    return bool(spec.get("nodeName")) and spec["nodeName"] not in nodes and stored and bool(pod_ips(pod))
+
+
 def _claim(pod: Mapping[str, Any], nodes: Mapping[str, Json], used: dict[Address, str]) -> None:
     """Note the addresses that a Pod brings along; refuse what cannot be true."""
     spec = pod.get("spec") or {}
     node = spec.get("nodeName")
-    if node and node not in nodes:
+    if node and node not in nodes and not _is_orphan(pod, nodes):
         raise InputError(
             f"{_title(pod)}: spec.nodeName: no Node {show(node)} in the files. "
             f"Add it, or use one of: {', '.join(list(nodes)[:10])}"

@@ -326,3 +326,13 @@ def test_a_nodes_rules_can_be_replaced():
         QuestionError, match=r'no Node "node-9" in this cluster. Nodes: node-1, node-2, node-3'
     ):
         cluster.with_rules("node-9", "")
+
+
+def test_a_stored_pod_whose_node_is_gone_is_left_aside_and_named():
+    stored = (
+        POD
+        + "metadata: {name: a, uid: '1'}\nspec: {nodeName: node-9}\nstatus: {phase: Running, podIP: 10.244.9.9}"
+    )
+    cluster = loads(stored)
+    assert cluster.pods == {}
+    assert cluster.notes == ("Pod default/a is left aside: its Node node-9 is not in the files",)
