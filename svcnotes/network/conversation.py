@@ -92,7 +92,7 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     packet, host = flight.packet, net.host(flight.host)
     balancer = _balancer(net, flight)
     if balancer is not None:
-        yield from _proxied(net, first, flight, balancer)
+        yield from _proxied(net, flight, balancer)
         return
     process = listener(net, flight.host, packet)
     at = endpoint_text(packet.destination, packet.destination_port)
@@ -150,7 +150,7 @@ def _lost(net: Topology, ending: Ending, served: Served | None, why: str) -> Res
 
 
 def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, why: str) -> Result:
-    """Something came to the asker's host: does it belong to what it asked?"""
+    """Whether what came to the asker's host belongs to what it asked."""
     packet, asked = flight.packet, first.packet
     if packet.icmp:
         inner = packet.inner
@@ -205,7 +205,7 @@ def _balancer(net: Topology, flight: Flight) -> cloud.Balancer | None:
     return cloud.balancers(net.cluster).get(flight.packet.destination)
 
 
-def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balancer) -> Iterator[Result]:
+def _proxied(net: Topology, flight: Flight, balancer: cloud.Balancer) -> Iterator[Result]:
     """A proxying balancer accepts, and asks a backend itself: the Pod sees the balancer.
 
     Simplified: its SYN,ACK to the client is not followed, and the client's outcome is the backend's.

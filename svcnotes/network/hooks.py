@@ -92,8 +92,11 @@ def address_type(host: Host, address: str, interface: str = "") -> str:
         local = host.is_local(address)
     if local:
         return "LOCAL"
-    if address in ("255.255.255.255", "0.0.0.0") or ip_address(address).is_multicast:
-        return "MULTICAST" if ip_address(address).is_multicast else "BROADCAST"
+    parsed = ip_address(address)
+    if parsed.is_multicast:
+        return "MULTICAST"
+    if parsed.is_unspecified or address == "255.255.255.255":
+        return "BROADCAST"
     route = host.route(address)
     if route is None:
         return "UNREACHABLE"

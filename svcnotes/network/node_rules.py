@@ -48,10 +48,7 @@ def with_cni_masquerade(text: str, cluster: Cluster, node: str, family: int) -> 
         hooks = "".join(f":{hook} ACCEPT\n" for hook in _NAT_HOOKS)
         return f"{text}*nat\n{hooks}{block}COMMIT\n"
     last = text.rfind("\n-A POSTROUTING ", start, text.index("COMMIT\n", start))
-    if last < 0:
-        place = text.index("COMMIT\n", start)
-    else:
-        place = text.index("\n", last + 1) + 1
+    place = text.index("COMMIT\n", start) if last < 0 else text.index("\n", last + 1) + 1
     return text[:place] + block + text[place:]
 
 
@@ -64,10 +61,7 @@ def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: in
     replaced = (node, family) in cluster.node_rules
     if family not in cluster.families and not replaced:
         return None
-    if replaced:
-        text = cluster.node_rules[node, family]
-    else:
-        text = rules_text(cluster, node, proxy_mode, family)
+    text = rules_text(cluster, node, proxy_mode, family)
     try:
         return _checked(text, family) if replaced else parsed(text, family)
     except RuleError as error:
