@@ -14,7 +14,7 @@ from svcnotes.control_plane.api_server.status import go_json
 from svcnotes.control_plane.api_server.strategic_diff import three_way
 from svcnotes.control_plane.api_server.strategic_merge import MergeError
 from svcnotes.control_plane.kubectl.answer import Answer
-from svcnotes.control_plane.kubectl.messages import KubectlError
+from svcnotes.control_plane.kubectl.messages import KubectlError, RefusedError
 from svcnotes.control_plane.kubectl.visit import MARKS, Outcome, Target, done, each, refused
 from svcnotes.control_plane.resources import plural
 
@@ -31,15 +31,17 @@ def apply(
     namespace: str = "default",
     dry_run: str = "",
     validate: str = "strict",
+    force: bool = False,
 ) -> Answer:
     """What `kubectl apply -f FILE` leaves behind; `dry_run` is empty, client or server.
 
-    The manifest is kept in the annotation `kubectl.kubernetes.io/last-applied-configuration`, and
+    `force` deletes an object that cannot be changed so, and creates it anew. The manifest is kept in the annotation `kubectl.kubernetes.io/last-applied-configuration`, and
     compared with it the next time: what is gone from the manifest is deleted from the object.
     """
 
     def one(state: ApiState, target: Target) -> Outcome:
-        return _apply(state, target, dry_run=dry_run, validate=validate)
+        outcome = _apply(state, target, dry_run=dry_run, validate=validate)
+        return _anew(state, target, outcome) if force and not dry_run else outcome
 
     return each(text, filename, state, one, verb="apply", namespace=namespace, validate=validate)
 
@@ -66,6 +68,9 @@ def place(target: Target) -> str:
 
 def _apply(state: ApiState, target: Target, *, dry_run: str, validate: str) -> Outcome:
     known, source = target.known, target.filename
+    prefix = target.object["metadata"].get("generateName")
+    if not target.name and prefix:
+        return Outcome(state, failure=KubectlError(f"from {prefix}: cannot use generate name with apply"))
     if not target.name:
         why = f'from server for: "{source}": resource name may not be empty'
         text = f"error when retrieving current configuration of:\n{place(target)}\n{why}"
@@ -115,6 +120,21 @@ def _create(state: ApiState, target: Target, obj: Json, *, dry_run: str, validat
     except StatusError as error:
         return refused(state, error, f'error when creating "{target.filename}"')
     return done(written, said)
+
+
+def _anew(state: ApiState, target: Target, outcome: Outcome) -> Outcome:
+    """With `--force`: a change that is refused as invalid is made by deleting and creating."""
+    failure = outcome.failure
+    kind = target.known.kind
+    if not isinstance(failure, RefusedError) or failure.status.reason != "Invalid":
+        return outcome
+    if state.get(kind, target.namespace, target.name) is None:
+        return outcome
+    gone = update.delete(state, kind, target.namespace, target.name)
+    made = _apply(gone, target, dry_run="", validate="strict")
+    if made.failure:
+        return outcome
+    return Outcome(made.state, f"{target.title} configured\n", made.warnings, outcome.notes)
 
 
 def _no_patch(

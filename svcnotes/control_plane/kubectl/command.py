@@ -11,8 +11,9 @@ from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.apply import apply
 from svcnotes.control_plane.kubectl.create import create
+from svcnotes.control_plane.kubectl.create_service import create_service
 from svcnotes.control_plane.kubectl.delete import delete, delete_file
-from svcnotes.control_plane.kubectl.expose import create_service, expose
+from svcnotes.control_plane.kubectl.expose import expose
 from svcnotes.control_plane.kubectl.get import get_command
 from svcnotes.control_plane.kubectl.label import label
 from svcnotes.control_plane.kubectl.patch import patch
@@ -51,7 +52,7 @@ def command(
 ) -> Answer:
     """What a kubectl command line leaves behind; `files` gives the text of the files that it names.
 
-    The verbs: create, apply, replace, patch, delete, get, expose, label. Raises InputError for a
+    The verbs: create, apply, replace, patch, delete, get, expose, label, annotate. Raises InputError for a
     command or a file that is not known here: what kubectl itself refuses is in the Answer.
     """
     words = _words(shlex.split(line) if isinstance(line, str) else list(line))
@@ -114,6 +115,8 @@ def _create(words: Words, state: ApiState, files: Mapping[str, str], now: dateti
             cluster_ip=words.flag("clusterip"),
             external_name=words.flag("external-name"),
             namespace=_namespace(words),
+            dry_run=_dry_run(words),
+            output=words.flag("output"),
         )
     text, name = _text(words, files)
     return create(
@@ -126,7 +129,13 @@ def _apply(words: Words, state: ApiState, files: Mapping[str, str], now: datetim
     if words.has("server-side"):
         return server_side_apply(text, name, state, namespace=_namespace(words), dry_run=_dry_run(words))
     return apply(
-        text, name, state, namespace=_namespace(words), dry_run=_dry_run(words), validate=_validate(words)
+        text,
+        name,
+        state,
+        namespace=_namespace(words),
+        dry_run=_dry_run(words),
+        validate=_validate(words),
+        force=words.has("force"),
     )
 
 
@@ -173,6 +182,8 @@ def _delete(words: Words, state: ApiState, files: Mapping[str, str], now: dateti
     if words.flag("filename"):
         text, name = _text(words, files)
         return delete_file(text, name, state, namespace=_namespace(words), ignore_not_found=ignore)
+    if words.has("all") and words.plain:
+        return delete(words.plain[0], (), state, namespace=_namespace(words))
     kind, name = _named(words)
     names = [name, *words.plain[2:]] if "/" not in words.plain[0] else [name]
     return delete(kind, names, state, namespace=_namespace(words), ignore_not_found=ignore)
@@ -208,6 +219,15 @@ def _label(words: Words, state: ApiState, files: Mapping[str, str], now: datetim
     return label(kind, name, pairs, state, namespace=_namespace(words), overwrite=words.has("overwrite"))
 
 
+def _annotate(words: Words, state: ApiState, files: Mapping[str, str], now: datetime | None) -> Answer:  # noqa: ARG001
+    kind, name = _named(words)
+    pairs = words.plain[1:] if "/" in words.plain[0] else words.plain[2:]
+    overwrite = words.has("overwrite")
+    return label(
+        kind, name, pairs, state, namespace=_namespace(words), overwrite=overwrite, field="annotations"
+    )
+
+
 _VERBS: Mapping[str, Callable[[Words, ApiState, Mapping[str, str], datetime | None], Answer]] = {
     "create": _create,
     "apply": _apply,
@@ -217,4 +237,5 @@ _VERBS: Mapping[str, Callable[[Words, ApiState, Mapping[str, str], datetime | No
     "get": _get,
     "expose": _expose,
     "label": _label,
+    "annotate": _annotate,
 }

@@ -9,7 +9,7 @@ from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.state import ApiState, StatusError
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.messages import KubectlError, RefusedError, printed
-from svcnotes.control_plane.kubectl.visit import Outcome, Target, each, refused
+from svcnotes.control_plane.kubectl.visit import Outcome, Target, each, nameless, refused
 from svcnotes.control_plane.resources import by_word
 
 
@@ -26,6 +26,10 @@ def delete(
     if known is None:
         return Answer(state, "", unknown(word), 1)
     where = namespace if known.namespaced else ""
+    if not names:
+        names = sorted(name for kind, place, name in state.objects if (kind, place) == (known.kind, where))
+        if not names:
+            return Answer(state, "No resources found\n")
     out, failures = "", list[KubectlError]()
     for name in names:
         try:
@@ -44,6 +48,8 @@ def delete_file(
     """What `kubectl delete -f FILE` leaves behind."""
 
     def one(state: ApiState, target: Target) -> Outcome:
+        if not target.name:
+            return nameless(state, f'error when deleting "{filename}"')
         try:
             after = update.delete(state, target.known.kind, target.namespace, target.name)
         except StatusError as error:

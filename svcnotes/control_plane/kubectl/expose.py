@@ -1,4 +1,4 @@
-"""`kubectl expose` and `kubectl create service`: Services made from a few words."""
+"""`kubectl expose`: a Service for the Pods of what is there."""
 
 from __future__ import annotations
 
@@ -13,55 +13,6 @@ from svcnotes.control_plane.kubectl.visit import answer, done, refused
 from svcnotes.control_plane.resources import by_word
 
 Json = dict[str, Any]
-_TYPES = {"clusterip": "ClusterIP", "nodeport": "NodePort", "loadbalancer": "LoadBalancer"}
-
-
-def create_service(
-    kind: str,
-    name: str,
-    state: ApiState,
-    *,
-    tcp: Sequence[str] = (),
-    node_port: int = 0,
-    cluster_ip: str = "",
-    external_name: str = "",
-    namespace: str = "default",
-) -> Answer:
-    """What `kubectl create service KIND NAME --tcp=PORT[:TARGET]` leaves behind.
-
-    `kind` is clusterip, nodeport, loadbalancer or externalname.
-    """
-    what = _TYPES.get(kind, "ExternalName")
-    spec: Json = {"type": what, "selector": {"app": name}}
-    ports = [_tcp(pair) for pair in tcp]
-    if node_port and what == "NodePort":
-        for port in ports:
-            port["nodePort"] = node_port
-    if ports:
-        spec["ports"] = ports
-    if cluster_ip:
-        spec["clusterIP"] = cluster_ip
-    if external_name:
-        spec["externalName"] = external_name
-    metadata = {"name": name, "namespace": namespace, "labels": {"app": name}}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
-    try:
-        written = state.create(service, namespace=namespace)
-    except StatusError as error:
-        return Answer(state, "", f"error: failed to create {what} service: {error.message}\n", 1)
-    return answer(done(written, f"service/{name} created\n"))
-
-
-def _tcp(pair: str) -> Json:
-    """`80:8080` or `443`; the port is named after both."""
-    port, _, target = pair.partition(":")
-    value: int | str = int(target) if target.isdigit() else target
-    return {
-        "name": pair.replace(":", "-"),
-        "protocol": "TCP",
-        "port": int(port),
-        "targetPort": value if target else int(port),
-    }
 
 
 def expose(
@@ -93,10 +44,11 @@ def expose(
             f"error: couldn't retrieve selectors via --selector flag or introspection: {selector}\n",
             1,
         )
-    numbers = [int(number) for number in port.split(",")] if port else _container_ports(obj)
+    declared = _container_ports(obj)
+    numbers = [int(number) for number in port.split(",")] if port else list(dict.fromkeys(declared))
     if not numbers:
         return Answer(state, "", "error: couldn't find port via --port flag or introspection\n", 1)
-    service = _service(obj, selector, numbers, options, namespace)
+    service = _service(obj, selector, numbers, declared, options)
     try:
         written = state.create(service, namespace=namespace)
     except StatusError as error:
@@ -108,13 +60,13 @@ def _service(
     obj: Mapping[str, Any],
     selector: Mapping[str, str],
     numbers: Sequence[int],
+    declared: Mapping[int, str],
     options: Mapping[str, str],
-    namespace: str,
 ) -> Json:
     target = options.get("target-port", "")
     spec: Json = {"selector": dict(selector), "ports": []}
     for index, number in enumerate(numbers, 1):
-        entry: Json = {"port": number, "protocol": options.get("protocol", "TCP")}
+        entry: Json = {"port": number, "protocol": options.get("protocol") or declared.get(number, "TCP")}
         entry["targetPort"] = (int(target) if target.isdigit() else target) if target else number
         if len(numbers) > 1:
             entry["name"] = f"port-{index}"
@@ -129,7 +81,7 @@ def _service(
             spec[field] = options[flag]
     if options.get("external-ip"):
         spec["externalIPs"] = [options["external-ip"]]
-    metadata: Json = {"name": options.get("name") or obj["metadata"]["name"], "namespace": namespace}
+    metadata: Json = {"name": options.get("name") or obj["metadata"]["name"]}
     if obj["metadata"].get("labels"):
         metadata["labels"] = dict(obj["metadata"]["labels"])
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
@@ -148,14 +100,14 @@ def _selector(kind: str, obj: Mapping[str, Any], given: str) -> Mapping[str, str
     return labels or "invalid deployment: no selectors, therefore cannot be exposed"
 
 
-def _container_ports(obj: Mapping[str, Any]) -> list[int]:
-    """The ports that the containers (or the Service) declare."""
+def _container_ports(obj: Mapping[str, Any]) -> dict[int, str]:
+    """The ports that the containers (or the Service) declare, with their protocols."""
     spec = obj.get("spec") or {}
     if obj.get("kind") == "Service":
-        return [port["port"] for port in spec.get("ports") or ()]
+        return {port["port"]: port.get("protocol") or "TCP" for port in spec.get("ports") or ()}
     pod = (spec.get("template") or {}).get("spec") or {} if "template" in spec else spec
-    return [
-        port["containerPort"]
+    return {
+        port["containerPort"]: port.get("protocol") or "TCP"
         for container in pod.get("containers") or ()
         for port in container.get("ports") or ()
-    ]
+    }

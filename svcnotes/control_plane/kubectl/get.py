@@ -15,7 +15,6 @@ from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
 from svcnotes.control_plane.kubectl.derived import with_derived
 from svcnotes.control_plane.kubectl.printers import as_yaml, get, rows
-from svcnotes.control_plane.kubectl.yaml_writer import to_yaml
 from svcnotes.control_plane.resources import by_word
 
 ENDPOINTS_WARNING = "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n"
@@ -77,7 +76,7 @@ def _named(
 
 def _printed(resource: Served, found: Sequence[Mapping[str, Any]], output: str, now: datetime | None) -> str:
     if output == "yaml":
-        return to_yaml(found[0]) if len(found) == 1 else as_yaml(found)
+        return as_yaml(found, listed=False)
     if output == "name":
         return "".join(f"{resource.printed}/{obj['metadata']['name']}\n" for obj in found)
     if output.startswith("jsonpath="):

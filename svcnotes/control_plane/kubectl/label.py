@@ -1,4 +1,4 @@
-"""`kubectl label`: set or remove labels of one object."""
+"""`kubectl label` and `kubectl annotate`: set or remove labels or annotations of one object."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ def label(
     *,
     namespace: str = "default",
     overwrite: bool = False,
+    field: str = "labels",
 ) -> Answer:
-    """What `kubectl label WORD NAME KEY=VALUE... KEY-...` leaves behind."""
+    """What `kubectl label WORD NAME KEY=VALUE... KEY-...` leaves behind.
+
+    `field` is labels, or annotations for `kubectl annotate`.
+    """
     resource = by_word(word)
     if resource is None:
         return Answer(state, "", unknown(word), 1)
@@ -30,16 +34,21 @@ def label(
         old = state.get(resource.kind, where, name)
         if old is None:
             raise update.missing(resource.kind, name)
-        labels = old["metadata"].get("labels") or {}
+        held = old["metadata"].get(field) or {}
         wanted = {key: value for key, equals, value in (pair.partition("=") for pair in pairs) if equals}
         removed = [pair[:-1] for pair in pairs if "=" not in pair and pair.endswith("-")]
         for key, value in wanted.items():
-            if not overwrite and labels.get(key, value) != value:
-                said = f"error: '{key}' already has a value ({labels[key]}), and --overwrite is false\n"
+            if not overwrite and held.get(key, value) != value:
+                said = f"error: '{key}' already has a value ({held[key]}), and --overwrite is false\n"
                 return Answer(state, "", said, 1)
-        content = {"metadata": {"labels": wanted | dict.fromkeys(removed)}}
+        content = {"metadata": {field: wanted | dict.fromkeys(removed)}}
         written = update.patch(state, resource.kind, where, name, content, style="merge")
     except StatusError as error:
         return answer(refused(state, error))
-    how = "not labeled" if written.object == old else "unlabeled" if removed and not wanted else "labeled"
+    if field == "annotations":
+        how = "annotated"
+    elif written.object == old:
+        how = "not labeled"
+    else:
+        how = "unlabeled" if removed and not wanted else "labeled"
     return answer(done(written, f"{resource.printed}/{name} {how}\n"))

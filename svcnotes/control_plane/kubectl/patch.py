@@ -32,6 +32,13 @@ def patch(
     `word` is a kind as on a command line (`svc`), `style` strategic, merge or json, `subresource`
     empty or `status`. The text may be YAML.
     """
+    if not text:
+        return Answer(
+            state, "", "error: must specify --patch or --patch-file containing the contents of the patch\n", 1
+        )
+    if style not in ("json", "merge", "strategic"):
+        said = f'error: --type must be one of [json merge strategic], not "{style}"\n'
+        return Answer(state, "", said, 1)
     known = by_word(word)
     if known is None:
         return Answer(state, "", unknown(word), 1)

@@ -50,11 +50,20 @@ def get(
     )
 
 
-def as_yaml(objects: Sequence[Object]) -> str:
-    """A List of objects, as `kubectl get -o yaml` prints it."""
-    return to_yaml(
-        {"apiVersion": "v1", "items": list(objects), "kind": "List", "metadata": {"resourceVersion": ""}}
-    )
+def as_yaml(objects: Sequence[Object], *, listed: bool = True) -> str:
+    """Objects as `kubectl get -o yaml` prints them: a List, or one alone; managedFields are hidden."""
+    shown = [_without_managers(obj) for obj in objects]
+    if not listed and len(shown) == 1:
+        return to_yaml(shown[0])
+    return to_yaml({"apiVersion": "v1", "items": shown, "kind": "List", "metadata": {"resourceVersion": ""}})
+
+
+def _without_managers(obj: Object) -> Object:
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, Mapping) or "managedFields" not in metadata:
+        return obj
+    kept = {key: value for key, value in metadata.items() if key != "managedFields"}
+    return {**obj, "metadata": kept}
 
 
 def rows(

@@ -6,7 +6,7 @@ from svcnotes.control_plane.api_server import update
 from svcnotes.control_plane.api_server.state import ApiState, StatusError
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import gone
-from svcnotes.control_plane.kubectl.visit import MARKS, Outcome, Target, done, each, refused
+from svcnotes.control_plane.kubectl.visit import MARKS, Outcome, Target, done, each, nameless, refused
 
 
 def replace(
@@ -26,6 +26,8 @@ def replace(
 
     def one(state: ApiState, target: Target) -> Outcome:
         said = f"{target.title} replaced{MARKS[dry_run]}\n"
+        if not target.name:
+            return nameless(state, f'error when replacing "{filename}"')
         if dry_run == "client":
             return Outcome(state, said)
         try:

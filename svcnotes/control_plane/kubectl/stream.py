@@ -37,7 +37,8 @@ class Manifest:
     @property
     def name(self) -> str:
         """metadata.name, empty where there is none."""
-        name = (self.object.get("metadata") or {}).get("name")
+        metadata = self.object.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, Mapping) else ""
         return name if isinstance(name, str) else ""
 
 

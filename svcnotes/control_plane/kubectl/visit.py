@@ -49,6 +49,11 @@ def refused(state: ApiState, error: StatusError, doing: str = "", notes: str = "
     return Outcome(state, "", error.warnings, notes, RefusedError(error, doing))
 
 
+def nameless(state: ApiState, doing: str) -> Outcome:
+    """The outcome for an object without a name, which kubectl cannot ask for."""
+    return Outcome(state, failure=KubectlError(f"{doing}: resource name may not be empty"))
+
+
 def done(written: Written, stdout: str, notes: str = "") -> Outcome:
     """The outcome of a request that the server accepted."""
     return Outcome(written.state, stdout, written.warnings, notes)
@@ -93,9 +98,7 @@ def each(
         if outcome.failure:
             failures.append(outcome.failure)
     if unread:
-        failures = (
-            [SeveralError(unread), *failures] if verb == "apply" else [*failures, SeveralError(unread)]
-        )
+        failures = [SeveralError(unread), *failures] if verb == "apply" else [*failures, SeveralError(unread)]
     elif not failures and not out:
         failures.append(KubectlError(f"no objects passed to {verb}"))
     stderr = "".join(dict.fromkeys(said)) + printed(failures)
