@@ -154,7 +154,7 @@ def test_follows_the_anatomy_of_a_lesson(path):
         assert heading in text, heading
     assert text.count("<details>") >= 6
     assert "**Next:**" in text
-    assert sum("Predict(" in cell["text"] for cell in cells(path, "code")) in (2, 3)
+    assert sum("predict(" in cell["text"] for cell in cells(path, "code")) in (2, 3)
 
 
 @pytest.mark.parametrize("path", PATHS, **IDS)

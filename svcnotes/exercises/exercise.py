@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from svcnotes.errors import SvcnotesError
 from svcnotes.exercises.verdict import Part, Printer, Verdict
+from svcnotes.trace import Trace
 
 MAX_ANSWER = 20_000
 """The longest answer that is looked at, in characters."""
@@ -17,7 +18,8 @@ class Exercise:
     """A question with a check; the answer is a text (YAML, an address, a word) and is never run.
 
     `judge` maps a text to a Verdict, by tracing. `hints` go from a nudge to nearly the answer. `start`
-    is a text to begin with, `choices` the words to choose from; both may be empty.
+    is a text to begin with, `choices` the words to choose from; both may be empty. `ask` gives the trace
+    that the question is about, where it is about one.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Exercise:
     hints: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     start: str = ""
+    ask: Callable[[], Trace] | None = None
 
     def check(self, answer: object = "", attempt: int = 1) -> Verdict:
         """Judge an answer; a wrong one comes with a hint, a stronger one from attempt to attempt.

@@ -14,6 +14,7 @@ ALL: Mapping[str, str] = MappingProxyType(
         "a-clusterip-opens-on-nodes": "A Service opens a port on the nodes, whatever its type.",
         "the-pod-sees-the-client": "The pod always sees the address of the client.",
         "snat-uses-the-dialled-address": "The source becomes the node's address, the one that the client dialled.",
+        "the-last-node-counts": "The pod sees the node that it runs on.",
         "the-service-calls": "The Service is a machine in between: the pod sees the Service's address.",
         "source-and-destination-swapped": "The source that the pod sees is the pod's own address.",
         "local-forwards": "A node without a pod forwards to another node, whatever the policy.",

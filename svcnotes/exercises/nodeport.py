@@ -7,7 +7,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.manifest import CLIENT, mend
 from svcnotes.exercises.questions import Asked, missing_chain, outcome, source_seen
 
-__all__ = ["blank", "caller", "nobody", "repair", "silence", "wrong_field"]
+__all__ = ["blank", "caller", "entry", "nobody", "repair", "silence", "visitor", "wrong_field"]
 
 MANIFEST = """\
 apiVersion: v1
@@ -58,6 +58,26 @@ wrong_field = mend(
     ("How far did the packet get?", "It reached a pod. On which port?", "targetPort: http"),
 )
 
+entry = outcome(
+    "entry",
+    "You dial node-3 on port 30080. node-3 runs no pod of the Service. What do you get?",
+    Asked(_cluster, CLIENT, "172.18.0.13:30080"),
+    (
+        "Which nodes have the rule for 30080?",
+        "All of them.",
+        "And may a packet go from node to node? It may.",
+    ),
+)
+
+visitor = source_seen(
+    "visitor",
+    "You (192.0.2.10) dial node-2, and my-nginx-1 on node-1 answers. Which source address does my-nginx-1 see?",
+    Asked(_cluster, CLIENT, "172.18.0.12:30080"),
+    "default/my-nginx-1",
+    ("Who changed the packet last?", "node-2 did.", "The address by which node-2 talks to node-1."),
+    ("192.0.2.10 (you)", "172.18.0.12 (node-2)", "172.18.0.11 (node-1)", "10.96.0.80 (the Service)"),
+)
+
 caller = source_seen(
     "caller",
     "Policy Cluster. The client 192.0.2.10 dials node-1, 172.18.0.11:30080. Which source address does my-nginx-1, on node-1 itself, see?",
@@ -72,8 +92,8 @@ caller = source_seen(
 
 silence = outcome(
     "silence",
-    "Policy Local. The client dials node-3, 172.18.0.13:30443. node-3 runs no pod of the Service. How does it end?",
-    Asked(_local, CLIENT, "172.18.0.13:30443"),
+    "The policy is Local now. You dial node-3, which runs no pod of the Service. What do you get?",
+    Asked(_local, CLIENT, "172.18.0.13:30080"),
     (
         "Is there anything on node-3 that would answer, even with a no?",
         "Look for the comment “has no local endpoints” in node-3's rules.",

@@ -33,8 +33,18 @@ class Asked:
         return trace(self.cluster(), source=self.source, to=self.to)
 
 
-def source_seen(name: str, question: str, asked: Asked, pod: str, hints: tuple[str, ...] = ()) -> Exercise:
-    """Ask which source address `pod` (`namespace/name`) sees; the answer is an address."""
+def source_seen(
+    name: str,
+    question: str,
+    asked: Asked,
+    pod: str,
+    hints: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (),
+) -> Exercise:
+    """Ask which source address `pod` (`namespace/name`) sees.
+
+    The answer is an address, and what follows it is taken for a remark: `192.0.2.10 (you)`.
+    """
 
     def judge(answer: str) -> Verdict:
         found = asked.trace()
@@ -42,7 +52,7 @@ def source_seen(name: str, question: str, asked: Asked, pod: str, hints: tuple[s
         if path is None:
             return wrong(explanation=f"This packet never reaches {pod}: the question has no answer.")
         try:
-            given = str(ip_address(answer.strip().split("/")[0]))
+            given = str(ip_address(re.split(r"[\s/]", answer.strip(), maxsplit=1)[0]))
         except ValueError:
             return wrong(explanation="An answer is one address, such as 192.0.2.10.")
         if given == path.source_seen:
@@ -58,7 +68,7 @@ def source_seen(name: str, question: str, asked: Asked, pod: str, hints: tuple[s
             rule=source_rule(path),
         )
 
-    return Exercise(name, question, judge, hints)
+    return Exercise(name, question, judge, hints, choices, ask=asked.trace)
 
 
 def _other_addresses(cluster: Cluster, found: Trace, path: Path) -> Iterator[tuple[str, str]]:
@@ -68,7 +78,8 @@ def _other_addresses(cluster: Cluster, found: Trace, path: Path) -> Iterator[tup
             yield address, "the-service-calls"
     for node in cluster.nodes.values():
         for address in node.addresses:
-            yield address, "snat-uses-the-dialled-address"
+            dialled = found.destination.rpartition(":")[0].strip("[]") in node.addresses
+            yield address, "snat-uses-the-dialled-address" if dialled else "the-last-node-counts"
     pod = cluster.pods.get(path.pod or "")
     for address in pod.addresses if pod else ():
         yield address, "source-and-destination-swapped"
@@ -79,6 +90,8 @@ _SEEN_INSTEAD: Mapping[str, str] = {
     "the-service-calls": "A Service sends nothing: its address stands in rules only, and no packet leaves from it.",
     "snat-uses-the-dialled-address": "MASQUERADE takes the address of the interface by which the packet leaves. "
     "Which interface leads to this pod: the one to the other nodes, or the one to the pods of this node?",
+    "the-last-node-counts": "That node gets the packet from the node that was dialled, and passes it on as it is. "
+    "Only the node that was dialled has changed it.",
     "source-and-destination-swapped": "That is where the packet goes. Asked is where it seems to come from.",
     "the-pod-sees-the-client": "So it was when the packet came in. The rule below changed it before it left the node.",
 }
@@ -102,7 +115,7 @@ def outcome(name: str, question: str, asked: Asked, hints: tuple[str, ...] = ())
         )
         return wrong(given, misconception=idea, explanation=why, rule=rule)
 
-    return Exercise(name, question, judge, hints, OUTCOMES)
+    return Exercise(name, question, judge, hints, OUTCOMES, ask=asked.trace)
 
 
 _PORT_UNREACHABLE = "icmp-port-unreachable"
@@ -171,4 +184,4 @@ def missing_chain(
         idea, why = ideas.get(beginning, ("", "Read the node's rules: which chains does this one jump to?"))
         return wrong(given, misconception=idea, explanation=why, rule=rule if idea else "")
 
-    return Exercise(name, question, judge, hints)
+    return Exercise(name, question, judge, hints, ask=asked.trace)

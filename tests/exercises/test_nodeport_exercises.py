@@ -46,6 +46,10 @@ def test_the_wrong_field_is_found_by_its_refusal_and_mended_by_the_ports_name():
 
 ONE_WORD = [
     ("caller", "10.244.1.1", "", "MASQUERADE"),
+    ("visitor", "172.18.0.12 (node-2)", "", "MASQUERADE"),
+    ("visitor", "172.18.0.11", "the-last-node-counts", "MASQUERADE"),
+    ("entry", "connected", "", "DNAT"),
+    ("entry", "timeout", "cluster-needs-a-local-pod", "DNAT"),
     ("caller", "172.18.0.11", "snat-uses-the-dialled-address", "MASQUERADE"),
     ("caller", "192.0.2.10", "the-pod-sees-the-client", "MASQUERADE"),
     ("caller", "10.96.0.80", "the-service-calls", "MASQUERADE"),
