@@ -31,19 +31,41 @@ def cluster_policy() -> Trace:
             number=2,
             passed=1,
         ),
-        rule(*nat, "KUBE-NODEPORTS", "-p tcp --dport 30080 -j KUBE-EXT-X", SYN, verdict="jump KUBE-EXT-X", number=2),
+        rule(
+            *nat,
+            "KUBE-NODEPORTS",
+            "-p tcp --dport 30080 -j KUBE-EXT-X",
+            SYN,
+            verdict="jump KUBE-EXT-X",
+            number=2,
+        ),
         rule(*nat, "KUBE-EXT-X", "-j KUBE-MARK-MASQ", SYN, verdict="jump KUBE-MARK-MASQ", number=1),
         rule(*nat, "KUBE-MARK-MASQ", "-j MARK --set-xmark 0x4000/0x4000", SYN, marked, number=1),
         rule(*nat, "KUBE-EXT-X", "-j KUBE-SVC-X", marked, verdict="jump KUBE-SVC-X", number=2),
         rule(*nat, "KUBE-SVC-X", "-j KUBE-SEP-X", marked, verdict="jump KUBE-SEP-X", number=2),
-        rule(*nat, "KUBE-SEP-X", f"-p tcp -j DNAT --to-destination {POD}:8080", marked, dnat, "dnat", number=2),
+        rule(
+            *nat, "KUBE-SEP-X", f"-p tcp -j DNAT --to-destination {POD}:8080", marked, dnat, "dnat", number=2
+        ),
         rule("POSTROUTING", "nat", "POSTROUTING", "-j KUBE-POSTROUTING", dnat, verdict="jump", number=1),
-        rule("POSTROUTING", "nat", "KUBE-POSTROUTING", "-j MARK --set-xmark 0x4000/0x0", dnat, clear, number=2),
-        rule("POSTROUTING", "nat", "KUBE-POSTROUTING", "-j MASQUERADE --random-fully", clear, snat, "masquerade", number=3),
+        rule(
+            "POSTROUTING", "nat", "KUBE-POSTROUTING", "-j MARK --set-xmark 0x4000/0x0", dnat, clear, number=2
+        ),
+        rule(
+            "POSTROUTING",
+            "nat",
+            "KUBE-POSTROUTING",
+            "-j MASQUERADE --random-fully",
+            clear,
+            snat,
+            "masquerade",
+            number=3,
+        ),
     )
     answer = Packet("tcp", POD, 8080, NODE_2, 23817, "SYN,ACK")
     home = Packet("tcp", NODE_2, 30080, CLIENT, 40112, "SYN,ACK")
-    undo = Step("PREROUTING", "conntrack", "", "a known connection: addresses put back", answer, home, "translate")
+    undo = Step(
+        "PREROUTING", "conntrack", "", "a known connection: addresses put back", answer, home, "translate"
+    )
     hops = (
         Hop("client", "client", "there", SYN, SYN),
         Hop("router", "router", "there", SYN, SYN),
@@ -93,7 +115,16 @@ def local_policy_kept() -> Trace:
     dnat = replace(first, destination=POD, destination_port=8080)
     entry = (
         rule("PREROUTING", "nat", "KUBE-EXT-X", "-j KUBE-SVL-X", first, verdict="jump KUBE-SVL-X", number=3),
-        rule("PREROUTING", "nat", "KUBE-SEP-X", f"-j DNAT --to-destination {POD}:8080", first, dnat, "dnat", number=2),
+        rule(
+            "PREROUTING",
+            "nat",
+            "KUBE-SEP-X",
+            f"-j DNAT --to-destination {POD}:8080",
+            first,
+            dnat,
+            "dnat",
+            number=2,
+        ),
     )
     answer = Packet("tcp", POD, 8080, CLIENT, 40112, "SYN,ACK")
     home = replace(answer, source=NODE_1, source_port=30080)
