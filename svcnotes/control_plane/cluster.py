@@ -24,7 +24,7 @@ from svcnotes.control_plane.world import changed, check_routes, with_slice_hosts
 from svcnotes.errors import ApiError, QuestionError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cluster:
     """A cluster and the world around it; every change gives a new one.
 
@@ -41,6 +41,14 @@ class Cluster:
     node_rules: Mapping[tuple[str, int], str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     cloud_addresses: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        counts = {"Node": 0, "Pod": 0, "Service": 0}
+        for kind, _, _ in self.state.objects:
+            if kind in counts:
+                counts[kind] += 1
+        said = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in counts.items())
+        return f"<Cluster: {said}, kube-proxy in {self.proxy.mode} mode>"
 
     @cached_property
     def nodes(self) -> Mapping[str, Node]:

@@ -28,6 +28,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "ServiceCIDR": ("networking.k8s.io/v1", "networking.k8s.io/v1beta1"),
     "World": ("svcnotes/v1",),
 }
+_SPELLINGS = {kind.lower(): kind for kind in (*OBJECTS, *SETTINGS)}
 _CLUSTER_SCOPED = frozenset({"Node", *SETTINGS})
 
 
@@ -105,6 +106,7 @@ def sort(documents: Iterable[Document]) -> Sorted:
     for document in documents:
         for found in _items(document.value, document.where):
             kind, version = found.kind, str(found.value["apiVersion"])
+            _check_spelling(kind, found.where)
             if kind in OBJECTS and _is_ours(kind, version, (OBJECTS[kind],), found.where):
                 _once(found, seen)
                 objects.append(found)
@@ -161,11 +163,18 @@ def _is_ours(kind: str, version: str, wanted: tuple[str, ...], where: str) -> bo
     if version in wanted:
         return True
     group = version.rpartition("/")[0]
-    if any(group == known.rpartition("/")[0] for known in wanted) or (kind in OBJECTS and "/" not in version):
+    if "." not in group or group.endswith(".k8s.io") or group == wanted[0].rpartition("/")[0]:
         raise InputError(
             f'{where}: no matches for kind "{kind}" in version "{version}". Use apiVersion: {wanted[0]}'
         )
     return False
+
+
+def _check_spelling(kind: str, where: str) -> None:
+    """Refuse a kind that is ours but for its capitals: passed over, it would be missed in silence."""
+    meant = _SPELLINGS.get(kind.lower())
+    if meant and meant != kind:
+        raise InputError(f'{where}: no kind "{kind}" is known. Did you mean "kind: {meant}"?')
 
 
 def _once(found: Found, seen: dict[tuple[str, str, str], str]) -> None:

@@ -53,7 +53,9 @@ def place(pods: Sequence[Json], nodes: Sequence[Json]) -> tuple[list[Json], tupl
         if _waits(pod) or _is_orphan(pod, by_name):
             placed.append(pod)
             continue
-        name = (pod.get("spec") or {}).get("nodeName") or _choose(pod, nodes, load, spread)
+        name = (
+            (pod.get("spec") or {}).get("nodeName") or _home(pod, nodes) or _choose(pod, nodes, load, spread)
+        )
         if not name:
             placed.append({**pod, "status": {**(pod.get("status") or {}), "phase": "Pending"}})
             notes.append(
@@ -149,6 +151,18 @@ def _claim(pod: Mapping[str, Any], nodes: Mapping[str, Json], used: dict[Address
             raise InputError(
                 f"{_title(pod)}: status.podIP: {address} is also that of {used[address]}. Give each its own"
             )
+
+
+def _home(pod: Mapping[str, Any], nodes: Sequence[Json]) -> str:
+    """The Node that the Pod's own address tells: its range holds it, or it is the Node's; empty where none does."""
+    for text in pod_ips(pod):
+        address = ip_address(text)
+        for node in nodes:
+            cidrs = (node.get("spec") or {}).get("podCIDRs") or ()
+            own = (item.get("address") for item in (node.get("status") or {}).get("addresses") or ())
+            if text in own or any(address in ip_network(cidr) for cidr in cidrs):
+                return str(node["metadata"]["name"])
+    return ""
 
 
 def _choose(

@@ -336,3 +336,13 @@ def test_a_stored_pod_whose_node_is_gone_is_left_aside_and_named():
     cluster = loads(stored)
     assert cluster.pods == {}
     assert cluster.notes == ("Pod default/a is left aside: its Node node-9 is not in the files",)
+
+
+def test_an_address_tells_the_node_where_the_file_does_not():
+    text = POD + "metadata: {name: a}\nstatus: {podIP: 10.244.3.77}\n---\n"
+    host = POD + "metadata: {name: b}\nspec: {hostNetwork: true}\nstatus: {podIP: 172.18.0.12}"
+    assert [p.node for p in pods(text + host).values()] == ["node-3", "node-2"]
+
+
+def test_a_cluster_says_what_it_is_in_one_line():
+    assert repr(loads(SERVICE + WEB)) == "<Cluster: 3 Nodes, 1 Pod, 1 Service, kube-proxy in iptables mode>"
