@@ -237,6 +237,15 @@ def test_a_long_label_is_told_in_bytes_and_a_long_name_in_characters():
     assert refused(service("x" * 64)).endswith(": must be no more than 63 characters")
 
 
+def test_an_item_of_a_list_may_fail_alone():
+    text = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: web}\n- "
+    said = answer(text + "{apiVersion: coordination.k8s.io/v1, kind: Lease, metadata: {name: a}}\n")
+    assert said.stdout == "lease.coordination.k8s.io/a created\n"
+    assert said.stderr.endswith(
+        "json: cannot unmarshal string into Go struct field Service.metadata of type v1.ObjectMeta\n"
+    )
+
+
 VALUES = st.recursive(
     st.none()
     | st.booleans()

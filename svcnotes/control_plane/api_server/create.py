@@ -14,7 +14,7 @@ from svcnotes.control_plane.api_server.allocation import Ports, allocate_cluster
 from svcnotes.control_plane.api_server.decoding import DecodeError, compact, decode
 from svcnotes.control_plane.api_server.defaulting import DEFAULTS
 from svcnotes.control_plane.api_server.families import default_families, normalize_cluster_ips
-from svcnotes.control_plane.api_server.go_types import type_of
+from svcnotes.control_plane.api_server.go_types import struct, type_of
 from svcnotes.control_plane.api_server.kinds import Served, mapped, served
 from svcnotes.control_plane.api_server.metadata import validate_metadata
 from svcnotes.control_plane.api_server.service_validation import validate_service
@@ -85,13 +85,15 @@ def decoded(obj: Object, known: Served, *, validate: str = "strict") -> tuple[di
     what they say. Raises StatusError (400).
     """
     go = type_of(known.api_version, known.kind)
-    if go is None:
-        return _copy(obj), []
     prefix = f"{known.kind} in version {go_quote(known.version)} cannot be handled as a {known.kind}: "
     try:
+        if go is None:  # no table of this kind's fields: its metadata is read all the same
+            decode({"metadata": obj.get("metadata")}, struct("resource.metadataOnlyObject"))
+            return _copy(obj), []
         unknown = decode(obj, go)
     except DecodeError as error:
-        raise bad_request(f"{prefix}{error}", kind=known.kind) from None
+        text = str(error).replace("metadataOnlyObject", known.kind)
+        raise bad_request(f"{prefix}{text}", kind=known.kind) from None
     said = [f"unknown field {go_quote(path)}" for path in unknown]
     if said and validate == "strict":
         raise bad_request(f"{prefix}strict decoding error: {', '.join(said)}", kind=known.kind)
