@@ -166,7 +166,7 @@ def _first(
     six = ":" in address
     outside = "" if who.host else next(a for a in who.addresses if (":" in a) == six)
     net = topology(cluster, mode, outside, Via(address, via) if via else None, now)
-    name = who.host or net.outside_of[outside]
+    name = who.host or net.outside_name(outside)
     host = net.host(name)
     route = host.route(address)
     source = outside or (host.source_for(address, route) if route and route.kind != "blackhole" else "")

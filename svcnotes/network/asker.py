@@ -10,7 +10,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
 from svcnotes.errors import QuestionError
 from svcnotes.network.addresses import family
-from svcnotes.network.outside import CLIENT, CLIENT_ADDRESSES
+from svcnotes.network.outside import CLIENT, CLIENT_ADDRESSES, outside_addresses
 from svcnotes.network.plan import ended, interface_addresses, plan
 
 SHOWN = 8
@@ -48,9 +48,9 @@ def asker(cluster: Cluster, source: str) -> Asker:
         return _pod(cluster, source, rest if "/" in rest else f"default/{rest}")
     if source == CLIENT:
         return Asker("", CLIENT_ADDRESSES)
-    named = next((host for host in cluster.world.hosts if host.name == source), None)
+    named = outside_addresses(cluster).get(source)
     if named is not None:
-        return Asker("", (named.address,))
+        return Asker("", (named,))
     return Asker("", (_outside(cluster, source),))
 
 

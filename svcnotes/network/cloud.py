@@ -2,7 +2,8 @@
 
 A pass-through balancer is part of the router: it hands the packet, unchanged, to one of the nodes. A
 proxying one is a host that accepts the connection and makes another, from its own address, to a
-node's nodePort, or (cloud `pods`) straight to a Pod. Simplified: all choices are equally likely, and
+node's nodePort, or (cloud `pods`) straight to a Pod; where the address has ipMode VIP, nodes and Pods
+never come to it, as kube-proxy catches their packets. Simplified: all choices are equally likely, and
 with no healthy node the packet is dropped (some clouds then use all nodes).
 """
 
@@ -45,7 +46,7 @@ def balancers(cluster: Cluster) -> Mapping[str, Balancer]:
     found: dict[str, list[Service]] = {}
     for service in cluster.services.values():
         for ingress in service.ingress:
-            if ingress.ip and (ingress.ip_mode == "VIP") == (cluster.world.cloud == "pass-through"):
+            if ingress.ip and (ingress.ip_mode == "VIP" or cluster.world.cloud != "pass-through"):
                 found.setdefault(ingress.ip, []).append(service)
     known = plan(cluster)
     return {

@@ -200,7 +200,7 @@ def _close(net: Topology, flight: Flight, ended: str) -> Flight:
 
 
 def _balancer(net: Topology, flight: Flight) -> cloud.Balancer | None:
-    if net.cluster.world.cloud not in ("proxying", "pods") or flight.host not in net.outside:
+    if net.host(flight.host).kind != "outside" or net.cluster.world.cloud not in ("proxying", "pods"):
         return None
     return cloud.balancers(net.cluster).get(flight.packet.destination)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.control_plane.objects import OutsideHost
 from svcnotes.network import cloud, faults
 from svcnotes.network.addresses import WIDTH, family, inside, prefix
 from svcnotes.network.host import Host, Interface, Route, make_host
@@ -29,8 +31,9 @@ class Via:
     node: str
 
 
-def outside_names(cluster: Cluster, asker: str) -> dict[str, str]:
-    """The outside hosts there are: address to name; the asker, if it is one, among them."""
+@lru_cache(maxsize=8)
+def outside_names(cluster: Cluster) -> Mapping[str, str]:
+    """The outside hosts there are: address to name. The asker of a question may be one more."""
     names = dict.fromkeys(CLIENT_ADDRESSES, CLIENT)
     if cluster.world.cloud in ("proxying", "pods"):
         held = list(cloud.balancers(cluster))
@@ -38,11 +41,22 @@ def outside_names(cluster: Cluster, asker: str) -> dict[str, str]:
     taken = {ROUTER, CLIENT, *cluster.nodes, *cluster.pods}
     for one in cluster.world.hosts:
         names[one.address] = one.name if one.name not in taken else one.address
-    if asker:
-        names.setdefault(asker, asker)
     return names
 
 
+@lru_cache(maxsize=8)
+def outside_addresses(cluster: Cluster) -> Mapping[str, str]:
+    """The outside hosts by name."""
+    return {name: address for address, name in outside_names(cluster).items()}
+
+
+@lru_cache(maxsize=8)
+def outside_served(cluster: Cluster) -> Mapping[str, OutsideHost]:
+    """The World's hosts by address."""
+    return {one.address: one for one in cluster.world.hosts}
+
+
+@lru_cache(maxsize=256)
 def outside_host(name: str, addresses: tuple[str, ...], kind: str) -> Host:
     """A host behind the router."""
     own = tuple(f"{a}/{WIDTH[family(a)]}" for a in addresses)

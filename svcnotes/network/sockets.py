@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from svcnotes.control_plane.objects import Pod
 from svcnotes.kube_proxy import healthcheck
-from svcnotes.network.addresses import is_loopback
+from svcnotes.network.outside import outside_served
 from svcnotes.network.plan import ended
 from svcnotes.network.topology import Topology
 from svcnotes.packet import Packet
@@ -25,10 +25,10 @@ def listener(net: Topology, host: str, packet: Packet) -> Listener | None:
     protocol, port = packet.protocol.upper(), packet.destination_port
     if host in net.cluster.nodes:
         return _on_node(net, host, packet)
-    if host in net.outside:
-        return _outside(net, host, packet)
     pod = net.cluster.pods.get(host)
-    return Listener(host, host) if pod is not None and pod.answers(protocol, port) else None
+    if pod is None:
+        return _outside(net, host, packet)
+    return Listener(host, host) if pod.answers(protocol, port) else None
 
 
 def _on_node(net: Topology, node: str, packet: Packet) -> Listener | None:
@@ -54,10 +54,8 @@ def host_network_pods(net: Topology, node: str) -> list[Pod]:
 
 
 def _outside(net: Topology, name: str, packet: Packet) -> Listener | None:
-    if is_loopback(packet.destination):
+    one = outside_served(net.cluster).get(packet.destination)
+    if one is None:
         return None
-    for one in net.cluster.world.hosts:
-        if one.address == packet.destination:
-            wanted = (packet.protocol.upper(), packet.destination_port)
-            return Listener(name) if one.serves is None or wanted in one.serves else None
-    return None
+    wanted = (packet.protocol.upper(), packet.destination_port)
+    return Listener(name) if one.serves is None or wanted in one.serves else None

@@ -40,7 +40,8 @@ def route_in(net: Topology, host: Host, flight: Flight) -> Outcome:
         here = flight.noting("", "routing", f"{packet.destination} is an address of {host.name}", "local")
         yield from deliver(net, host, here)
     elif not _forwards(host, packet.family):
-        text = f"{host.name} is not {packet.destination} and passes no packets on"
+        why = " (ip_forward is 0)" if host.forwards else ""
+        text = f"{host.name} does not have {packet.destination}, and passes no packets on{why}"
         yield Ending(DROPPED, flight.noting("", "routing", text, "drop"), text)
     else:
         yield from forward(net, host, flight)

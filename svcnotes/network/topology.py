@@ -12,10 +12,13 @@ from svcnotes.network import cloud, faults
 from svcnotes.network.host import Host
 from svcnotes.network.node_host import BRIDGE, NODES, TUNNEL, bridge_segment, node_host, pod_host
 from svcnotes.network.outside import (
+    CLIENT,
+    CLIENT_ADDRESSES,
     OUTSIDE,
     ROUTER,
     Via,
     announced,
+    outside_addresses,
     outside_host,
     outside_names,
     router_host,
@@ -27,17 +30,17 @@ from svcnotes.network.plan import Plan, plan
 class Topology:
     """A cluster's network as one question sees it.
 
-    `proxy_mode` is the one whose rules the nodes have. `outside` are the hosts behind the router by
-    name, `outside_of` their names by address. `announced` are addresses inside the nodes' network
-    that a node answers for. `time` is what every host's clock says, in seconds.
+    `proxy_mode` is the one whose rules the nodes have. `asker` is the outside address that the
+    question comes from, empty for none; `outside` names the hosts behind the router by address,
+    the asker aside. `announced` are addresses inside the nodes' network that a node answers for. `time` is what every host's clock says, in seconds.
     """
 
     cluster: Cluster
     proxy_mode: str | None
     plan: Plan
     router: Host
-    outside: Mapping[str, Host]
-    outside_of: Mapping[str, str]
+    asker: str
+    outside: Mapping[str, str]
     announced: Mapping[str, str]
     time: float = 0.0
 
@@ -47,8 +50,16 @@ class Topology:
             return node_host(self.cluster, name)
         if name == ROUTER:
             return self.router
-        found = self.outside.get(name)
-        return pod_host(self.cluster, name) if found is None else found
+        if name in self.cluster.pods:
+            return pod_host(self.cluster, name)
+        named = CLIENT_ADDRESSES if name == CLIENT else ()
+        addresses = named or (name if name == self.asker else outside_addresses(self.cluster)[name],)
+        kind = "client" if name in (CLIENT, self.outside_name(self.asker)) else "outside"
+        return outside_host(name, addresses, kind)
+
+    def outside_name(self, address: str) -> str:
+        """The name of the outside host with an address, empty where there is none."""
+        return self.outside.get(address) or (address if address == self.asker else "")
 
     def neighbour(self, segment: str, next_hop: str) -> tuple[str, str] | None:
         """Who answers for an address on a segment: (host, its interface); None where nobody does."""
@@ -60,7 +71,7 @@ class Topology:
         if segment == OUTSIDE:
             if next_hop == ROUTER:
                 return ROUTER, "wan"
-            name = self.outside_of.get(next_hop)
+            name = self.outside_name(next_hop)
             return (name, "eth0") if name else None
         if segment == TUNNEL:
             return self._node_with(next_hop, TUNNEL)
@@ -95,7 +106,7 @@ class Topology:
         return (
             address in self.plan.node_of
             or address in self.plan.pod_of
-            or address in self.outside_of
+            or bool(self.outside_name(address))
             or address in self.plan.external
             or address in self.router.addresses
             or any(node_host(self.cluster, name).is_local(address) for name in self.cluster.nodes)
@@ -124,21 +135,13 @@ def topology(
     InputError for a fault of the World that is not known.
     """
     faults.check(cluster)
-    names = outside_names(cluster, asker)
-    by_name: dict[str, list[str]] = {}
-    for address, name in names.items():
-        by_name.setdefault(name, []).append(address)
-    asking = names.get(asker, "")
     return Topology(
         cluster=cluster,
         proxy_mode=proxy_mode,
         plan=plan(cluster),
         router=router_host(cluster, via),
-        outside={
-            name: outside_host(name, tuple(own), "client" if name in (asking, "client") else "outside")
-            for name, own in by_name.items()
-        },
-        outside_of=names,
+        asker=asker,
+        outside=outside_names(cluster),
         announced=announced(cluster, via),
         time=time,
     )

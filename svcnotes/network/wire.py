@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from svcnotes.network import faults
-from svcnotes.network.errors_home import HOST_UNREACHABLE, error_about
+from svcnotes.network.errors_home import HOST_UNREACHABLE, NO_ROUTE, error_about
 from svcnotes.network.flight import DROPPED, EXTERNAL, REFUSED, Ending, Flight
 from svcnotes.network.hooks import with_marks_cleared
 from svcnotes.network.host import Host
@@ -59,6 +59,9 @@ def _nobody(net: Topology, host: Host, flight: Flight, segment: str, next_hop: s
         text = f"{packet.destination} is nobody's address: the packet left the cluster by {host.name}"
         gone = flight.noting("", "routing", text, "external")
         return Ending(EXTERNAL, replace(gone, left=text), text)
+    kind = HOST_UNREACHABLE
     text = f"{host.name}: nobody answers for {next_hop}"
+    if segment == OUTSIDE:  # its default route leads to networks that know no way in
+        kind, text = NO_ROUTE, f"{host.name} knows no way to {packet.destination} inside the cluster"
     lost = flight.noting("", "routing", text, "unreachable")
-    return Ending(REFUSED, lost, text, "", error_about(host, lost, HOST_UNREACHABLE[packet.family]))
+    return Ending(REFUSED, lost, text, "", error_about(host, lost, kind[packet.family]))
