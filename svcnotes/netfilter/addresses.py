@@ -26,14 +26,15 @@ def text(value: int, family: int) -> str:
 def address(word: str, family: int) -> int:
     """Read an address of a rule; raises RuleError if it is none, or of the other family."""
     try:
-        found = ip_address(word)
+        value = number(word)
     except ValueError:
         raise RuleError(f"`{word}` is not an IP address: write one such as {example(family)}") from None
-    if found.version != family:
+    version = 6 if ":" in word else 4
+    if version != family:
         raise RuleError(
-            f"`{word}` is IPv{found.version} in IPv{family} rules: write an address such as {example(family)}"
+            f"`{word}` is IPv{version} in IPv{family} rules: write an address such as {example(family)}"
         )
-    return int(found)
+    return value
 
 
 def network(word: str, family: int) -> tuple[int, int]:

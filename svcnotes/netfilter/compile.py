@@ -10,6 +10,7 @@ from svcnotes.netfilter import matches, memory, nat, targets
 from svcnotes.netfilter.header import Test, header_test
 from svcnotes.netfilter.matches import Build, Place
 from svcnotes.netfilter.rule import Clause, Rule
+from svcnotes.netfilter.skb import Skb
 from svcnotes.netfilter.syntax import LEFT_OUT, TARGETS
 from svcnotes.netfilter.targets import RETURN, Act, Outcome
 
@@ -109,7 +110,7 @@ def _action(
     if target.flag == "-j":
         return walk_chain, f"jump {name}", name
 
-    def go_to(s: targets.Skb) -> Outcome:
+    def go_to(s: Skb) -> Outcome:
         outcome = walk_chain(s)
         return RETURN if outcome is None else outcome
 

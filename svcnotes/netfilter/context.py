@@ -22,6 +22,7 @@ def unicast(address: str, interface: str) -> str:
 def no_address(packet: Packet, out_interface: str) -> str | None:
     """Give no address to masquerade with, so that MASQUERADE drops, as on an interface without one."""
     del packet, out_interface
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from svcnotes.netfilter.chain import Chain
 from svcnotes.netfilter.save import BASE_CHAINS, TABLES, Layout, broken, layout
-from svcnotes.netfilter.targets import Act, Outcome, Skb
+from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.targets import Act, Outcome
 
 
 @dataclass(frozen=True, slots=True)

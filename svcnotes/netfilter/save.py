@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from svcnotes.errors import RuleError
 
@@ -24,13 +25,12 @@ TABLES = {
     "OUTPUT": ("raw", "conntrack", "mangle", "nat", "filter", "security"),
     "POSTROUTING": ("mangle", "nat"),
 }
-CHAIN_LINE = re.compile(r":(\S+) (ACCEPT|DROP|-)(?: (\[\d+:\d+\]))?", re.ASCII)
+CHAIN_LINE = re.compile(r":(\S+) (ACCEPT|DROP|-)(?: \[\d+:\d+\])?", re.ASCII)
 LONGEST_NAME = 28
 RULE_LINE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)(?: |$)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ChainText:
+class ChainText(NamedTuple):
     """A chain as text: `policy` is ACCEPT or DROP for a base chain, `-` for any other.
 
     `numbers` are the 1-based lines of its rules, in order.
@@ -38,7 +38,10 @@ class ChainText:
 
     name: str
     policy: str
-    numbers: tuple[int, ...]
+    numbers: list[int]
+
+
+Chains = dict[str, ChainText]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +70,19 @@ def layout(text: str) -> Layout:
         raise broken(
             f"longer than {LONGEST_LINE} characters: break it into several rules", bad, lines[bad - 1]
         )
-    tables: dict[str, dict[str, tuple[str, list[int]]]] = {}
-    table: dict[str, tuple[str, list[int]]] | None = None
-    chain, append = None, [].append
+    tables: dict[str, Chains] = {}
+    table: Chains | None = None
+    rules: list[int] = []
+    same_chain = "\n"  # how a rule of the chain at hand begins; no line begins so yet
     for number, line in enumerate(lines, 1):
-        if line[:3] == "-A " and table is not None:
-            name = line[3 : line.find(" ", 3)] if " " in line[3:] else line[3:]
-            if name == chain:
-                append(number)
-                continue
+        if line.startswith(same_chain):
+            rules.append(number)
+            continue
         line = line.rstrip()  # noqa: PLW2901 - a carriage return or a blank at the end says nothing
         if not line or line[0] == "#":
             continue
         if line == "COMMIT" and table is not None:
-            table, chain = None, None
+            table, same_chain = None, "\n"
         elif line[0] == "*" and table is None:
             table = _table(tables, line, number)
         elif table is None:
@@ -90,23 +92,15 @@ def layout(text: str) -> Layout:
         elif line[0] == ":":
             _chain(next(reversed(tables)), table, line, number)
         else:
-            chain = _chain_of_rule(table, line, number)
-            append = table[chain][1].append
-            append(number)
+            name = _chain_of_rule(table, line, number)
+            rules, same_chain = table[name].numbers, f"-A {name} "
+            rules.append(number)
     if table is not None:
         raise broken("the table is not ended: write COMMIT as its last line", len(lines), lines[-1])
-    return Layout(
-        tuple(lines),
-        {
-            name: {chain: ChainText(chain, policy, tuple(rules)) for chain, (policy, rules) in chains.items()}
-            for name, chains in tables.items()
-        },
-    )
+    return Layout(tuple(lines), tables)
 
 
-def _table(
-    tables: dict[str, dict[str, tuple[str, list[int]]]], line: str, number: int
-) -> dict[str, tuple[str, list[int]]]:
+def _table(tables: dict[str, Chains], line: str, number: int) -> Chains:
     name = line[1:]
     if name not in BASE_CHAINS:
         raise broken(f"unknown table `{name}`: the tables are {', '.join(BASE_CHAINS)}", number, line)
@@ -116,11 +110,13 @@ def _table(
     return tables[name]
 
 
-def _chain(table: str, chains: dict[str, tuple[str, list[int]]], line: str, number: int) -> None:
-    found = CHAIN_LINE.fullmatch(line)
-    if found is None:
+def _chain(table: str, chains: Chains, line: str, number: int) -> None:
+    name, policy = line[1:-2], "-"
+    found = None if line[-2:] == " -" and " " not in name else CHAIN_LINE.fullmatch(line)
+    if found is not None:
+        name, policy = found.groups()
+    elif line[-2:] != " -" or " " in name or not name:
         raise broken("a chain line is `:NAME ACCEPT`, `:NAME DROP` or `:NAME -`", number, line)
-    name, policy, _ = found.groups()
     if name in chains:
         raise broken(f"chain {name} is declared twice: drop one of the lines", number, line)
     if (name in BASE_CHAINS[table]) != (policy != "-"):
@@ -130,7 +126,7 @@ def _chain(table: str, chains: dict[str, tuple[str, list[int]]], line: str, numb
         )
     if len(name) > LONGEST_NAME:
         raise broken(f"a chain's name has at most {LONGEST_NAME} characters", number, line)
-    chains[name] = (policy, [])
+    chains[name] = ChainText(name, policy, [])
 
 
 def _chain_of_rule(chains: Mapping[str, object], line: str, number: int) -> str:

@@ -8,6 +8,7 @@ from svcnotes.errors import RuleError
 
 WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|([^\s"]\S*))', re.DOTALL)
 PLAIN = re.compile(r"[-_0-9A-Za-z]+", re.ASCII)
+GAP = ("", " ", "\t")  # what may stand beside a quote
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 NEEDS_ESCAPE = re.compile(r"([\"\\'])")
 
@@ -19,7 +20,18 @@ def split(line: str) -> list[str]:
     """
     if '"' not in line:
         return line.split()
-    words = []
+    words: list[str] = []
+    if "\\" not in line:
+        pieces = line.split('"')
+        outside = pieces[::2]
+        if (
+            len(pieces) % 2
+            and all(p[:1] in GAP for p in outside[1:])
+            and all(p[-1:] in GAP for p in outside[:-1])
+        ):
+            for position, piece in enumerate(pieces):
+                words += [piece] if position % 2 else piece.split()
+            return words
     position, end = 0, len(line.rstrip())
     while position < end:
         found = WORD.match(line, position)
