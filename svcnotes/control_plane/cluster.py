@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from svcnotes.control_plane import controllers, typed
-from svcnotes.control_plane.api_server.state import ApiState
+from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.objects import (
     ClusterConfiguration,
@@ -22,6 +22,8 @@ from svcnotes.control_plane.objects import (
 )
 from svcnotes.control_plane.world import changed, check_routes, with_slice_hosts
 from svcnotes.errors import ApiError, QuestionError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +43,9 @@ class Cluster:
     node_rules: Mapping[tuple[str, int], str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     cloud_addresses: frozenset[str] = frozenset()
+    # Values already read, by key, each with the stored object it was read from. A changed cluster
+    # shares it with the one before: whatever did not change is not read again.
+    _read: dict[Key, tuple[Object, Any]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         counts = {"Node": 0, "Pod": 0, "Service": 0}
@@ -50,31 +55,40 @@ class Cluster:
         said = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in counts.items())
         return f"<Cluster: {said}, kube-proxy in {self.proxy.mode} mode>"
 
+    @property
+    def objects(self) -> Mapping[Key, Object]:
+        """The objects as stored, with every field, by (kind, namespace, name)."""
+        return self.state.objects
+
     @cached_property
     def nodes(self) -> Mapping[str, Node]:
         """The Nodes by name, in file order."""
-        return MappingProxyType(
-            {key[2]: typed.node(raw) for key, raw in self.state.objects.items() if key[0] == "Node"}
-        )
+        return MappingProxyType({node.name: node for node in self._typed("Node", typed.node)})
 
     @cached_property
     def pods(self) -> Mapping[str, Pod]:
         """The Pods by `namespace/name`; one whose Node is gone stays in `state` only."""
-        pods = (typed.pod(raw) for key, raw in self.state.objects.items() if key[0] == "Pod")
+        pods = self._typed("Pod", typed.pod)
         return MappingProxyType({pod.key: pod for pod in pods if not pod.node or pod.node in self.nodes})
 
     @cached_property
     def services(self) -> Mapping[str, Service]:
         """The Services by `namespace/name`, as stored."""
-        services = (typed.service(raw) for key, raw in self.state.objects.items() if key[0] == "Service")
-        return MappingProxyType({service.key: service for service in services})
+        return MappingProxyType({service.key: service for service in self._typed("Service", typed.service)})
 
     @cached_property
     def endpoint_slices(self) -> tuple[EndpointSlice, ...]:
         """The EndpointSlices: those given, and those that the controller made."""
-        return tuple(
-            typed.endpoint_slice(raw) for key, raw in self.state.objects.items() if key[0] == "EndpointSlice"
-        )
+        return tuple(self._typed("EndpointSlice", typed.endpoint_slice))
+
+    def _typed(self, kind: str, read: Callable[[Object], T]) -> Iterator[T]:
+        """The stored objects of a kind, read into values, in order."""
+        for key, raw in self.state.objects.items():
+            if key[0] == kind:
+                known = self._read.get(key)
+                if known is None or known[0] is not raw:
+                    known = self._read[key] = raw, read(raw)
+                yield known[1]
 
     @cached_property
     def world(self) -> World:

@@ -35,6 +35,12 @@ def test_a_write_gives_a_new_cluster_and_leaves_the_old_one():
     assert changed.endpoint_slices == CLUSTER.endpoint_slices
 
 
+def test_what_did_not_change_is_not_read_again():
+    changed = CLUSTER.patch("service", "web", '{"spec": {"externalTrafficPolicy": "Local"}}')
+    assert changed.pods["default/blue"] is CLUSTER.pods["default/blue"]
+    assert changed.objects["Pod", "default", "blue"] is CLUSTER.objects["Pod", "default", "blue"]
+
+
 def test_apply_and_replace_do_as_kubectl_does():
     text = SERVICE.replace("targetPort: 8080", "targetPort: 9090")
     for changed in (CLUSTER.apply(text), CLUSTER.replace(text)):
