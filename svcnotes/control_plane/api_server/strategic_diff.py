@@ -20,6 +20,7 @@ from svcnotes.control_plane.api_server.strategic_merge import (
     go_value,
     in_order,
     key_of,
+    one_kind,
 )
 
 
@@ -73,6 +74,7 @@ def _diff(original: Mapping[str, Any], modified: Mapping[str, Any], keys: MergeK
 def _diff_list(before: list[Any], after: list[Any], field: str, keys: MergeKeys, wanted: _Wanted) -> Json:
     if not before:
         return {field: deepcopy(after)} if after and wanted.changes else {}
+    one_kind(before, after)
     if isinstance((before + after)[0], dict):
         return _diff_maps(before, after, field, keys, wanted)
     gone = [item for item in dict.fromkeys(before) if item not in after] if wanted.deletions else []

@@ -41,9 +41,17 @@ def key_of(item: Any, key: str) -> Any:
     """What tells a list's item apart; MergeError where a map has no such field."""
     if not key:
         return item
+    if not isinstance(item, Mapping):
+        raise MergeError(f"expected a map[string]interface {{}}, but received {go_value(item)}")
     if key not in item:
         raise MergeError(f"map: {go_value(item)} does not contain declared merge key: {key}")
     return item[key]
+
+
+def one_kind(theirs: list[Any], ours: list[Any]) -> None:
+    """Raise MergeError where a list that is merged holds items of several types."""
+    if len({type(item) for item in (*theirs, *ours)}) > 1:
+        raise MergeError(f"list element types are not identical: {go_value([theirs, ours])}")
 
 
 def merge(original: Mapping[str, Any], patch: Mapping[str, Any], keys: MergeKeys) -> Json:
@@ -130,6 +138,7 @@ def _merge_list(
     key = keys.key(field) or ""
     if not theirs and not ours:
         return theirs
+    one_kind(theirs, ours)
     if not any(isinstance(item, dict) for item in (*theirs, *ours)):
         if deleting:
             return [item for item in theirs if item not in ours]

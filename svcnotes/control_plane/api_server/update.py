@@ -7,6 +7,7 @@ deletionTimestamp at the epoch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -22,7 +23,7 @@ from svcnotes.control_plane.api_server.defaulting import DEFAULTS
 from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.patching import patched
 from svcnotes.control_plane.api_server.state import ApiState, Object, StatusError, Written
-from svcnotes.control_plane.api_server.status import invalid, not_found
+from svcnotes.control_plane.api_server.status import bad_request, invalid, not_found
 from svcnotes.control_plane.api_server.update_service import update_service, update_service_status
 from svcnotes.control_plane.api_server.validate_endpointslice import validate_endpoint_slice
 from svcnotes.control_plane.resources import by_kind
@@ -90,7 +91,20 @@ def patch(
         raise missing(kind, name)
     known = by_kind(kind)
     document, said = patched(old, content, known, style=style, validate=validate)
+    document |= {field: old[field] for field in ("apiVersion", "kind")}
+    _same_place(document["metadata"], namespace, name)
     return store(state, document, old, known, said, subresource=subresource, dry_run=dry_run)
+
+
+def _same_place(metadata: Mapping[str, Any], namespace: str, name: str) -> None:
+    """A patch may not move an object."""
+    named, placed = metadata.get("name") or "", metadata.get("namespace") or ""
+    if named != name:
+        raise bad_request(f"the name of the object ({named}) does not match the name on the URL ({name})")
+    if placed != namespace:
+        raise bad_request(
+            f"the namespace of the object ({placed}) does not match the namespace on the request ({namespace})"
+        )
 
 
 def delete(state: ApiState, kind: str, namespace: str, name: str) -> ApiState:

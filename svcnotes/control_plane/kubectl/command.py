@@ -55,7 +55,10 @@ def command(
     The verbs: create, apply, replace, patch, delete, get, expose, label, annotate. Raises InputError for a
     command or a file that is not known here: what kubectl itself refuses is in the Answer.
     """
-    words = _words(shlex.split(line) if isinstance(line, str) else list(line))
+    try:
+        words = _words(shlex.split(line) if isinstance(line, str) else list(line))
+    except ValueError as error:
+        raise InputError(f"kubectl: {error}: close every quote of the command") from None
     if words.plain[:1] == ["kubectl"]:
         words.plain.pop(0)
     if not words.plain:
@@ -89,6 +92,13 @@ def _text(words: Words, files: Mapping[str, str]) -> tuple[str, str]:
     return files[name], name
 
 
+def _number(words: Words, name: str) -> int:
+    text = words.flag(name, "0")
+    if not text.isdecimal():
+        raise InputError(f"kubectl: --{name} takes a number, not {text!r}")
+    return int(text)
+
+
 def _namespace(words: Words) -> str:
     return words.flag("namespace", "default")
 
@@ -111,7 +121,7 @@ def _create(words: Words, state: ApiState, files: Mapping[str, str], now: dateti
             words.plain[2],
             state,
             tcp=words.flags.get("tcp", ()),
-            node_port=int(words.flag("node-port", "0")),
+            node_port=_number(words, "node-port"),
             cluster_ip=words.flag("clusterip"),
             external_name=words.flag("external-name"),
             namespace=_namespace(words),

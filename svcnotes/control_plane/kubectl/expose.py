@@ -7,6 +7,7 @@ from typing import Any
 
 from svcnotes.control_plane.api_server import update
 from svcnotes.control_plane.api_server.state import ApiState, StatusError
+from svcnotes.control_plane.api_server.status import go_quote
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
 from svcnotes.control_plane.kubectl.visit import answer, done, refused
@@ -45,6 +46,10 @@ def expose(
             1,
         )
     declared = _container_ports(obj)
+    for number in port.split(",") if port else ():
+        if not number.isdecimal():
+            said = f"error: strconv.Atoi: parsing {go_quote(number)}: invalid syntax\n"
+            return Answer(state, "", said, 1)
     numbers = [int(number) for number in port.split(",")] if port else list(dict.fromkeys(declared))
     if not numbers:
         return Answer(state, "", "error: couldn't find port via --port flag or introspection\n", 1)
