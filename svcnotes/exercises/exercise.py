@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from svcnotes.errors import SvcnotesError
-from svcnotes.exercises.verdict import Part, Printer, Verdict
+from svcnotes.exercises.verdict import WIDTH, Part, Printer, Verdict
 from svcnotes.trace import Trace
 
 MAX_ANSWER = 20_000
@@ -51,7 +52,7 @@ class Exercise:
             return wrong(explanation=f"An answer is a text in quotes; this is a {type(answer).__name__}.")
         answer = str.__str__(answer)  # a subclass may claim to equal everything
         if "??" in answer or not answer.strip(" .…_?\t\n"):
-            return wrong(explanation=f"No answer yet. The question: {self.question}")
+            return wrong(explanation="No answer yet: put yours in place of the question marks.")
         if len(answer) > MAX_ANSWER:
             return wrong(explanation=f"{len(answer)} characters are too many for an answer.")
         try:
@@ -60,8 +61,8 @@ class Exercise:
             return wrong(said=str(error), explanation="This cannot be used as it stands.")
 
     def __str__(self) -> str:
-        choices = f"\nOne of: {', '.join(self.choices)}" if self.choices else ""
-        return f"{self.question}{choices}"
+        choices = f"One of: {', '.join(self.choices)}" if self.choices else ""
+        return "\n".join([*textwrap.wrap(self.question, WIDTH), *filter(None, [choices])])
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
         printer.text(str(self))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
+
+WIDTH = 100
+"""Where printed lines are broken, in characters: a notebook would break them inside a word."""
 
 
 class Printer(Protocol):
@@ -61,22 +65,42 @@ class Verdict:
         return Fraction(self.points, self.out_of) if self.out_of else Fraction(0)
 
     def __str__(self) -> str:
-        lines = [f"{'✔ Right' if self.ok else '✘ Not yet'}: {self.points} of {self.out_of} points"]
+        points = f"{self.points} of {self.out_of} point{'' if self.out_of == 1 else 's'}"
+        lines = [f"{'✔ Right' if self.ok else '✘ Not yet'}: {points}"]
         if len(self.parts) > 1:
             lines += [f"  {'✔' if part.ok else '✘'} {part.claim}" for part in self.parts]
         if self.said:
-            lines += ["", *(f"    {line}".rstrip() for line in self.said.splitlines())]
+            lines += ["", *_wrapped(self.said, "    ")]
         if self.misconception:
             from svcnotes.exercises.misconceptions import ALL
 
             lines += ["", f"A common idea: “{ALL[self.misconception]}”"]
         if self.explanation:
-            lines += ["", self.explanation]
+            lines += ["", *_wrapped(self.explanation)]
         if self.rule:
-            lines += ["", "The rule that decides:", f"    {self.rule}"]
+            lines += ["", "The rule that decides:", *_wrapped(self.rule, "    ")]
         if self.hint and not self.ok:
-            lines += ["", f"Hint: {self.hint}"]
+            lines += ["", *_wrapped(f"Hint: {self.hint}")]
         return "\n".join(lines)
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
         printer.text(str(self))
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """The lines of a text, broken between words."""
+    more = indent + "  " if indent else ""
+    return [
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(
+            line,
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=more,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        )
+        or [""]
+    ]
