@@ -5,6 +5,7 @@ The readers trust the shapes: `SHAPES` are checked before, where objects come fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
@@ -25,6 +26,7 @@ from svcnotes.errors import InputError
 
 LISTENS = "svcnotes/listens"
 SERVICE_NAME = "kubernetes.io/service-name"
+_DIGITS = re.compile("[0-9]{1,5}")
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 
 METADATA: dict[str, Any] = {
@@ -124,6 +126,8 @@ def pod(raw: Mapping[str, Any]) -> Pod:
     ports = container_ports(spec)
     listens = (metadata.get("annotations") or {}).get(LISTENS)
     name, namespace = metadata["name"], metadata.get("namespace") or "default"
+    for port in ports:
+        _check_port(port, f"Pod {namespace}/{name}")
     return Pod(
         namespace=namespace,
         name=name,
@@ -141,6 +145,18 @@ def pod(raw: Mapping[str, Any]) -> Pod:
             else frozenset((port.protocol, port.number) for port in ports) or None
         ),
     )
+
+
+def _check_port(port: ContainerPort, owner: str) -> None:
+    if not 1 <= port.number <= 65535:
+        raise InputError(
+            f"{owner}: containerPort: {port.number} is not within the range [1, 65535]. Correct the number"
+        )
+    if port.protocol not in PROTOCOLS:
+        known = ", ".join(PROTOCOLS)
+        raise InputError(
+            f'{owner}: containerPort {port.number}: protocol: "{port.protocol[:40]}" is not one of {known}'
+        )
 
 
 def pod_ips(raw: Mapping[str, Any]) -> list[str]:
@@ -190,7 +206,7 @@ def served_ports(texts: list[Any], at: str) -> frozenset[tuple[str, int]]:
             return frozenset()
         protocol, slash, number = text.rpartition("/")
         protocol = protocol.upper() if slash else "TCP"
-        if protocol not in PROTOCOLS or not number.isdecimal() or not 1 <= int(number[:6]) <= 65535:
+        if protocol not in PROTOCOLS or not _DIGITS.fullmatch(number) or not 1 <= int(number) <= 65535:
             raise InputError(f'{at}: "{text[:60]}" is no port. Write 8080, TCP/8080, UDP/53 or SCTP/9999')
         pairs.add((protocol, int(number)))
     return frozenset(pairs)

@@ -40,10 +40,11 @@ def expand(
 
     A DaemonSet's Pods come with their Node, one for each Node that they tolerate.
     """
+    for found in workloads:
+        check(found.value, _SHAPE, at="", owner=f"{found.where}: {found.title}")
     owners = _owners([*pods, *(found.value for found in workloads)])
     made: list[Json] = []
     for found in workloads:
-        check(found.value, _SHAPE, at="", owner=f"{found.where}: {found.title}")
         if not _has_children(found, owners):
             made += _pods(found, nodes)
     return made
