@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from zlib import crc32
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.addresses import address, number, text
@@ -67,8 +66,8 @@ def read_ports(word: str) -> tuple[int, int]:
 
 
 def dice(s: Skb, sides: int) -> int:
-    """A number below `sides` that the packet alone decides."""
-    return crc32(f"{s.protocol} {s.src} {s.sport} {s.dst} {s.dport}".encode()) % sides
+    """A number below `sides` that the packet alone decides (Python hashes integers alike at every run)."""
+    return hash((s.protocol, s.src, s.sport, s.dst, s.dport)) % sides
 
 
 def free_port(s: Skb, source: int, wanted: tuple[int, int] | None, *, afresh: bool) -> int | None:
@@ -79,21 +78,25 @@ def free_port(s: Skb, source: int, wanted: tuple[int, int] | None, *, afresh: bo
     """
     if s.protocol not in WITH_PORTS:
         return s.sport
-    table, time, protocol = s.context.conntrack, s.context.time, s.packet.protocol
-    there, here = s.destination(), text(source, s.family)
-
-    def free(sport: int) -> bool:
-        return not table.flows or not table.taken(Flow(protocol, there, s.dport, here, sport), time)
-
     low, high = wanted or (1024, 65535)
-    if not afresh and (wanted is None or low <= s.sport <= high) and free(s.sport):
+    if not afresh and (wanted is None or low <= s.sport <= high) and _free(s, source, s.sport):
         return s.sport
-    first, count = dice(s, high - low + 1), high - low + 1
+    count = high - low + 1
+    first = dice(s, count)
     for step in range(count):
         sport = low + (first + step) % count
-        if (sport != s.sport or count == 1) and free(sport):
+        if (sport != s.sport or count == 1) and _free(s, source, sport):
             return sport
     return None
+
+
+def _free(s: Skb, source: int, sport: int) -> bool:
+    """Tell whether no other connection's answers would look like this one's."""
+    table = s.context.conntrack
+    if not table.flows:
+        return True
+    answer = Flow(s.packet.protocol, s.destination(), s.dport, text(source, s.family), sport)
+    return not table.taken(answer, s.context.time)
 
 
 def change_source(s: Skb, source: int, ports: tuple[int, int] | None, *, afresh: bool) -> Outcome:

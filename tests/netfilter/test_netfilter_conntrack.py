@@ -94,7 +94,7 @@ def test_an_icmp_error_is_translated_without_and_within(node, opened, syn):
 
 
 def test_the_hosts_own_error_about_an_unfinished_connection_is_translated_too(node, host, syn):
-    (first,) = [w for w in walk(node, "PREROUTING", syn, host)][:1]
+    first = walk(node, "PREROUTING", syn, host)[0]
     error = Packet("icmp", "172.18.0.11", 0, syn.source, 0, icmp="icmp-port-unreachable", inner=first.packet)
     (out,) = walk(node, "OUTPUT", error, replace(host, connection=first.connection.related_back()))
     (left,) = walk(node, "POSTROUTING", out.packet, replace(host, connection=out.connection))
@@ -102,7 +102,7 @@ def test_the_hosts_own_error_about_an_unfinished_connection_is_translated_too(no
     assert left.packet.source == syn.destination
 
 
-def test_an_error_about_an_unknown_connection_is_invalid(node, host, syn):
+def test_an_error_about_an_unknown_connection_is_invalid(syn):
     error = Packet(
         "icmp", ROUTER, 0, "172.18.0.11", 0, icmp="icmp-host-unreachable", inner=replace(syn, source_port=1)
     )
@@ -191,7 +191,7 @@ def test_tcp_goes_through_its_phases(syn):
     ]
 
 
-def test_a_full_table_drops_new_connections_only(node, host, syn, opened):
+def test_a_full_table_drops_new_connections_only(node, syn, opened):
     packet, context = opened
     full = replace(context, conntrack=replace(context.conntrack, limit=1))
     (refused,) = {w.verdict for w in walk(node, "PREROUTING", replace(syn, source_port=5), full)}

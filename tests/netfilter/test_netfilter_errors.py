@@ -1,5 +1,7 @@
 """A rule that this Linux does not know is an error that names line, text and remedy."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,23 +120,59 @@ def test_chains_that_jump_in_a_circle_are_an_error(rules):
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_by_a_rule_error(text):
-    try:
+    with suppress(RuleError):
         assert str(Ruleset.parse(text).check()) == text
-    except RuleError as error:
-        assert str(error)
 
 
 @given(
     st.lists(
         st.sampled_from(
-            ["-A", "INPUT", "!", "-s", "-d", "-p", "tcp", "udp", "-m", "comment", "--comment", "x", "mark", "--mark", "1", "0x1/0", "-j", "ACCEPT", "DROP", "REJECT", "-g", "--dport", "80", '"', "recent", "--set", "statistic", "--mode", "nth", "--every", "0", "multiport", "--ports", ",", ":", "/", "10.0.0.1", "::1"]
+            [
+                "-A",
+                "INPUT",
+                "!",
+                "-s",
+                "-d",
+                "-p",
+                "tcp",
+                "udp",
+                "-m",
+                "comment",
+                "--comment",
+                "x",
+                "mark",
+                "--mark",
+                "1",
+                "0x1/0",
+                "-j",
+                "ACCEPT",
+                "DROP",
+                "REJECT",
+                "-g",
+                "--dport",
+                "80",
+                '"',
+                "recent",
+                "--set",
+                "statistic",
+                "--mode",
+                "nth",
+                "--every",
+                "0",
+                "multiport",
+                "--ports",
+                ",",
+                ":",
+                "/",
+                "10.0.0.1",
+                "::1",
+            ]
         ),
         max_size=12,
     )
 )
 def test_any_words_make_a_rule_or_a_rule_error(words):
     text = table("filter", "-A INPUT " + " ".join(words))
-    try:
-        walk(Ruleset.parse(text).check(), "INPUT", SYN, HOST)
-    except RuleError as error:
-        assert error.line > 1
+    with suppress(RuleError):
+        walks = walk(Ruleset.parse(text).check(), "INPUT", SYN, HOST)
+        assert sum(w.probability for w in walks) == 1

@@ -23,8 +23,9 @@ def ways(ruleset: Ruleset, packet: Packet, context: Context, *hooks: str):
                 if before is None
                 else {n: getattr(before, n) for n in ("recent", "conntrack", "connection")}
             )
-            for after in walk(ruleset, hook, before.packet if before else packet, replace(context, **memory)):
-                onward.append((likely * after.probability, after))
+            now = replace(context, **memory)
+            after = walk(ruleset, hook, before.packet if before else packet, now)
+            onward += [(likely * one.probability, one) for one in after]
         ends = onward
     return ends
 
