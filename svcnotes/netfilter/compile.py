@@ -80,11 +80,23 @@ def compile_rule(
     """
     rule = Rule.parse(text)
     place = Place(table, family, rule)
+    check_interfaces(rule)
     tests = [test for option in rule.header if (test := header_test(option, family)) is not None]
     for clause in rule.matches:
         tests += MATCHES[clause.name](clause, place)
     act, word, chain = _action(rule.target, place, chains, enter)
     return Compiled(number, text, every(tests), act, word, chain)
+
+
+def check_interfaces(rule: Rule) -> None:
+    """Refuse an interface that no packet of the base chain has, as iptables does."""
+    for option in rule.header:
+        if option.name == "-i" and rule.chain in ("OUTPUT", "POSTROUTING"):
+            raise RuleError(
+                f"-i cannot stand in {rule.chain}: what comes there has no incoming interface to ask for"
+            )
+        if option.name == "-o" and rule.chain in ("PREROUTING", "INPUT"):
+            raise RuleError(f"-o cannot stand in {rule.chain}: the route is not known, or ends here")
 
 
 def _action(

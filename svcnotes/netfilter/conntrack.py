@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from svcnotes.netfilter.phases import first_phase, next_phase, timeout
+from svcnotes.netfilter.phases import begins_again, first_phase, next_phase, timeout
 from svcnotes.packet import Packet
 
 ORIGINAL, REPLY = "original", "reply"
@@ -127,6 +127,9 @@ class Conntrack:
     def with_entry(self, entry: Entry) -> Conntrack:
         """The table with an entry added, or brought up to date."""
         flows = {**self.flows, entry.original: entry, entry.reply: entry}
+        before = self.flows.get(entry.original)
+        if before is not None and before.reply not in (entry.original, entry.reply):
+            del flows[before.reply]
         return replace(self, flows=flows)
 
     def without_entry(self, entry: Entry) -> Conntrack:
@@ -146,6 +149,8 @@ class Conntrack:
         if found is None:
             return self._begin(packet, time)
         entry, direction = found
+        if direction == ORIGINAL and begins_again(entry.phase, packet):
+            return self._begin(packet, time)
         phase = next_phase(entry.phase, packet, reply=direction == REPLY)
         if not phase:
             return Connection("INVALID")

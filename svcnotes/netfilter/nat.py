@@ -8,6 +8,7 @@ no better known than the kernel's, but the same at every run.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from svcnotes.errors import RuleError
@@ -122,13 +123,23 @@ def change_destination(s: Skb, destination: int, ports: tuple[int, int] | None) 
     return ACCEPT
 
 
-def in_nat(clause: Clause, place: Place, *hooks: str) -> None:
-    """Refuse a NAT target outside of the nat table, or in a base chain that the kernel forbids."""
+def in_nat(clause: Clause, place: Place, *hooks: str) -> Callable[[Skb], None]:
+    """Refuse a NAT target outside of the nat table, or in a base chain that the kernel forbids.
+
+    Gives what to call before acting, for a rule in a chain that jumps may lead to from anywhere.
+    """
     if place.table != "nat":
         raise RuleError(f"{clause.name} belongs into the table nat")
     chain = place.rule.chain
     if chain in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING") and chain not in hooks:
         raise RuleError(f"{clause.name} works only in {' and '.join(hooks)}, not in {chain}")
+
+    def check(s: Skb) -> None:
+        if s.hook not in hooks:
+            message = f"{clause.name} works only in {' and '.join(hooks)}, and {s.hook} jumps to it"
+            raise RuleError(f"{message}: {place.rule}", text=str(place.rule))
+
+    return check
 
 
 def ports_need_protocol(clause: Clause, place: Place, ports: tuple[int, int] | None) -> None:
@@ -139,39 +150,45 @@ def ports_need_protocol(clause: Clause, place: Place, ports: tuple[int, int] | N
 
 def dnat(clause: Clause, place: Place) -> Act:
     """-j DNAT --to-destination."""
-    in_nat(clause, place, "PREROUTING", "OUTPUT")
+    check = in_nat(clause, place, "PREROUTING", "OUTPUT")
     to = read_range(required_value(clause, "--to-destination"), place.family)
     ports_need_protocol(clause, place, to.ports)
-    if to.addresses is None:
-        ports = to.ports
-        return lambda s: change_destination(s, s.dst, ports)
-    (low, high), ports = to.addresses, to.ports
-    if low == high:
-        return lambda s: change_destination(s, low, ports)
-    return lambda s: change_destination(s, low + dice(s, high - low + 1), ports)
+    low, high = to.addresses or (0, 0)
+
+    def act(s: Skb) -> Outcome:
+        check(s)
+        destination = low if low == high else low + dice(s, high - low + 1)
+        return change_destination(s, destination if to.addresses else s.dst, to.ports)
+
+    return act
 
 
 def snat(clause: Clause, place: Place) -> Act:
     """-j SNAT --to-source."""
-    in_nat(clause, place, "POSTROUTING", "INPUT")
+    check = in_nat(clause, place, "POSTROUTING", "INPUT")
     to = read_range(required_value(clause, "--to-source"), place.family)
     ports_need_protocol(clause, place, to.ports)
     afresh = bool(clause.get("--random-fully") or clause.get("--random"))
-    if to.addresses is None:
-        return lambda s: change_source(s, s.src, to.ports, afresh=afresh)
-    low, high = to.addresses
-    return lambda s: change_source(s, low + dice(s, high - low + 1), to.ports, afresh=afresh)
+    low, high = to.addresses or (0, 0)
+
+    def act(s: Skb) -> Outcome:
+        check(s)
+        source = low if low == high else low + dice(s, high - low + 1)
+        return change_source(s, source if to.addresses else s.src, to.ports, afresh=afresh)
+
+    return act
 
 
 def masquerade(clause: Clause, place: Place) -> Act:
     """-j MASQUERADE: the source becomes the outgoing interface's address on the way to the target."""
-    in_nat(clause, place, "POSTROUTING")
+    check = in_nat(clause, place, "POSTROUTING")
     word = clause.value("--to-ports")
     ports = read_ports(word) if word else None
     ports_need_protocol(clause, place, ports)
     afresh = bool(clause.get("--random-fully") or clause.get("--random"))
 
     def act(s: Skb) -> Outcome:
+        check(s)
         context = s.context
         source = context.masquerade_address(s.as_packet(), context.out_interface)
         return DROP if source is None else change_source(s, number(source), ports, afresh=afresh)
@@ -185,13 +202,14 @@ def redirect(clause: Clause, place: Place) -> Act:
     The address is that of the interface that the packet came in by (the loopback address for the
     host's own packets), which is what MASQUERADE would write on a packet to the sender from there.
     """
-    in_nat(clause, place, "PREROUTING", "OUTPUT")
+    check = in_nat(clause, place, "PREROUTING", "OUTPUT")
     word = clause.value("--to-ports")
     ports = read_ports(word) if word else None
     ports_need_protocol(clause, place, ports)
     loopback = number("127.0.0.1" if place.family == 4 else "::1")
 
     def act(s: Skb) -> Outcome:
+        check(s)
         context = s.context
         if s.hook == "OUTPUT":
             return change_destination(s, loopback, ports)

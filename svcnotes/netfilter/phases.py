@@ -54,6 +54,11 @@ def first_phase(packet: Packet, *, loose: bool) -> str:
     return {"syn": "SYN_SENT", "ack": "ESTABLISHED" if loose else ""}.get(kind(packet), "")
 
 
+def begins_again(phase: str, packet: Packet) -> bool:
+    """Tell whether a SYN opens a connection anew where a closed one is still remembered."""
+    return packet.protocol == "tcp" and phase == "CLOSE" and kind(packet) == "syn"
+
+
 def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
     """The phase after one more packet; empty if the packet does not fit (INVALID)."""
     if packet.protocol != "tcp":
@@ -66,7 +71,7 @@ def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
         case "syn":
             if reply and phase != "SYN_SENT":
                 return ""
-            return "SYN_SENT" if phase in ("SYN_SENT", "CLOSE") else phase
+            return phase
         case "fin":
             return "" if phase == "SYN_SENT" else "FIN_WAIT"
         case "ack":

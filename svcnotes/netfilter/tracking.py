@@ -66,6 +66,10 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
         return verdict
     if not destination and not s.nat and s.conntrack.flows and s.conntrack.taken(entry.reply, s.context.time):
         verdict = change_source(s, s.src, None, afresh=False) or DROP
+        after = s.as_packet()
+        log.kernel(
+            f"another connection's answers look alike: {before} becomes {after}", before, after, "translate"
+        )
     connection = s.connection or connection
     s.note(replace(connection, entry=_settled(connection.entry or entry, before, s, destination=destination)))
     return verdict

@@ -246,3 +246,12 @@ def test_a_packet_over_loopback_keeps_its_connection(recorded_ruleset, host):
             replace(host, conntrack=left.conntrack, connection=left.connection),
         )
         assert again.packet == left.packet
+
+
+def test_a_syn_after_a_reset_begins_a_connection_anew(node, opened, syn):
+    packet, context = opened
+    _, context = across(node, answer_to(packet, "RST,ACK"), context, "PREROUTING", "FORWARD", "POSTROUTING")
+    assert [entry.phase for entry in context.conntrack] == ["CLOSE"]
+    again = walk(node, "PREROUTING", syn, context)
+    assert len(again) > 1
+    assert {w.connection.state for w in again} == {"NEW"}

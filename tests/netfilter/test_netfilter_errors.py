@@ -54,6 +54,8 @@ from svcnotes.netfilter import Ruleset, walk
         ("nat", "-A POSTROUTING -p tcp -j DNAT --to-destination :80", "works only in PREROUTING and OUTPUT"),
         ("nat", "-A PREROUTING -j DNAT --to-destination 10.0.0.1:80", "needs -p tcp"),
         ("nat", "-A PREROUTING -j DNAT", "needs --to-destination"),
+        ("filter", "-A INPUT -o eth0 -j DROP", "-o cannot stand in INPUT"),
+        ("nat", "-A POSTROUTING -i eth0 -j ACCEPT", "-i cannot stand in POSTROUTING"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_by_its_line(name, rule, says):
@@ -176,3 +178,11 @@ def test_any_words_make_a_rule_or_a_rule_error(words):
     with suppress(RuleError):
         walks = walk(Ruleset.parse(text).check(), "INPUT", SYN, HOST)
         assert sum(w.probability for w in walks) == 1
+
+
+def test_nat_of_the_wrong_side_is_an_error_where_a_jump_leads_to_it():
+    text = table("nat", "-A POSTROUTING -j A", "-A A -p tcp -j DNAT --to-destination :80")
+    with pytest.raises(
+        RuleError, match="DNAT works only in PREROUTING and OUTPUT, and POSTROUTING jumps to it"
+    ):
+        walk(Ruleset.parse(text), "POSTROUTING", SYN, HOST)
