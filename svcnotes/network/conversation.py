@@ -40,7 +40,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one way of a conversation ended; `flight` has the hops and what the hosts remember now."""
+    """How one way of a conversation ended; `flight` has the hops and what the hosts remember now.
+
+    `served` is the process that took the packet; `closed_at` the host that got it where no process listens.
+    """
 
     outcome: str
     flight: Flight
@@ -48,6 +51,7 @@ class Result:
     icmp_from: str = ""
     served: Served | None = None
     reason: str = ""
+    closed_at: str = ""
 
 
 def converse(net: Topology, first: Flight) -> Iterator[Result]:
@@ -112,12 +116,13 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     elif packet.protocol == "udp":
         answer = error_about(host, flight, PORT_UNREACHABLE[packet.family])
     else:
-        answer = closed.made(answer_to(packet, "ABORT"), direction=BACK)
+        answer = closed.made(answer_to(packet), direction=BACK)
     if answer is None:
         yield Result(TIMEOUT, closed, reason=text)
         return
     answer = replace(answer, hops=closed.hops, memories=flight.memories, connection=None)
-    yield from _answer(net, first, answer, None, text)
+    for result in _answer(net, first, answer, None, text):
+        yield replace(result, closed_at=host.name)
 
 
 def _answer(
@@ -170,7 +175,7 @@ def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, 
     if served is not None:
         who = served.by.pod or served.by.name
         return Result(CONNECTED, done, served=served, reason=f"{who} answered")
-    return Result(REFUSED, done, "abort" if packet.flags == "ABORT" else "rst", reason=why)
+    return Result(REFUSED, done, "rst" if packet.protocol == "tcp" else "abort", reason=why)
 
 
 def _same(one: Packet, asked: Packet) -> bool:

@@ -80,7 +80,8 @@ def sentence(host: Host, step: Step | None, verdict: str) -> str:
     if not step.number:
         return f"{host.name}: the policy of {step.chain} {did} it"
     remark = step.rule.partition('--comment "')[2].partition('"')[0]
-    return f"{host.name}: {step.chain} rule {step.number} {did} it" + (f": {remark}" if remark else "")
+    said = remark or step.rule.removeprefix(f"-A {step.chain} ")
+    return f"{host.name}: {step.chain} rule {step.number} {did} it: {said}"
 
 
 def address_type(host: Host, address: str, interface: str = "") -> str:
