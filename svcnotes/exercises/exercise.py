@@ -62,7 +62,9 @@ class Exercise:
 
     def __str__(self) -> str:
         choices = f"One of: {', '.join(self.choices)}" if self.choices else ""
-        return "\n".join([*textwrap.wrap(self.question, WIDTH), *filter(None, [choices])])
+        return "\n".join(
+            [*textwrap.wrap(self.question, WIDTH, break_on_hyphens=False), *filter(None, [choices])]
+        )
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
         printer.text(str(self))

@@ -144,7 +144,17 @@ class _Hop:
             yield ending
         # The router changes no address: unless something ends there, its hop is part of the arrow.
         if not (arrival or steps or ending) and hop.kind != "router":
-            yield self._say("pass", "passes it on", f" ({self._whose()}) passes it on and changes nothing.")
+            if hop.leaves is None and hop.direction == "there":
+                port = hop.packet.destination_port
+                yield self._say(
+                    "pass",
+                    "takes it in",
+                    f" ({self._whose()}) takes it in: no process listens on port {port}.",
+                )
+            else:
+                yield self._say(
+                    "pass", "passes it on", f" ({self._whose()}) passes it on and changes nothing."
+                )
 
     def _whose(self) -> str:
         return {"node": "a node", "pod": "a pod", "router": "the router"}.get(self.hop.kind, "a host")

@@ -71,7 +71,11 @@ def steps_table(trace: Trace, cluster: Cluster | None = None) -> pd.DataFrame:
             f"{names.glyph(moment.after.source)} {_source(moment.after)}",
             f"{names.glyph(moment.after.destination)} {_destination(moment.after)}",
             ", ".join(moment.changed),
-            rule_name(moment.rule) if moment.rule else "",
+            rule_name(moment.rule)
+            if moment.rule and moment.rule.chain
+            else moment.rule.table
+            if moment.rule
+            else "",
         )
         for number, path in enumerate(trace.paths, start=1)
         for moment in tell(trace, path, names).moments

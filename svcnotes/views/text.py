@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from svcnotes.trace import Path, Trace
@@ -40,7 +41,11 @@ def _moment(moment: Moment, names: Names) -> list[str]:
     after = moment.after
     packet = str(after)
     for address in dict.fromkeys((after.source, after.destination)):
-        packet = packet.replace(address, f"{names.glyph(address)} {address}", 1) if address else packet
+        if address:
+            # 10.244.1.1 is no part of 10.244.1.10, nor fd00::1 of fd00::1:2
+            end = r"(?![\w:])" if ":" in address else r"(?!\w|\.\d)"
+            glyph = names.glyph(address)
+            packet = re.sub(rf"(?<![\w.:]){re.escape(address)}{end}", f"{glyph} {address}", packet, count=1)
     return [f"  {moment.number:>3}  {plain(moment.sentence)}", f"       {packet}"]
 
 

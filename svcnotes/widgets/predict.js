@@ -1,7 +1,5 @@
 // A prediction: native radio buttons and one button to commit. Words enter the page as text only.
 
-let asked = 0;
-
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -25,8 +23,8 @@ function sentence(runs, marks) {
 }
 
 function render({ model, el }) {
-  asked += 1;
-  const name = `svcnotes-predict-${asked}`;
+  // Each widget loads this module anew, so a counter would give all of them one group of radio buttons.
+  const name = `svcnotes-predict-${Math.random().toString(36).slice(2)}`;
   const message = model.get("message");
   const suppress = { "data-lm-suppress-shortcuts": "true" }; // see stage.js
   const inputs = message.options.map((_, index) => h("input", { type: "radio", name, value: String(index), ...suppress }));
