@@ -1,0 +1,154 @@
+"""The first lesson in real JupyterLab, in a real browser: Run All, a click, and the keyboard alone."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).parent.parent.parent
+NODE = "172.18.0.12"
+CLIENT = "192.0.2.10"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", home / "notebooks")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {"JUPYTER_CONFIG_DIR": str(home / "c"), "JUPYTER_DATA_DIR": str(home / "d"), "HOME": str(home)}
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--ServerApp.ip=127.0.0.1",
+        "--IdentityProvider.token=",
+        f"--ServerApp.root_dir={home}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    log = (home / "log").open("w", encoding="utf-8")
+    server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **quiet})
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/api", timeout=2).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, (home / "log").read_text(encoding="utf-8")
+                time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        log.close()
+
+
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.goto(f"{lab}/lab/tree/notebooks/01-nodeport.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    # The notebook follows the running cell; what is far out of sight is not in the page at all.
+    page.get_by_role("heading", name="Recap").wait_for(timeout=120_000)
+    page.wait_for_function(
+        "() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0;"
+        " return document.querySelector('.svcnotes-stage [role=radio]') }",
+        timeout=60_000,
+    )
+    yield page
+    context.close()
+
+
+def first_stage(page):
+    return page.locator(".svcnotes-stage").first
+
+
+def sentence(page) -> str:
+    return first_stage(page).locator(".verdict").first.inner_text()
+
+
+def wait_for_sentence(page, part: str) -> None:
+    end = time.monotonic() + 10
+    while part not in sentence(page):
+        assert time.monotonic() < end, sentence(page)
+        page.wait_for_timeout(20)
+
+
+def choose(page, name: str) -> None:
+    first_stage(page).locator(f"[data-control=policy] [data-value={name}]").click()
+
+
+def test_run_all_leaves_no_error(page):
+    seen, errors = set(), []
+    for _ in range(60):
+        for cell in page.locator(".jp-CodeCell").all():
+            seen.add(cell.locator(".jp-InputPrompt").first.inner_text())
+        errors += page.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+        errors += page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+        moved = page.evaluate(
+            "() => { const p = document.querySelector('.jp-WindowedPanel-outer'); const old = p.scrollTop;"
+            " p.scrollTop += 500; return p.scrollTop > old }"
+        )
+        page.wait_for_timeout(100)
+        if not moved:
+            break
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0 }")
+    page.wait_for_timeout(300)
+    assert not errors
+    assert "[1]:" in seen
+    assert len(seen) >= 15
+
+
+def wait_while_in_sentence(page, part: str) -> None:
+    end = time.monotonic() + 10
+    while part in sentence(page):
+        assert time.monotonic() < end, sentence(page)
+        page.wait_for_timeout(20)
+
+
+def test_a_click_on_local_changes_the_source_from_the_nodes_to_the_clients(page):
+    choose(page, "Cluster")
+    wait_for_sentence(page, f"{NODE} (node-2), not the client")
+    choose(page, "Local")
+    wait_while_in_sentence(page, "not the client")
+    assert CLIENT in sentence(page)
+    assert NODE not in sentence(page)
+
+
+def test_the_keyboard_alone_does_the_same(page):
+    choose(page, "Cluster")
+    wait_for_sentence(page, "not the client")
+    # From the page's own start, Tab alone must come to the policy.
+    page.evaluate("() => document.activeElement?.blur()")
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement?.dataset?.value ?? ''") == "Cluster":
+            break
+    else:
+        pytest.fail("Tab never came to the policy")
+    page.keyboard.press("ArrowRight")
+    wait_while_in_sentence(page, "not the client")
+    assert CLIENT in sentence(page)
