@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from svcnotes.control_plane.api_server.state import ApiState
+from svcnotes.control_plane.kubectl import run
 from svcnotes.control_plane.kubectl.ages import human_duration
 from svcnotes.control_plane.kubectl.printers import get
 from svcnotes.control_plane.kubectl.tables import table
@@ -112,3 +115,32 @@ def test_a_string_that_looks_like_something_else_is_quoted(text):
     assert ambiguous(text)
     assert to_yaml({"a": text}) == f'a: "{text}"\n'
     assert read(to_yaml({"a": text}))[0].value == {"a": text}
+
+
+def test_json_is_indented_by_four_and_escapes_what_html_would_read():
+    obj = {"kind": "Pod", "metadata": {"name": "a<b>&", "namespace": "default"}}
+    text = get([obj], ["Pod"], "json")
+    assert '                "name": "a\\u003cb\\u003e\\u0026",\n' in text
+    assert json.loads(text)["items"] == [obj]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("{.spec.ports[0].nodePort}", "30080"),
+        ("{.spec.ports[*].name}", "http https"),
+        ("{.spec.nothing}", ""),
+    ],
+)
+def test_a_path_of_fields_picks_values(path, text):
+    state = ApiState.empty().restore(OBJECTS)
+    assert run(state, f"get svc my-nginx -o jsonpath='{path}'").stdout == text
+
+
+def test_nothing_there_is_said_on_stderr():
+    answer = run(ApiState.fresh(), "get pods")
+    assert (answer.stdout, answer.stderr, answer.exit_code) == (
+        "",
+        "No resources found in default namespace.\n",
+        0,
+    )

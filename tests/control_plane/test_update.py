@@ -206,6 +206,13 @@ def test_server_side_apply_removes_what_it_set_and_leaves_what_others_set(kubect
     assert "managedFields" not in kubectl("get svc web -o yaml").stdout
 
 
+def test_server_side_apply_keeps_what_apply_had_noted_up_to_date(kubectl):
+    kubectl("apply -f FILE", manifest())
+    kubectl("apply --server-side -f FILE", manifest(sessionAffinity="ClientIP"))
+    assert kubectl("apply -f FILE", manifest()).stdout == "service/web configured\n"
+    assert kubectl.spec()["sessionAffinity"] == "None"
+
+
 def test_several_objects_of_a_file_are_each_tried(kubectl):
     kubectl("create -f FILE", manifest(name="a"))
     two = manifest(name="a", clusterIP="10.96.7.7") + "---\n" + manifest(name="b")

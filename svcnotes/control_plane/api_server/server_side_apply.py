@@ -13,6 +13,7 @@ from typing import Any
 from svcnotes.control_plane.api_server.create import decoded, known_kind, with_namespace
 from svcnotes.control_plane.api_server.go_types import type_of
 from svcnotes.control_plane.api_server.kinds import Served
+from svcnotes.control_plane.api_server.last_applied import LAST_APPLIED, last_applied
 from svcnotes.control_plane.api_server.merge_keys import MergeKeys
 from svcnotes.control_plane.api_server.state import ApiState, Object, StatusError, Written
 from svcnotes.control_plane.api_server.typed import Schema, errors, fields, overlay, without
@@ -46,9 +47,19 @@ def server_side_apply(
     if schema is not None:
         merged = overlay(dict(old), document, schema)
         merged = without(merged, _before(old), owned, schema)
+    _refresh_annotation(merged, document)
     new, said = decoded(merged, known, validate="ignore")
     written = store(state, new, old, known, said, dry_run=dry_run)
     return _noted(state, written, known, owned, dry_run=dry_run)
+
+
+def _refresh_annotation(merged: dict[str, Any], document: Object) -> None:
+    """What `kubectl apply` had noted of the manifest is kept up to date, in place."""
+    annotations = (merged.get("metadata") or {}).get("annotations") or {}
+    if LAST_APPLIED in annotations:
+        merged["metadata"] = merged["metadata"] | {
+            "annotations": annotations | {LAST_APPLIED: last_applied(document)}
+        }
 
 
 def _check(document: Object, known: Served, schema: Schema) -> None:

@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from svcnotes.control_plane.api_server import update
+from svcnotes.control_plane.api_server.last_applied import LAST_APPLIED, last_applied
 from svcnotes.control_plane.api_server.merge_keys import MergeKeys
 from svcnotes.control_plane.api_server.state import ApiState, StatusError
 from svcnotes.control_plane.api_server.status import go_json
@@ -17,8 +18,6 @@ from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.messages import KubectlError, RefusedError
 from svcnotes.control_plane.kubectl.visit import MARKS, Outcome, Target, done, each, refused
 from svcnotes.control_plane.resources import plural
-
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 Json = dict[str, Any]
 
@@ -44,16 +43,6 @@ def apply(
         return _anew(state, target, outcome) if force and not dry_run else outcome
 
     return each(text, filename, state, one, verb="apply", namespace=namespace, validate=validate)
-
-
-def last_applied(obj: Mapping[str, Any]) -> str:
-    """The text that apply keeps of a manifest: its JSON in one line, keys sorted, and a newline."""
-    copy = deepcopy(dict(obj))
-    metadata = copy.setdefault("metadata", {})
-    annotations = dict(metadata.get("annotations") or {})
-    annotations.pop(LAST_APPLIED, None)
-    metadata["annotations"] = annotations
-    return go_json(copy) + "\n"
 
 
 def place(target: Target) -> str:

@@ -14,7 +14,7 @@ from svcnotes.control_plane.api_server.status import go_json
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
 from svcnotes.control_plane.kubectl.derived import with_derived
-from svcnotes.control_plane.kubectl.printers import as_yaml, get, rows
+from svcnotes.control_plane.kubectl.printers import as_json, as_yaml, get, rows
 from svcnotes.control_plane.resources import by_word
 
 ENDPOINTS_WARNING = "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n"
@@ -32,7 +32,7 @@ def get_command(
 ) -> Answer:
     """What `kubectl get KIND[,KIND...] [NAME...]` prints; the state stays as it is.
 
-    `output` is empty, wide, yaml, name or `jsonpath={.spec.clusterIP}` (a path of fields).
+    `output` is empty, wide, yaml, json, name or `jsonpath={.spec.clusterIP}` (a path of fields).
     """
     resources = []
     for word in words.split(","):
@@ -77,6 +77,8 @@ def _named(
 def _printed(resource: Served, found: Sequence[Mapping[str, Any]], output: str, now: datetime | None) -> str:
     if output == "yaml":
         return as_yaml(found, listed=False)
+    if output == "json":
+        return as_json(found, listed=False)
     if output == "name":
         return "".join(f"{resource.printed}/{obj['metadata']['name']}\n" for obj in found)
     if output.startswith("jsonpath="):
@@ -85,14 +87,13 @@ def _printed(resource: Served, found: Sequence[Mapping[str, Any]], output: str, 
 
 
 def _at(obj: Any, path: str) -> str:
-    """The value at a plain path such as `.spec.ports[0].nodePort`; empty where there is none."""
+    """The values at a plain path such as `.spec.ports[0].nodePort` or `[*]`; empty where there is none."""
+    found = [obj]
     for part in path.replace("[", ".").replace("]", "").split("."):
-        if not part:
-            continue
-        if isinstance(obj, Mapping):
-            obj = obj.get(part)
-        elif isinstance(obj, list) and part.isdigit() and int(part) < len(obj):
-            obj = obj[int(part)]
-        else:
-            return ""
-    return "" if obj is None else obj if isinstance(obj, str) else go_json(obj)
+        if part == "*":
+            found = [item for held in found if isinstance(held, list) for item in held]
+        elif part.isdecimal():
+            found = [held[int(part)] for held in found if isinstance(held, list) and int(part) < len(held)]
+        elif part:
+            found = [held[part] for held in found if isinstance(held, Mapping) and part in held]
+    return " ".join(value if isinstance(value, str) else go_json(value) for value in found)

@@ -7,6 +7,7 @@ from typing import Any
 from svcnotes.control_plane.api_server import update
 from svcnotes.control_plane.api_server.go_json import parse
 from svcnotes.control_plane.api_server.state import ApiState, StatusError
+from svcnotes.control_plane.api_server.status import go_quote
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
 from svcnotes.control_plane.kubectl.messages import KubectlError
@@ -61,7 +62,7 @@ def patch(
     except StatusError as error:
         return answer(refused(state, error))
     except YamlError as error:
-        said = f'unable to parse "{text}": {go_yaml_error(text, error)}'
+        said = f"unable to parse {go_quote(text)}: {go_yaml_error(text, error)}"
         return answer(Outcome(state, failure=KubectlError(said)))
     same = " (no change)" if written.object == before else ""
     return answer(done(written, f"{known.printed}/{name} patched{MARKS[dry_run]}{same}\n"))

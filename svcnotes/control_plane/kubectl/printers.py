@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,7 @@ def get(
 ) -> str:
     """The text of `kubectl get KINDS -A [-o wide|yaml]`, kind by kind, each in order of names.
 
-    `kinds` defaults to those that decide where a packet goes. `output` is empty, `wide` or `yaml`.
+    `kinds` defaults to those that decide where a packet goes. `output` is empty, `wide`, `yaml` or `json`.
     Without `all_namespaces` only the objects of `namespace` are shown. AGE counts to `now`; it is
     `<unknown>` without one. No control character of a name gets through to the terminal.
     """
@@ -41,13 +42,26 @@ def get(
         if all_namespaces or not by_kind(kind).namespaced or _place(obj)[0] == namespace:
             found[kind].append(obj)
     groups = [(by_kind(kind), sorted(group, key=_place)) for kind, group in found.items() if group]
-    if output == "yaml":
-        return as_yaml([obj for _, group in groups for obj in group])
+    if output in ("yaml", "json"):
+        shown = [obj for _, group in groups for obj in group]
+        return as_json(shown) if output == "json" else as_yaml(shown)
     several = len(groups) > 1
     return "\n".join(
         rows(resource, group, wide=output == "wide", namespaces=all_namespaces, prefix=several, now=now)
         for resource, group in groups
     )
+
+
+def as_json(objects: Sequence[Object], *, listed: bool = True) -> str:
+    """Objects as `kubectl get -o json` prints them."""
+    shown = [_without_managers(obj) for obj in objects]
+    value: Any = shown[0]
+    if listed or len(shown) > 1:
+        value = {"apiVersion": "v1", "items": shown, "kind": "List", "metadata": {"resourceVersion": ""}}
+    text = json.dumps(value, ensure_ascii=False, indent=4, sort_keys=True)
+    for char, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(char, escape)
+    return text + "\n"
 
 
 def as_yaml(objects: Sequence[Object], *, listed: bool = True) -> str:
