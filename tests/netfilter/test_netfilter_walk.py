@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from rule_texts import HOST, SYN, table
 
 from svcnotes.netfilter import Context, Recent, Ruleset, decide, visited_rules, walk
+from svcnotes.netfilter.choices import by_number
+from svcnotes.netfilter.skb import Skb
 from svcnotes.packet import Packet
 
 
@@ -159,24 +161,51 @@ def test_an_unknown_hook_is_named():
         walk(Ruleset.parse(""), "INGRESS", SYN, HOST)
 
 
-SHAPES = st.builds(
-    lambda d, p, port, target: f"-A FORWARD {d}-p {p} -m {p} --dport {port} -j {target}",
-    st.sampled_from(["-d 172.18.0.11/32 ", "-d 10.0.0.1/32 ", ""]),
-    st.sampled_from(["tcp", "udp"]),
-    st.sampled_from([30080, 30081, 80]),
-    st.sampled_from(["A", "B"]),
+def run_of(destinations: list[str]) -> st.SearchStrategy[list[str]]:
+    """Eight or more rules of one shape, some alike: what the index folds."""
+    rule = st.builds(
+        lambda d, p, port, target: f"-A FORWARD {d}-p {p} -m {p} --dport {port} -j {target}",
+        st.sampled_from(destinations),
+        st.sampled_from(["tcp", "udp"]),
+        st.sampled_from([30080, 30081, 80]),
+        st.sampled_from(["A", "B"]),
+    )
+    return st.lists(rule, min_size=8, max_size=20)
+
+
+PLAIN = st.lists(
+    st.sampled_from(
+        [
+            "-A FORWARD -m mark --mark 0x1 -j RETURN",
+            "-A FORWARD -m statistic --mode random --probability 0.5 -j B",
+            "-A FORWARD -d 172.18.0.11/32 -p tcp -m tcp --dport 30080 -j A",
+        ]
+    ),
+    max_size=3,
 )
-PLAIN = st.sampled_from(
-    [
-        "-A FORWARD -m mark --mark 0x1 -j RETURN",
-        "-A FORWARD -m statistic --mode random --probability 0.5 -j B",
-    ]
-)
+RULES = st.lists(
+    st.one_of(run_of(["-d 172.18.0.11/32 ", "-d 10.0.0.1/32 "]), run_of([""]), PLAIN), min_size=1, max_size=5
+).map(lambda runs: [rule for run in runs for rule in run])
 CHAINS = ("-A A -j RETURN", "-A B -j MARK --or-mark 0x1")
 
 
+def test_of_a_long_run_only_the_rules_for_this_packet_are_tried_and_all_are_counted():
+    rules = [f"-A FORWARD -d 10.96.0.{n}/32 -p tcp -m tcp --dport 80 -j A" for n in range(20)]
+    ruleset = Ruleset.parse(table("filter", *rules, "-A FORWARD -p tcp", *CHAINS))
+    packet = replace(SYN, destination="10.96.0.7", destination_port=80)
+    s = Skb(packet, "FORWARD", HOST, by_number(0.5))
+    assert [rule.number for rule in ruleset.chain("filter", "FORWARD").candidates(s)] == [8, 21]
+    (one,) = walk(ruleset, "FORWARD", packet, HOST)
+    assert one.visited == 22
+    assert [(step.number, step.passed) for step in one.steps if step.chain == "FORWARD"] == [
+        (8, 7),
+        (21, 12),
+        (0, 0),
+    ]
+
+
 @settings(max_examples=60)
-@given(st.lists(st.one_of(SHAPES, SHAPES, SHAPES, PLAIN), min_size=8, max_size=60))
+@given(RULES)
 def test_long_runs_of_like_rules_behave_as_one_by_one(rules):
     """A comment that is a double quote keeps a rule out of the runs: the same rules, tried one by one."""
     slow = [rule.replace(" -j ", ' -m comment --comment "\\"" -j ') for rule in rules]
