@@ -11,34 +11,41 @@ Toss = Callable[[Fraction, float], bool]
 
 
 class Script:
-    """Answers tosses from a script; past its end every toss is won. Notes what was tossed for."""
+    """Answers tosses from a script; past its end every toss is won.
 
-    def __init__(self, script: list[bool]) -> None:
-        self.script = script
-        self.made: list[tuple[Fraction, bool]] = []
+    `answers` says how the tosses fell, `likely` how probable it was to come past each of them; what
+    is known of them from an earlier way is not reckoned again.
+    """
+
+    def __init__(self, script: list[bool], known: list[Fraction]) -> None:
+        self.script, self.known = script, known
+        self.answers: list[bool] = []
+        self.likely: list[Fraction] = []
 
     def __call__(self, chance: Fraction, near: float) -> bool:
         """Win or lose a toss with this chance; one that cannot be won is no fork."""
         if not near:
             return False
-        turn = len(self.made)
+        turn = len(self.answers)
         won = self.script[turn] if turn < len(self.script) else True
-        self.made.append((chance, won))
+        if turn < len(self.known):
+            likely = self.known[turn]
+        else:
+            likely = self.probability() * (chance if won else 1 - chance)
+        self.answers.append(won)
+        self.likely.append(likely)
         return won
 
     def probability(self) -> Fraction:
-        """How likely this way is."""
-        likely = Fraction(1)
-        for chance, won in self.made:
-            likely *= chance if won else 1 - chance
-        return likely
+        """How likely this way is, so far."""
+        return self.likely[-1] if self.likely else Fraction(1)
 
-    def following(self) -> list[bool] | None:
+    def following(self) -> Script | None:
         """The script of the next way: the last toss won is lost instead; None after the last way."""
-        answers = [won for _, won in self.made]
-        while answers and not answers[-1]:
-            answers.pop()
-        return [*answers[:-1], False] if answers else None
+        turns = len(self.answers)
+        while turns and not self.answers[turns - 1]:
+            turns -= 1
+        return Script([*self.answers[: turns - 1], False], self.likely[: turns - 1]) if turns else None
 
 
 def every_way(run: Callable[[Toss], T]) -> Iterator[tuple[Fraction, T]]:
@@ -46,12 +53,11 @@ def every_way(run: Callable[[Toss], T]) -> Iterator[tuple[Fraction, T]]:
 
     Running again from the start for each way keeps one walker for forks and single ways alike.
     """
-    script: list[bool] | None = []
+    script: Script | None = Script([], [])
     while script is not None:
-        toss = Script(script)
-        result = run(toss)
-        yield toss.probability(), result
-        script = toss.following()
+        result = run(script)
+        yield script.probability(), result
+        script = script.following()
 
 
 def by_number(uniform: float) -> Toss:
