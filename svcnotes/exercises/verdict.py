@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-WIDTH = 100
+WIDTH = 86
 """Where printed lines are broken, in characters: a notebook would break them inside a word."""
 
 
