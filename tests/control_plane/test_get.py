@@ -74,18 +74,47 @@ def test_one_namespace_has_no_namespace_column():
     assert "edge-123.lb.e..." in text, "a narrow table cuts a long load balancer's name at 16 characters"
 
 
-def test_a_pod_that_waits_for_its_image_says_so():
-    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}, "restartCount": 0, "ready": False}
-    status = {"phase": "Pending", "containerStatuses": [waiting]}
-    pod = {
-        "kind": "Pod",
-        "metadata": {"name": "p", "namespace": "default"},
-        "spec": {"containers": [{}]},
-        "status": status,
-    }
-    assert get([pod], ["Pod"], all_namespaces=False).splitlines()[1].split() == [
-        "p", "0/1", "ImagePullBackOff", "0", "<unknown>",
-    ]  # fmt: skip
+def waiting(reason):
+    return {"state": {"waiting": {"reason": reason}}, "restartCount": 0, "ready": False}
+
+
+def ended(code, **more):
+    return {"state": {"terminated": {"exitCode": code} | more}, "restartCount": 0, "ready": False}
+
+
+RUNNING = {"state": {"running": {}}, "restartCount": 0, "ready": True}
+LAST_EXIT = {"lastState": {"terminated": {"finishedAt": FIRST}}, "restartCount": 3}
+SIDECAR = {"spec": {"initContainers": [{"name": "s", "restartPolicy": "Always"}]}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "status", "row"),
+    [
+        ({}, {"phase": "Pending", "containerStatuses": [waiting("ImagePullBackOff")]}, "0/1 ImagePullBackOff 0"),
+        ({}, {"phase": "Running", "containerStatuses": [ended(1, reason="Error")]}, "0/1 Error 0"),
+        ({}, {"phase": "Running", "containerStatuses": [ended(137, signal=9)]}, "0/1 Signal:9 0"),
+        ({}, {"phase": "Running", "containerStatuses": [ended(3)]}, "0/1 ExitCode:3 0"),
+        ({}, {"phase": "Running", "containerStatuses": [RUNNING | LAST_EXIT]}, "1/1 Running 3 (28s ago)"),
+        ({}, {"phase": "Pending", "initContainerStatuses": [waiting("PodInitializing")]}, "0/1 Init:0/1 0"),
+        ({}, {"phase": "Pending", "initContainerStatuses": [waiting("CrashLoopBackOff")]}, "0/1 Init:CrashLoopBackOff 0"),
+        ({}, {"phase": "Pending", "initContainerStatuses": [ended(0), ended(2)]}, "0/1 Init:ExitCode:2 0"),
+        (SIDECAR, {"phase": "Running", "initContainerStatuses": [RUNNING | {"name": "s", "started": True}],
+                   "containerStatuses": [RUNNING]}, "2/2 Running 0"),
+        ({}, {"phase": "Failed", "reason": "Evicted"}, "0/1 Evicted 0"),
+        ({"metadata": {"deletionTimestamp": FIRST}}, {"phase": "Running"}, "0/1 Terminating 0"),
+        ({"metadata": {"deletionTimestamp": FIRST}}, {"phase": "Running", "reason": "NodeLost"}, "0/1 Unknown 0"),
+        ({"metadata": {"deletionTimestamp": FIRST}}, {"phase": "Succeeded"}, "0/1 Succeeded 0"),
+        ({}, {"phase": "Pending", "conditions": [{"type": "PodScheduled", "reason": "SchedulingGated"}]},
+         "0/1 SchedulingGated 0"),
+        ({}, {"phase": "Running", "containerStatuses": [RUNNING, ended(0, reason="Completed")]}, "1/1 NotReady 0"),
+    ],
+)  # fmt: skip
+def test_a_pod_says_in_one_word_how_it_does(pod, status, row):
+    metadata = {"name": "p", "namespace": "default"} | pod.get("metadata", {})
+    spec = {"containers": [{}], "initContainers": [{}]} | pod.get("spec", {})
+    obj = {"kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
+    line = get([obj], ["Pod"], all_namespaces=False, now=NOW).splitlines()[1]
+    assert " ".join(line.split()) == f"p {row} <unknown>"
 
 
 def test_a_name_cannot_steer_the_terminal():
