@@ -311,3 +311,48 @@ def test_whatever_is_patched_the_answer_is_kubectls_and_the_numbers_are_held_onc
         numbers = [port["nodePort"] for port in stored["spec"]["ports"] if port.get("nodePort")]
         assert set(numbers) <= set(kubectl.state.node_ports)
         assert run(kubectl.state, "delete svc web").exit_code == 0
+
+
+def test_a_file_with_nothing_in_it(kubectl):
+    assert kubectl("apply -f FILE", "---\n").stderr == "error: no objects passed to apply\n"
+    answer = kubectl("delete -f FILE", "---\n")
+    assert (answer.stdout, answer.exit_code) == ("No resources found\n", 0)
+
+
+def test_labels_are_set_changed_and_removed(kubectl):
+    kubectl("create -f FILE", manifest())
+    assert kubectl("label svc/web a=b").stdout == "service/web labeled\n"
+    assert kubectl("label svc web a=b").stdout == "service/web not labeled\n"
+    assert kubectl("label svc web a=c").stderr == (
+        "error: 'a' already has a value (b), and --overwrite is false\n"
+    )
+    assert kubectl("label --overwrite svc web a=c").stdout == "service/web labeled\n"
+    assert kubectl("label svc web a-").stdout == "service/web unlabeled\n"
+    assert kubectl("annotate svc web note=x").stdout == "service/web annotated\n"
+    stored = kubectl.state.get("Service", "default", "web")["metadata"]
+    assert "labels" not in stored
+    assert stored["annotations"] == {"note": "x"}
+
+
+def test_a_service_from_a_few_words(kubectl):
+    kubectl("create service nodeport x --tcp=80:http --node-port=30080")
+    assert kubectl.spec("x")["ports"] == [
+        {"name": "80-http", "port": 80, "protocol": "TCP", "targetPort": "http", "nodePort": 30080}
+    ]
+    assert kubectl("create service clusterip y --tcp=0x50").stderr == (
+        'error: strconv.ParseUint: parsing "0x50": invalid syntax\n'
+    )
+    assert kubectl("create service externalname z --external-name=a_b").stderr == (
+        "error: invalid service external name a_b\n"
+    )
+    shown = kubectl("create service loadbalancer z --tcp=80 --dry-run=client -o yaml").stdout
+    assert "  type: LoadBalancer\n" in shown
+    assert kubectl.state.get("Service", "default", "z") is None
+
+
+def test_all_services_of_a_namespace_go_at_once(kubectl):
+    kubectl("create -f FILE", manifest(name="a") + "---\n" + manifest(name="b"))
+    assert kubectl("delete svc --all").stdout.splitlines()[:2] == [
+        'service "a" deleted from default namespace',
+        'service "b" deleted from default namespace',
+    ]

@@ -45,7 +45,7 @@ def get(
     if output in ("yaml", "json"):
         shown = [obj for _, group in groups for obj in group]
         return as_json(shown) if output == "json" else as_yaml(shown)
-    several = len(groups) > 1
+    several = len(found) > 1  # kinds asked for, not kinds found
     return "\n".join(
         rows(resource, group, wide=output == "wide", namespaces=all_namespaces, prefix=several, now=now)
         for resource, group in groups

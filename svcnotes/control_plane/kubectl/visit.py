@@ -99,6 +99,8 @@ def each(
             failures.append(outcome.failure)
     if unread:
         failures = [SeveralError(unread), *failures] if verb == "apply" else [*failures, SeveralError(unread)]
+    elif not failures and not out and verb == "delete":
+        return Answer(state, "No resources found\n")
     elif not failures and not out:
         failures.append(KubectlError(f"no objects passed to {verb}"))
     stderr = "".join(dict.fromkeys(said)) + printed(failures)
