@@ -153,12 +153,23 @@ class Cluster:
         return self._answered(replace(text, filename, self.state, namespace=namespace))
 
     def patch(
-        self, word: str, name: str, text: str, *, style: str = "strategic", namespace: str = "default"
+        self,
+        word: str,
+        name: str,
+        text: str,
+        *,
+        style: str = "strategic",
+        namespace: str = "default",
+        subresource: str = "",
     ) -> Cluster:
-        """`kubectl patch WORD NAME -p TEXT --type=STYLE`, e.g. of `service`. Raises ApiError with what kubectl prints."""
+        """`kubectl patch WORD NAME -p TEXT --type=STYLE`, e.g. of `service`. Raises ApiError with what kubectl prints.
+
+        `subresource` status is where a load balancer's address is written.
+        """
         from svcnotes.control_plane.kubectl.patch import patch
 
-        return self._answered(patch(word, name, text, self.state, style=style, namespace=namespace))
+        options = {"style": style, "namespace": namespace, "subresource": subresource}
+        return self._answered(patch(word, name, text, self.state, **options))
 
     def delete(self, word: str, *names: str, namespace: str = "default") -> Cluster:
         """`kubectl delete WORD NAME...`. Raises ApiError with what kubectl prints."""
