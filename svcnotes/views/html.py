@@ -26,7 +26,7 @@ PAGE_STYLE = """
 body { margin: 16px; font: 14px/1.45 system-ui, "DejaVu Sans", sans-serif; background: #ffffff; color: #1d232b; }
 @media (prefers-color-scheme: dark) {
   :root { --jp-ui-font-color0: #ffffff; --jp-ui-font-color1: #d3d8df; --jp-layout-color0: #15181c;
-    --jp-layout-color1: #22272e; --jp-border-color1: #5c6570; }
+    --jp-layout-color2: #22272e; --jp-border-color1: #5c6570; }
   body { background: #15181c; color: #ffffff; }
   body .svcnotes-stage { --bad: #ff9d5c; --lit: #463a12; }
 }

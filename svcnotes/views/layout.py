@@ -91,7 +91,10 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
         outside, rows, pod_points, left, left - 14, pod_left - (36 if wide else 28), 4 + outside_width
     )
     route_shapes, routes = draw_route(story, places)
-    return Picture(width, y, (*shapes, *route_shapes), routes)
+    # Boxes lie under lines, lines under words and badges.
+    depth = {"rect": 0, "line": 1, "text": 2, "badge": 3}
+    ordered = sorted([*shapes, *route_shapes], key=lambda shape: depth[shape.kind])
+    return Picture(width, y, tuple(ordered), routes)
 
 
 def _serves(pod: PodActor, *, wide: bool) -> str:

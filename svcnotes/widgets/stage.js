@@ -156,7 +156,7 @@ function drawPicture(picture, path, marks) {
 function render({ model, el }) {
   stages += 1;
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  let message = model.get("message");
+  let message = JSON.parse(model.get("message"));
   let step = 0; // 1-based; 0 before anything is drawn
   let timer = null;
   let picture = null;
@@ -213,7 +213,7 @@ function render({ model, el }) {
   // ---- what a change of the message redraws ----
 
   function paint() {
-    message = model.get("message");
+    message = JSON.parse(model.get("message"));
     question.textContent = message.question;
     for (const control of message.controls) {
       if (!controls.has(control.name)) {
@@ -377,10 +377,6 @@ function render({ model, el }) {
       else row.removeAttribute("aria-current");
     });
     drawRules(path, step);
-    if (model.get("step") !== step) {
-      model.set("step", step);
-      model.save_changes();
-    }
   }
 
   function showMoment(from, to) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path as FilePath
@@ -37,6 +38,7 @@ class Answer:
         self.cluster = cluster
         self.trace = trace
         self.story = story
+        self.text = _json(story)
         self.names = names_of(trace, cluster)
 
     def tell(self, path: Path) -> Story:
@@ -57,12 +59,12 @@ class Stage(anywidget.AnyWidget):
     _esm = HERE / "stage.js"
     _css = HERE / "stage.css"
 
-    message = traitlets.Dict().tag(sync=True)
+    # One text of JSON: ipywidgets would walk a dict of this size twice, looking for buffers.
+    message = traitlets.Unicode().tag(sync=True)
     policy = traitlets.Enum(["Cluster", "Local"], "Cluster").tag(sync=True)
     enter = traitlets.Unicode().tag(sync=True)
     pods = traitlets.Unicode().tag(sync=True)
     path = traitlets.Int(0).tag(sync=True)
-    step = traitlets.Int(0).tag(sync=True)
 
     def __init__(
         self,
@@ -245,20 +247,21 @@ class Stage(anywidget.AnyWidget):
         self._show(before)
 
     def _show(self, before: Setting | None) -> None:
-        self._error, self._comparison, story = "", None, None
+        self._error, self._comparison, story = "", None, "null"
         try:
-            story = self._answer(self._setting).story
+            story = self._answer(self._setting).text
         except SvcnotesError as error:
             self._error = str(error)
-        if story and before:
+        if before and not self._error:
             self._compare_with(before)
-        self.message = {
+        rest = {
             "question": self._question_text(self.enter),
             "controls": self._control_messages(self._setting),
-            "story": story,
             "difference": packed(self._comparison.sentence) if self._comparison else [],
             "error": self._error,
         }
+        # The story's text was made when it was worked out; the rest is put around it.
+        self.message = f'{_json(rest)[:-1]},"story":{story}}}'
 
     def _compare_with(self, before: Setting) -> None:
         try:
@@ -285,3 +288,7 @@ class Stage(anywidget.AnyWidget):
             for name, value in zip(LABELS, setting, strict=True)
             if name in self._controls
         ]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

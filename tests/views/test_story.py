@@ -53,7 +53,9 @@ def test_moments_go_there_and_back_and_are_numbered_from_one():
 
 def test_jumps_between_chains_are_no_moments_and_the_router_is_part_of_the_arrow():
     story = told(cluster_policy())
-    assert not [m for m in story.moments if m.host == "router" or "jump" in (m.rule.verdict if m.rule else "")]
+    assert not [
+        m for m in story.moments if m.host == "router" or "jump" in (m.rule.verdict if m.rule else "")
+    ]
 
 
 def test_the_mark_names_the_rule_that_asked_for_it():
@@ -72,7 +74,9 @@ def test_a_moment_knows_what_changed():
 def outcome(kind, how="", reason="", pod=None, hops=(), icmp_from="", source_seen=None):
     trace = cluster_policy()
     hops = hops or trace.paths[0].hops[:3]
-    path = Path(kind, Fraction(1), how, icmp_from, pod, pod or "", source_seen, reason=reason, hops=tuple(hops))
+    path = Path(
+        kind, Fraction(1), how, icmp_from, pod, pod or "", source_seen, reason=reason, hops=tuple(hops)
+    )
     return plain(headline(told(replace(trace, paths=(path,)))))
 
 
@@ -165,7 +169,9 @@ def test_the_path_to_compare_with_is_the_one_to_the_same_pod():
 def test_the_listing_marks_rules_that_matched_and_keeps_those_that_did_not():
     rules = "*nat\n-A KUBE-POSTROUTING -m mark -j RETURN\n-A KUBE-POSTROUTING -j MARK\n-A KUBE-POSTROUTING -j MASQUERADE\n"
     hop = cluster_policy().paths[0].hops[2]
-    lines = [line for line in listing(hop, "POSTROUTING", chains_of(rules)) if "KUBE-POSTROUTING -" in line.text]
+    lines = [
+        line for line in listing(hop, "POSTROUTING", chains_of(rules)) if "KUBE-POSTROUTING -" in line.text
+    ]
     assert [bool(line.steps) for line in lines] == [False, True, True]
     assert hop.steps[lines[-1].steps[0]].verdict == "masquerade"
 

@@ -1,5 +1,6 @@
 """Words, tables, pictures: all from one trace and one layout."""
 
+import itertools
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -25,7 +26,9 @@ def evil() -> Trace:
     path = trace.paths[0]
     hops = tuple(replace(h, host=SCRIPT) if h.host == "node-2" else h for h in path.hops)
     hops = tuple(
-        replace(h, steps=tuple(replace(s, rule=s.rule + f' -m comment --comment "{SCRIPT}"') for s in h.steps))
+        replace(
+            h, steps=tuple(replace(s, rule=s.rule + f' -m comment --comment "{SCRIPT}"') for s in h.steps)
+        )
         for h in hops
     )
     hops = tuple(replace(h, host=f"x/{SCRIPT}") if h.kind == "pod" else h for h in hops)
@@ -51,7 +54,7 @@ def test_badges_do_not_overlap(width):
     picture = layout(tell(trace, trace.paths[0], names_of(trace)), cast_of(trace), width)
     badges = sorted((s.y, s.x, s.x + s.width) for s in picture.shapes if s.kind == "badge")
     assert len(badges) == 4
-    assert all(a[2] < b[1] for a, b in zip(badges, badges[1:], strict=False) if a[0] == b[0])
+    assert all(a[2] < b[1] for a, b in itertools.pairwise(badges) if a[0] == b[0])
 
 
 def test_the_same_picture_is_drawn_as_a_figure():

@@ -11,6 +11,10 @@ from svcnotes.widgets.fold import fold
 from svcnotes.widgets.stage import Stage
 
 
+def shown(stage):
+    return json.loads(stage.message)
+
+
 def unfold(value, pieces):
     if isinstance(value, list):
         return [unfold(item, pieces) for item in value]
@@ -22,12 +26,12 @@ def unfold(value, pieces):
 
 
 def test_the_stage_opens_on_the_question_the_answer_and_the_rule(stage):
-    assert stage.message["question"] == "The client dials node-2. Who does the pod think is calling?"
+    assert shown(stage)["question"] == "The client dials node-2. Who does the pod think is calling?"
     assert stage.sentence == (
         "web-1 sees 172.18.0.12 (node-2), not the client 192.0.2.10. "
         "Changed at step 4 by KUBE-POSTROUTING … MASQUERADE."
     )
-    path = stage.message["story"]["paths"][0]
+    path = shown(stage)["story"]["paths"][0]
     moment = path["moments"][path["deciding"] - 1]
     lit = [
         line for line in path["listings"][f"{moment['hop']} {moment['hook']}"] if moment["step"] in line[2]
@@ -47,7 +51,7 @@ def test_policy_local_on_the_pods_node_keeps_the_clients_address(stage):
 def test_policy_local_on_a_node_without_a_pod_drops(stage):
     stage.policy = "Local"
     assert stage.sentence.startswith("Timeout: node-2 drops the packet")
-    assert stage.message["story"]["paths"][0]["outcome"] == "timeout"
+    assert shown(stage)["story"]["paths"][0]["outcome"] == "timeout"
 
 
 def test_entering_by_the_pods_own_node_shows_the_bridges_address(stage):
@@ -57,7 +61,7 @@ def test_entering_by_the_pods_own_node_shows_the_bridges_address(stage):
 
 def test_pods_run_where_the_control_says(stage):
     stage.pods = "all nodes"
-    paths = stage.message["story"]["paths"]
+    paths = shown(stage)["story"]["paths"]
     assert [(p["label"], p["share"]) for p in paths] == [("web-1", "1/3"), ("web-2", "1/3"), ("web-3", "1/3")]
     assert paths[0]["choice"] == "1 of 3 endpoints, 1/3 each"
     stage.pods = "node-1,node-2"
@@ -84,13 +88,13 @@ def test_the_whole_answer_goes_in_one_message_that_is_plain_json(stage):
     stage.observe(lambda change: sent.append(change.new), "message")
     stage.policy = "Local"
     assert len(sent) == 1
-    json.dumps(sent[0], allow_nan=False)
+    assert set(json.loads(sent[0])) == {"question", "controls", "story", "difference", "error"}
 
 
 def test_only_the_controls_asked_for_are_offered(cluster):
     stage = Stage(cluster, controls=("policy",), question="What does the pod see?")
-    assert [control["name"] for control in stage.message["controls"]] == ["policy"]
-    assert stage.message["question"] == "What does the pod see?"
+    assert [control["name"] for control in shown(stage)["controls"]] == ["policy"]
+    assert shown(stage)["question"] == "What does the pod see?"
     assert len(stage.trace.paths) == 3  # the pods are where the files put them
 
 
@@ -101,9 +105,9 @@ def test_a_setting_that_makes_no_sense_is_refused(stage, name, value):
 
 
 def test_a_stage_on_what_is_not_there_says_what_is(cluster):
-    with pytest.raises(QuestionError, match='no Service "default/nix" in this cluster. Services: default/'):
+    with pytest.raises(QuestionError, match='no Service "default/nix"'):
         Stage(cluster, service="default/nix")
-    with pytest.raises(QuestionError, match="has no port 81. Ports: 80"):
+    with pytest.raises(QuestionError, match=r"has no port 81\. Ports: 80"):
         Stage(cluster, port=81)
     with pytest.raises(QuestionError, match="controls: 'colour' is none"):
         Stage(cluster, controls=("colour",))
@@ -115,7 +119,7 @@ def test_a_cluster_that_cannot_answer_says_so_on_the_stage_and_recovers(cluster)
     )
     stage.enter = "node-3"
     assert "nonsense" in stage.error
-    assert stage.message["error"] == stage.sentence == stage.error
+    assert shown(stage)["error"] == stage.sentence == stage.error
     stage.enter = "node-1"
     assert stage.error == ""
     assert stage.sentence.startswith("web-1 sees")
