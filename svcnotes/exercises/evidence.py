@@ -66,3 +66,12 @@ def arrival(path: Path) -> tuple[str, int] | None:
         if hop.kind == "pod" and hop.direction == "there" and hop.in_interface:
             return hop.host, hop.packet.destination_port
     return None
+
+
+def taken_in(path: Path) -> str:
+    """The node one of whose own processes got the packet on the way there, empty where none did."""
+    for hop in path.hops:
+        if hop.kind == "node" and hop.direction == "there" and hop.leaves is None:
+            ended = any(step.verdict in _ENDS for step in hop.steps)
+            return hop.host if path.outcome == "connected" and not ended else ""
+    return ""

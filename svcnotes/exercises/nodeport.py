@@ -5,9 +5,9 @@ from __future__ import annotations
 from svcnotes import scenarios
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.manifest import CLIENT, mend
-from svcnotes.exercises.questions import Asked, missing_chain, outcome, source_seen
+from svcnotes.exercises.questions import Asked, listener, missing_chain, outcome, source_seen
 
-__all__ = ["blank", "caller", "entry", "nobody", "repair", "silence", "visitor", "wrong_field"]
+__all__ = ["blank", "caller", "entry", "netstat", "nobody", "repair", "silence", "visitor", "wrong_field"]
 
 MANIFEST = """\
 apiVersion: v1
@@ -132,5 +132,16 @@ blank = missing_chain(
         "Three letters: S, V, and one for the policy.",
         "SVC are all pods of the Service. L is for Local.",
         "KUBE-SVL",
+    ),
+)
+
+netstat = listener(
+    "netstat",
+    "Policy Cluster. You log in on node-1, whose port 30080 answers, and list all open ports with `ss -lnt`. Is 30080 among them?",
+    Asked(_cluster, CLIENT, "172.18.0.11:30080"),
+    (
+        "Which program would have opened it?",
+        "Look where the destination of the packet changes: before or after the node asks who listens?",
+        "The DNAT is at PREROUTING, as the packet comes in. The node's own programs never see it.",
     ),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.exercises.evidence import chains, ending_rule, jump_rule, source_rule, target_rule
+from svcnotes.exercises.evidence import chains, ending_rule, jump_rule, source_rule, taken_in, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.verdict import Verdict
 from svcnotes.trace import Path, Trace, trace
@@ -185,3 +185,29 @@ def missing_chain(
         return wrong(given, misconception=idea, explanation=why, rule=rule if idea else "")
 
     return Exercise(name, question, judge, hints, ask=asked.trace)
+
+
+def listener(name: str, question: str, asked: Asked, hints: tuple[str, ...] = ()) -> Exercise:
+    """Ask whether a process of a node takes the packet in; the answer is yes or no."""
+
+    def judge(answer: str) -> Verdict:
+        given = answer.strip().lower().rstrip(".!")
+        if given not in {"yes", "no"}:
+            return wrong(explanation="One of these words: yes, no.")
+        path = asked.trace().paths[0]
+        taken = taken_in(path)
+        rule = target_rule(path)
+        if (given == "yes") == bool(taken):
+            why = f"A process on {taken} takes the packet in." if taken else _NOT_TAKEN
+            return right(given, explanation=why, rule=rule)
+        if taken:
+            return wrong(given, explanation=f"Follow the packet: a process on {taken} takes it in.")
+        return wrong(given, misconception="nodeport-shows-in-netstat", explanation=_NOT_TAKEN, rule=rule)
+
+    return Exercise(name, question, judge, hints, ("yes", "no"), ask=asked.trace)
+
+
+_NOT_TAKEN = (
+    "No process on the node ever gets this packet: the rule below gives it a pod's address as it comes in, "
+    "and from then on it is not meant for the node any more."
+)

@@ -48,6 +48,8 @@ ONE_WORD = [
     ("caller", "10.244.1.1", "", "MASQUERADE"),
     ("visitor", "172.18.0.12 (node-2)", "", "MASQUERADE"),
     ("visitor", "172.18.0.11", "the-last-node-counts", "MASQUERADE"),
+    ("netstat", "no", "", "DNAT"),
+    ("netstat", "Yes", "nodeport-shows-in-netstat", "DNAT"),
     ("entry", "connected", "", "DNAT"),
     ("entry", "timeout", "cluster-needs-a-local-pod", "DNAT"),
     ("caller", "172.18.0.11", "snat-uses-the-dialled-address", "MASQUERADE"),
