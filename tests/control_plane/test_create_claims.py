@@ -295,3 +295,12 @@ def test_whatever_a_service_says_it_is_stored_or_refused(spec, ports):
     else:
         again = ApiState.empty().restore([written.object])
         assert again.get("Service", "default", "web") == written.object
+
+
+def test_a_file_nested_without_end_is_refused_at_once():
+    refused = answer("[" * 200_000)
+    assert refused.exit_code == 1
+    assert (
+        refused.stderr
+        == "error: error parsing FILE: error converting YAML to JSON: yaml: nested deeper than 100 levels\n"
+    )
