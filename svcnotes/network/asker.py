@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
 from svcnotes.errors import QuestionError
-from svcnotes.network.addresses import family
-from svcnotes.network.outside import CLIENT, CLIENT_ADDRESSES, outside_addresses
-from svcnotes.network.plan import ended, interface_addresses, plan
+from svcnotes.network.addresses import family, inside
+from svcnotes.network.outside import CLIENT, CLIENT_ADDRESSES, outside_addresses, outside_names
+from svcnotes.network.plan import Plan, ended, interface_addresses, plan
 
 SHOWN = 8
 
@@ -92,7 +92,21 @@ def _outside(cluster: Cluster, source: str) -> str:
         raise QuestionError(
             f"source {source}: that is the router's own address; write one such as 192.0.2.10"
         )
+    for what, ranges in _inner_ranges(cluster, where):
+        held = next((cidr for cidr in ranges if inside(address, cidr)), None)
+        if held is not None and address not in outside_names(cluster):
+            raise QuestionError(
+                f"source {source}: lies in {held}, {what}, where nobody has it; write an address outside, "
+                "or give the World a host of that address"
+            )
     return address
+
+
+def _inner_ranges(cluster: Cluster, where: Plan) -> Iterator[tuple[str, Iterable[str]]]:
+    for node in cluster.nodes.values():
+        yield f"the Pods' range of {node.name}", node.pod_cidrs
+    yield "the Services' range", cluster.config.service_cidrs
+    yield "the nodes' network", where.networks
 
 
 def _some(names: Iterable[str]) -> str:

@@ -88,6 +88,9 @@ def _routes(where: Plan) -> Iterator[tuple[str, Route]]:
         yield cidr, Route(kind="unreachable")
     for net in where.networks:
         yield net, Route("eth0")
+        for address in outside_names(cluster):
+            if inside(address, net):
+                yield address, Route("wan")
     if cluster.world.cni != "vxlan":  # with an overlay, nobody outside the nodes knows the Pods' ranges
         for node in cluster.nodes.values():
             for cidr in node.pod_cidrs:

@@ -145,7 +145,7 @@ def _reroute(net: Topology, host: Host, flight: Flight, route: Route, before: st
         flight = flight.noting("OUTPUT", "routing", way, "route")
     stuck = _tied_to_loopback(host, packet.source, route)
     if stuck:
-        yield Ending(DROPPED, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck, "OUTPUT")
+        yield Ending(DROPPED, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck)
     else:
         yield from _leave(net, host, flight, route)
 

@@ -67,6 +67,8 @@ class Topology:
             if next_hop in self.router.addresses:
                 return ROUTER, "eth0"
             node = self.plan.node_of.get(next_hop) or self.announced.get(next_hop)
+            if not node and self.outside_name(next_hop):
+                return ROUTER, "eth0"  # it answers for hosts behind it (proxy ARP)
             return (node, "eth0") if node else None
         if segment == OUTSIDE:
             if next_hop == ROUTER:

@@ -25,6 +25,15 @@ CLIENT, NODEPORT = "192.0.2.10", "172.18.0.11:30080"
         ),
         ("172.18.0.12", NODEPORT, {}, "that is a Node's address; write node/node-2"),
         ("10.244.1.10", NODEPORT, {}, "that is a Pod's address; write pod/default/web-a"),
+        (
+            "10.244.3.99",
+            NODEPORT,
+            {},
+            "lies in 10.244.3.0/24, the Pods' range of node-3, where nobody has it",
+        ),
+        ("10.96.0.10", NODEPORT, {}, "lies in 10.96.0.0/16, the Services' range"),
+        ("172.18.0.99", NODEPORT, {}, "lies in 172.18.0.0/24, the nodes' network"),
+        ("172.18.0.1", NODEPORT, {}, "that is the router's own address"),
         ("127.0.0.1", NODEPORT, {}, "no packet comes from that address"),
         ("", NODEPORT, {}, "write an outside address"),
         (CLIENT, "172.18.0.11", {}, "write ADDRESS:PORT"),
@@ -58,7 +67,7 @@ def test_names_are_resolved_as_a_pod_resolves_them():
 
 
 def test_a_headless_name_leads_to_each_ready_pod_directly():
-    found = trace(cluster("headless"), "pod/default/tool-1", "web:8080")
+    found = trace(cluster("headless"), "pod/default/tool-1", "hl:8080")
     assert {p.pod for p in found.paths} == {"default/web-a", "default/web-b", "default/web-c"}
     assert sum(p.probability for p in found.paths) == 1
     assert {p.source_seen for p in found.paths} == {"10.244.1.100"}

@@ -227,3 +227,41 @@ spec: {type: NodePort, selector: {app: web}, externalTrafficPolicy: Local, ports
     path = trace(where, CLIENT, "198.51.100.11:30080").paths[0]
     assert (path.outcome, path.pod, path.source_seen) == ("connected", "default/web", CLIENT)
     assert path.hops[-1].packet.source == "198.51.100.11"
+
+
+def test_a_host_of_the_world_may_stand_in_the_nodes_network():
+    host = {"name": "bastion", "address": "172.18.0.50", "serves": [22]}
+    where = cluster("nodeport-local").with_world(hosts=[host])
+    assert seen(trace(where, "bastion", NODEPORT)) == {"web-a": "172.18.0.50", "web-b": "172.18.0.50"}
+    assert trace(where, "node/node-1", "bastion:22").paths[0].outcome == "connected"
+
+
+TWO_FAMILIES = """
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+networking: {podSubnet: "10.244.0.0/16,fd00:244::/32", serviceSubnet: "10.96.0.0/16,fd00:96::/112"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec: {nodeName: node-2, containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  ipFamilyPolicy: RequireDualStack
+  selector: {app: web}
+  ports: [{port: 80, nodePort: 30080}]
+"""
+
+
+def test_a_cluster_of_two_families_answers_in_both():
+    where = svcnotes.loads(TWO_FAMILIES)
+    node = where.nodes["node-1"]
+    assert len(node.addresses) == 2
+    for family, client in ((4, CLIENT), (6, "2001:db8:2::10")):
+        address = node.address(family)
+        path = trace(where, client, f"[{address}]:30080" if family == 6 else f"{address}:30080").paths[0]
+        assert (path.outcome, path.pod, path.source_seen) == ("connected", "default/web", address)
