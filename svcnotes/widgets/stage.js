@@ -161,6 +161,7 @@ function render({ model, el }) {
   let timer = null;
   let picture = null;
   let drawnWidth = 0;
+  let room = 0; // the picture's width, told by the observer: to ask for it in the middle of a repaint costs a layout
 
   const question = h("h3", { class: "question" });
   const bar = h("div", { class: "bar" });
@@ -268,7 +269,7 @@ function render({ model, el }) {
 
   function fit() {
     const path = current();
-    const room = figure.clientWidth || 840;
+    if (!room) room = figure.clientWidth;
     const choices = path.pictures;
     const fitting = choices.filter((candidate) => candidate.width <= room);
     const chosen = fitting.length ? fitting[fitting.length - 1] : choices[0];
@@ -346,7 +347,12 @@ function render({ model, el }) {
     });
     const listed = focusable("ol", { class: "rules", tabindex: "0", "aria-label": `Rules of ${moment.host}` }, ...list);
     rules.replaceChildren(title, listed, h("p", { class: "key" }, "▶ decided this step   ✓ matched on the way   unmarked: did not match, or not reached"));
-    if (decider) listed.scrollTop = decider.offsetTop - listed.clientHeight / 2 + decider.offsetHeight / 2;
+    if (!decider) return;
+    requestAnimationFrame(() => {
+      if (listed.scrollHeight > listed.clientHeight) {
+        listed.scrollTop = decider.offsetTop - listed.clientHeight / 2 + decider.offsetHeight / 2;
+      }
+    });
   }
 
   // ---- what a step redraws ----
@@ -414,7 +420,10 @@ function render({ model, el }) {
     paths.offer(message.story.paths.map((path, index) => [String(index), `${path.label} · ${path.share}`]), String(model.get("path")));
     pathChanged();
   });
-  const watcher = new ResizeObserver(() => { if (!message.error) fit(); });
+  const watcher = new ResizeObserver(([entry]) => {
+    room = entry.contentRect.width;
+    if (!message.error) fit();
+  });
   watcher.observe(figure);
   paint();
   return () => {
