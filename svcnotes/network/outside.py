@@ -88,9 +88,8 @@ def _routes(where: Plan) -> Iterator[tuple[str, Route]]:
         yield cidr, Route(kind="unreachable")
     for net in where.networks:
         yield net, Route("eth0")
-        for address in outside_names(cluster):
-            if inside(address, net):
-                yield address, Route("wan")
+    for address in _hosts_among_nodes(cluster):
+        yield address, Route("wan")
     if cluster.world.cni != "vxlan":  # with an overlay, nobody outside the nodes knows the Pods' ranges
         for node in cluster.nodes.values():
             for cidr in node.pod_cidrs:
@@ -105,6 +104,13 @@ def _routes(where: Plan) -> Iterator[tuple[str, Route]]:
     for destination, name in cluster.world.routes.items():
         if hop := _node_address(where, name, destination):
             yield destination, Route("eth0", hop)
+
+
+@lru_cache(maxsize=8)
+def _hosts_among_nodes(cluster: Cluster) -> tuple[str, ...]:
+    """The outside hosts whose address is of a nodes' network: the router answers for them there."""
+    nets = plan(cluster).networks
+    return tuple(a for a in outside_names(cluster) if any(inside(a, net) for net in nets))
 
 
 def _node_address(where: Plan, node: str, like: str) -> str:
