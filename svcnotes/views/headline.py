@@ -64,7 +64,7 @@ def _connected(story: Story) -> Prose:
         strong(f"{who} sees "),
         story.names.run(seen),
         f" ({owner}), ",
-        strong(f"not {asker}"),
+        strong("not its own address" if who == asker else f"not {asker}"),
         " ",
         _source(story),
         ".",
@@ -123,7 +123,8 @@ def _refused(story: Story) -> Prose:
 
 
 def _external(story: Story) -> Prose:
-    last = story.path.hops[-1].packet if story.path.hops else None
+    there = [hop.packet for hop in story.path.hops if hop.direction == "there"]
+    last = there[-1] if there else None
     where = story.names.run(last.destination) if last else code(story.trace.destination)
     return prose(
         strong("The packet leaves the cluster"),
@@ -146,4 +147,6 @@ def _unreachable(story: Story) -> Prose:
 
 def _reason(story: Story) -> str:
     reason = story.path.reason.strip()
+    if reason.startswith(("the ", "no ", "nothing ")):
+        reason = reason[0].upper() + reason[1:]
     return reason if not reason or reason.endswith(".") else reason + "."

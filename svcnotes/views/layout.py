@@ -29,7 +29,6 @@ class Places:
     rows: dict[str, float]
     pods: dict[str, Point]
     left: float
-    gap: float
     spine: float
     outside_right: float
 
@@ -79,7 +78,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     middle = (TOP + y - 10) / 2 + 10  # with three rows its lanes meet the middle row's
     outside: dict[str, Point] = {}
     for index, (host, address) in enumerate(cast.outside):
-        centre = middle + (index - (len(cast.outside) - 1) / 2) * 92
+        centre = middle + (index - (len(cast.outside) - 1) / 2) * 128
         outside[host] = (4 + outside_width, centre)
         shapes += _outside(story, host, address, 4, centre - 36, outside_width)
     if cast.outside:
@@ -87,9 +86,8 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
         shapes.insert(0, Shape("line", "border", points=((border, 8), (border, y - 10))))
         shapes.append(Shape("text", "soft", 4, 16, text="outside"))
     shapes.append(Shape("text", "soft", left + 4, 16, text="cluster"))
-    places = Places(
-        outside, rows, pod_points, left, left - 14, pod_left - (36 if wide else 28), 4 + outside_width
-    )
+    edge = 4 + outside_width if cast.outside else left - 6
+    places = Places(outside, rows, pod_points, left, pod_left - (36 if wide else 28), edge)
     route_shapes, routes = draw_route(story, places)
     # Boxes lie under lines, lines under words and badges.
     depth = {"rect": 0, "line": 1, "text": 2, "badge": 3}

@@ -56,7 +56,7 @@ class _Pen:
             self._to(hop, (x, lane))
             self._stop(moments)
             if index + 1 < len(self.story.path.hops):
-                self._turn(hop, (self._spine(hop.direction), lane))
+                self._turn(index, hop, (self._spine(hop.direction), lane))
         elif hop.host in self.places.outside:
             x, y = self.places.outside[hop.host]
             lane = y - 18 if hop.direction == "there" else y + 18
@@ -65,7 +65,7 @@ class _Pen:
             self._to(hop, (x, lane))
             self._stop(moments)
             if index + 1 < len(self.story.path.hops):
-                self._turn(hop, (self._gap(hop.direction), lane))
+                self._turn(index, hop, (self._gap(hop.direction), lane))
         else:
             self._stop(moments)
 
@@ -91,10 +91,9 @@ class _Pen:
             track.append(point)
         self.walked.append(point)
 
-    def _turn(self, hop: Hop, point: Point) -> None:
+    def _turn(self, index: int, hop: Hop, point: Point) -> None:
         """Go on towards the next host, unless the packet turns round here."""
-        hops = self.story.path.hops
-        following = hops[hops.index(hop) + 1]
+        following = self.story.path.hops[index + 1]
         if following.direction == hop.direction:
             self._to(hop, point)
 

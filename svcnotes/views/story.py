@@ -183,9 +183,9 @@ class _Hop:
 
     @property
     def _receives(self) -> bool:
-        return self.hop.direction == "there" and self.hop.host in {self.path.pod, self.path.answered_by} - {
-            ""
-        }
+        turns = self._last or self.path.hops[self.index + 1].direction == "back"
+        reached = self.hop.host in {self.path.pod, self.path.answered_by} - {""}
+        return self.hop.direction == "there" and turns and reached
 
     def _arrival(self) -> _Draft | None:
         packet = self.hop.packet
@@ -264,7 +264,7 @@ class _Hop:
             )
         if not self._last:
             return None
-        if hop.direction == "back" and self.path.outcome in {"connected", "refused", "unreachable"}:
+        if hop.direction == "back" and self.path.outcome != "timeout" and hop.host == self.path.hops[0].host:
             return self._say(
                 "deliver", "gets the answer", " gets the answer from ", self._source(self._seen()), "."
             )

@@ -63,7 +63,7 @@ def _shape(shape: Shape) -> str:
         colour = MARKS[words[0]].colour
         plain = words == ["node"] or "idle" in words
         stroke = LINE if plain else colour
-        tint = "none" if words[0] == "node" else f'{colour}" fill-opacity="0.1'
+        tint = "none" if words[0] == "node" or plain else f'{colour}" fill-opacity="0.1'
         return (
             f'<rect x="{shape.x:g}" y="{shape.y:g}" width="{shape.width:g}" height="{shape.height:g}" rx="9" '
             f'fill="{tint}" stroke="{stroke}" stroke-width="{1.5 if plain else 2.5}"/>'

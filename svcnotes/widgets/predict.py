@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from svcnotes.errors import QuestionError
+from svcnotes.trace import Path as TracedPath
 from svcnotes.trace import Trace
 from svcnotes.views.headline import headline
 from svcnotes.views.marks import MARKS, names_of
@@ -40,6 +41,7 @@ class Predict(anywidget.AnyWidget):
 
     `ask` makes the trace that answers; it runs at the reveal, so nothing is given away before. Running a
     whole notebook leaves it unanswered and fails nothing. `chosen` is the index committed to, -1 before.
+    `tells` picks the paths that the reveal speaks of, so that it answers this question and no later one.
     """
 
     _esm = HERE / "predict.js"
@@ -48,12 +50,19 @@ class Predict(anywidget.AnyWidget):
     message = traitlets.Dict().tag(sync=True)
     chosen = traitlets.Int(-1).tag(sync=True)
 
-    def __init__(self, question: str, options: Sequence[Option], ask: Callable[[], Trace]) -> None:
+    def __init__(
+        self,
+        question: str,
+        options: Sequence[Option],
+        ask: Callable[[], Trace],
+        tells: Callable[[TracedPath], bool] = lambda _: True,
+    ) -> None:
         if not options:
             raise QuestionError("options: a prediction needs at least one answer to choose")
         self._question = question
         self._options = tuple(options)
         self._ask = ask
+        self._tells = tells
         self._feedback: Prose = ()
         self._right: bool | None = None
         super().__init__()
@@ -90,7 +99,7 @@ class Predict(anywidget.AnyWidget):
             trace = self._ask()
             option = self._options[self.chosen]
             self._right = option.holds(trace)
-            self._feedback = _judge(option, trace, right=self._right)
+            self._feedback = _judge(option, self._options, trace, self._tells)
             self._show()
 
     def _show(self) -> None:
@@ -104,12 +113,16 @@ class Predict(anywidget.AnyWidget):
         }
 
 
-def _judge(option: Option, trace: Trace, *, right: bool) -> Prose:
+def _judge(
+    option: Option, options: Sequence[Option], trace: Trace, tells: Callable[[TracedPath], bool]
+) -> Prose:
     names = names_of(trace)
-    told = [headline(tell(trace, path, names)) for path in trace.paths]
+    told = [headline(tell(trace, path, names)) for path in trace.paths if tells(path)]
     facts = [prose(" ", sentence) for sentence in dict.fromkeys(told)]
-    if right:
+    if option.holds(trace):
         return prose(strong("✓ As you predicted."), *facts)
-    belief = prose(" The idea behind it: ", strong(f"“{option.belief}”"), ".") if option.belief else ()
+    answers = [other.text for other in options if other.holds(trace)]
+    answer = prose(" Right is: ", strong(answers[0]), ".") if answers else ()
+    belief = prose(" The idea behind yours: ", strong(f"“{option.belief}”"), ".") if option.belief else ()
     because = f" {option.because}" if option.because else ""
-    return prose(strong("✕ Not so."), belief, because, " The trace:", *facts)
+    return prose(strong("✕ Not so."), answer, belief, because, *([" The trace:", *facts] if facts else ()))

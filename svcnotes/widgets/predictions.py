@@ -16,7 +16,10 @@ def predict(exercise: Exercise) -> Predict:
     if not exercise.choices or exercise.ask is None:
         raise QuestionError(f"the exercise {exercise.name!r} has no choices to predict from")
     return Predict(
-        exercise.question, [_option(exercise, choice) for choice in exercise.choices], exercise.ask
+        exercise.question,
+        [_option(exercise, choice) for choice in exercise.choices],
+        exercise.ask,
+        exercise.tells,
     )
 
 
