@@ -34,10 +34,11 @@ class Path:
     `rst`, `icmp-port-unreachable`, `icmp-net-unreachable`, `icmp-ttl-exceeded`, `icmp6-no-route`,
     `eperm`, ..., empty where there is nothing to add. `icmp_from` is the address that sent the
     ICMP error, empty without one. `pod` is `namespace/name` of the Pod that got the packet (also
-    where its answer was lost, or nothing listens there), None where none did; `answered_by` the host that did.
-    `source_seen` is the source address that this host's process saw, None where no process saw any. `reason` is
-    one sentence: why it ended so, and where. `status` and `body` are a health check's. `memories` is
-    what the hosts remember afterwards (by host and IP family): give it to the next `trace`.
+    where its answer was lost, or nothing listens there), None where none did; `answered_by` is the
+    host, or the closed Pod, that got it. `source_seen` is the source address that a process there saw, None
+    where no process saw any. `reason` is one sentence: why it ended so, and where. `status` and
+    `body` are a health check's. `memories` is what the hosts remember afterwards (by host and IP
+    family): give it to the next `trace`.
     """
 
     outcome: str
@@ -189,7 +190,7 @@ def _path(net: Topology, result: Result, protocol: str) -> Path:
         how=result.how,
         icmp_from=result.icmp_from,
         pod=served.by.pod if served else _pod_at(net, result.closed_at),
-        answered_by=served.host if served else result.closed_at,
+        answered_by=served.host if served else _pod_at(net, result.closed_at) or "",
         source_seen=served.seen.source if served else None,
         source_port_seen=served.seen.source_port if served else None,
         reason=result.reason,

@@ -162,7 +162,9 @@ def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, 
         if inner is None or not _same(inner, asked):
             return _stray(net, flight, served, "its error is about no packet that", why)
         done = _close(
-            net, flight.noting("", "socket", f"the asker reads {packet.icmp}", "deliver"), packet.icmp
+            net,
+            flight.noting("", "socket", f"the asker reads {packet.icmp}", "deliver"),
+            f"the asker learns: {packet.icmp}",
         )
         port_closed = packet.icmp in PORT_UNREACHABLE.values()
         outcome = REFUSED if port_closed else EXTERNAL if flight.left else UNREACHABLE
@@ -171,7 +173,9 @@ def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, 
         came = endpoint_text(packet.source, packet.source_port)
         dialled = endpoint_text(asked.destination, asked.destination_port)
         return _stray(net, flight, served, f"the answer comes from {came}, not from {dialled}:", why)
-    done = _close(net, flight.noting("", "socket", "the asker gets its answer", "deliver"), "answered")
+    done = _close(
+        net, flight.noting("", "socket", "the asker gets its answer", "deliver"), "the asker has its answer"
+    )
     if served is not None:
         who = served.by.pod or served.by.name
         return Result(CONNECTED, done, served=served, reason=f"{who} answered")
