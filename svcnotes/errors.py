@@ -9,8 +9,12 @@ from __future__ import annotations
 class SvcnotesError(Exception):
     """An input could not be used; the message names object, field, value and remedy.
 
-    `str(error)` is one message, ready to print on stderr; no traceback is needed to act on it.
+    `str(error)` is one message, ready to print on stderr; no traceback is needed to act on it,
+    and a notebook shows none (IPython asks `_render_traceback_`).
     """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
 
 
 class InputError(SvcnotesError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from svcnotes.errors import SvcnotesError
 from svcnotes.exercises.verdict import WIDTH, Part, Printer, Verdict
-from svcnotes.trace import Trace
+from svcnotes.trace import Path, Trace
 
 MAX_ANSWER = 20_000
 """The longest answer that is looked at, in characters."""
@@ -20,7 +20,7 @@ class Exercise:
 
     `judge` maps a text to a Verdict, by tracing. `hints` go from a nudge to nearly the answer. `start`
     is a text to begin with, `choices` the words to choose from; both may be empty. `ask` gives the trace
-    that the question is about, where it is about one.
+    that the question is about, where it is about one, and `tells` which of its paths the reveal speaks of.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Exercise:
     choices: tuple[str, ...] = ()
     start: str = ""
     ask: Callable[[], Trace] | None = None
+    tells: Callable[[Path], bool] = lambda _: True
 
     def check(self, answer: object = "", attempt: int = 1) -> Verdict:
         """Judge an answer; a wrong one comes with a hint, a stronger one from attempt to attempt.

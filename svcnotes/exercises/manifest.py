@@ -119,7 +119,7 @@ def _why_not(cluster: Cluster, service: Service, port: ServicePort, path: Path, 
             explanation=f"The packet reached {reached}, and no process there has port {number} open: its kernel answers RST. "
             "A targetPort names a port that the pod already serves; it opens nothing.",
             rule=target_rule(path),
-            hint="Look at the pod's containerPorts.",
+            hint=_served(cluster.pods.get(reached)),
         )
     if path.outcome == "refused":
         labels = ", ".join(f"{key}: {value}" for key, value in service.selector.items()) or "nothing"
@@ -140,6 +140,16 @@ def _why_not(cluster: Cluster, service: Service, port: ServicePort, path: Path, 
             hint="Asked is that every node serves.",
         )
     return Verdict(said=said, explanation=path.reason, rule=rule, hint="Begin again from the manifest given.")
+
+
+def _served(pod: Pod | None) -> str:
+    """The hint that names the ports a pod serves."""
+    numbers = sorted(number for _, number in pod.listens or ()) if pod else []
+    if not numbers:
+        return "Which ports does the program in the pod serve?"
+    return (
+        f"The pod serves {' and '.join(str(number) for number in numbers)}: targetPort must be one of them."
+    )
 
 
 def _name_of(pod: Pod, number: int) -> str:

@@ -68,7 +68,9 @@ def source_seen(
             rule=source_rule(path),
         )
 
-    return Exercise(name, question, judge, hints, choices, ask=asked.trace)
+    return Exercise(
+        name, question, judge, hints, choices, ask=asked.trace, tells=lambda path: path.pod == pod
+    )
 
 
 def _other_addresses(cluster: Cluster, found: Trace, path: Path) -> Iterator[tuple[str, str]]:
@@ -93,7 +95,7 @@ _SEEN_INSTEAD: Mapping[str, str] = {
     "the-last-node-counts": "That node gets the packet from the node that was dialled, and passes it on as it is. "
     "Only the node that was dialled has changed it.",
     "source-and-destination-swapped": "That is where the packet goes. Asked is where it seems to come from.",
-    "the-pod-sees-the-client": "So it was when the packet came in. The rule below changed it before it left the node.",
+    "the-pod-sees-the-client": "So it was when the packet came in. The rule below changed it before the pod got it.",
 }
 
 
@@ -115,7 +117,16 @@ def outcome(name: str, question: str, asked: Asked, hints: tuple[str, ...] = ())
         )
         return wrong(given, misconception=idea, explanation=why, rule=rule)
 
-    return Exercise(name, question, judge, hints, OUTCOMES, ask=asked.trace)
+    # Who sees what is another question, so a connection is not told of.
+    return Exercise(
+        name,
+        question,
+        judge,
+        hints,
+        OUTCOMES,
+        ask=asked.trace,
+        tells=lambda path: path.outcome != "connected",
+    )
 
 
 _PORT_UNREACHABLE = "icmp-port-unreachable"
@@ -181,7 +192,13 @@ def missing_chain(
         if following in {given, f"{given}-{following.rpartition('-')[2]}"}:
             return right(given, explanation=f"The next chain is {following}.", rule=rule)
         beginning = "-".join(given.split("-")[:2])
-        idea, why = ideas.get(beginning, ("", "Read the node's rules: which chains does this one jump to?"))
+        idea, why = ideas.get(
+            beginning,
+            (
+                "",
+                "Read the node's rules: which chain does KUBE-EXT-… jump to? Write its name in full, as KUBE-….",
+            ),
+        )
         return wrong(given, misconception=idea, explanation=why, rule=rule if idea else "")
 
     return Exercise(name, question, judge, hints, ask=asked.trace)

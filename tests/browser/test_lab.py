@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parent.parent.parent
-NODE = "172.18.0.12"
+NODE = "172.18.0.11"
 CLIENT = "192.0.2.10"
 
 
@@ -131,7 +131,7 @@ def wait_while_in_sentence(page, part: str) -> None:
 
 def test_a_click_on_local_changes_the_source_from_the_nodes_to_the_clients(page):
     choose(page, "Cluster")
-    wait_for_sentence(page, f"{NODE} (node-2), not the client")
+    wait_for_sentence(page, f"{NODE} (node-1), not the client")
     choose(page, "Local")
     wait_while_in_sentence(page, "not the client")
     assert CLIENT in sentence(page)
