@@ -44,7 +44,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     pod_text = max((len(_serves(pod, wide=wide)) for pod in pods), default=11)
     seen_text = 2 + len(story.path.source_seen or "") + (5 if wide else 0)
     # The same width whatever the outcome, so that a changed setting moves nothing.
-    pod_width = max(pod_text, seen_text, 20 if wide else 15) * MONO + 19
+    pod_width = max(pod_text, seen_text, 20 if wide else 14) * MONO + 19
     outside_width = max(114.0, *(len(address) * MONO + 24 for _, address in cast.outside or [("", "")]))
     left = 4 + outside_width + (64 if wide else 32) if cast.outside else 8.0
     pod_left = width - 14 - pod_width
@@ -80,7 +80,8 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     for index, (host, address) in enumerate(cast.outside):
         centre = middle + (index - (len(cast.outside) - 1) / 2) * 128
         outside[host] = (4 + outside_width, centre)
-        shapes += _outside(story, host, address, 4, centre - 36, outside_width)
+        shapes += _outside(story, host, address, 4, centre - 36, outside_width, wide=wide)
+        y = max(y, centre + 36 + 64)  # what it dials stands below it
     if cast.outside:
         border = 4 + outside_width + (left - 4 - outside_width) / 2
         shapes.insert(0, Shape("line", "border", points=((border, 8), (border, y - 10))))
@@ -134,7 +135,9 @@ def _pod(
     return shapes
 
 
-def _outside(story: Story, host: str, address: str, x: float, y: float, width: float) -> list[Shape]:
+def _outside(
+    story: Story, host: str, address: str, x: float, y: float, width: float, *, wide: bool
+) -> list[Shape]:
     role = story.names.of(address or bare(story.trace.destination)).role
     role = role if role in {CLIENT, OUTSIDE} else OUTSIDE
     shapes = [
@@ -146,17 +149,21 @@ def _outside(story: Story, host: str, address: str, x: float, y: float, width: f
         good = story.path.outcome == "connected"
         word = f"{'✓' if good else '✕'} {story.path.outcome}"
         shapes.append(Shape("text", "good" if good else "bad", x + 11, y + 60, text=word))
-        dialled = story.path.hops[0].packet
-        target = dialled.destination
-        shapes.append(Shape("text", "soft", x, y + 92, text="dials"))
-        shapes.append(
-            Shape(
-                "text",
-                "address",
-                x,
-                y + 109,
-                text=endpoint_text(target, dialled.destination_port),
-                glyphs=(story.names.of(target).role,),
-            )
-        )
+        shapes += _dials(story, x, y + 92, wide=wide)
+    return shapes
+
+
+def _dials(story: Story, x: float, y: float, *, wide: bool) -> list[Shape]:
+    """Say what the client dials, below it; a narrow picture has room for the address alone in a line."""
+    packet = story.path.hops[0].packet
+    whole = endpoint_text(packet.destination, packet.destination_port)
+    first = whole if wide else packet.destination
+    role = story.names.of(packet.destination).role
+    shapes = [
+        Shape("text", "soft", x, y, text="dials"),
+        Shape("text", "address", x, y + 17, text=first, glyphs=(role,)),
+    ]
+    if not wide:
+        port = Shape("text", "address", x, y + 33, text=f"port {packet.destination_port}")
+        shapes.append(port)
     return shapes

@@ -80,7 +80,7 @@ class _Pen:
 
     def _gap(self, direction: str) -> float:
         room = self.places.left - self.places.outside_right
-        return self.places.left - room * (0.4 if direction == "there" else 0.62)
+        return self.places.left - room * (0.28 if direction == "there" else 0.5)
 
     def _spine(self, direction: str) -> float:
         return self.places.spine if direction == "there" else self.places.spine + 12
