@@ -15,7 +15,8 @@ PYTEST_FLAGS ?=
 .PHONY: lab test lint types notebooks benchmarks picture clean
 
 lab: $(VENV)/.lab
-	$(BIN)/jupyter lab $(ROOT_FLAG) $(LAB_FLAGS) notebooks/01-nodeport.ipynb
+	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \
+		--LabApp.default_url=/lab/tree/notebooks/01-nodeport.ipynb $(LAB_FLAGS)
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest --cov=svcnotes --cov-report=term:skip-covered $(PYTEST_FLAGS)
