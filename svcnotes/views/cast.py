@@ -38,11 +38,15 @@ class NodeActor:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The outside hosts as (name in hops, address), and the Nodes; `more` Nodes found no room."""
+    """The outside hosts as (name in hops, address), and the Nodes; `more` Nodes found no room.
+
+    `complete`: the Service's Pods are all known, so that an empty Node may be said to have none.
+    """
 
     outside: tuple[tuple[str, str], ...]
     nodes: tuple[NodeActor, ...]
     more: int = 0
+    complete: bool = False
 
 
 def cast_of(trace: Trace, cluster: Cluster | None = None, selector: frozenset[str] | None = None) -> Cast:
@@ -78,7 +82,7 @@ def cast_of(trace: Trace, cluster: Cluster | None = None, selector: frozenset[st
                 len(shown) - len(kept),
             )
         )
-    return Cast(tuple(outside.items()), tuple(nodes), len(cluster.nodes) - len(nodes))
+    return Cast(tuple(outside.items()), tuple(nodes), len(cluster.nodes) - len(nodes), selector is not None)
 
 
 def _pod(pod: Pod, family: int, trace: Trace) -> PodActor:

@@ -65,7 +65,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
             top = y + 32 + slot * (pod_height + 6)
             pod_points[pod.host] = (pod_left, top + 12)
             shapes += _pod(story, pod, pod_left, top, pod_width, pod_height, wide=wide)
-        if not node.pods:
+        if not node.pods and cast.complete:
             shapes.append(Shape("text", "faint", width - 24, y + 66, text="no pod here", anchor="end"))
         if node.more:
             shapes.append(
