@@ -29,7 +29,7 @@ types: $(VENV)/.test
 	$(BIN)/mypy
 
 benchmarks: $(VENV)/.test
-	$(BIN)/python -m pytest benchmarks --benchmark-only $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "svcnotes needs Python 3.11 or newer; install it, or say make PYTHON=/path/to/python" >&2; exit 1; }
