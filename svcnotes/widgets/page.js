@@ -20,9 +20,10 @@ function savedModel(saved) {
       const changed = saved.controls.some((control) => touched.has(control.name)) && key() !== shown;
       touched = new Set();
       if (!changed) return;
+      const before = `${shown}|${state.path}`;
       const pod = saved.pods[shown]?.[state.path];
       state.path = Math.max(0, (saved.pods[key()] || []).indexOf(pod));
-      shown = answer(shown);
+      shown = answer(before);
       (heard["change:message"] || []).forEach((call) => call());
     },
     on: (event, call) => { (heard[event] ||= []).push(call); },

@@ -156,7 +156,11 @@ function drawPicture(picture, path, marks) {
 function render({ model, el }) {
   stages += 1;
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  let message = JSON.parse(model.get("message"));
+  let shown = model.get("message"); // the text that is painted
+  let message = JSON.parse(shown);
+  let shownPath = -1;
+  let asked = ""; // the change that the kernel was asked about last
+  const known = new Map(); // its answers, by change: a setting seen before repaints without waiting
   let step = 0; // 1-based; 0 before anything is drawn
   let timer = null;
   let picture = null;
@@ -183,8 +187,8 @@ function render({ model, el }) {
   const controls = new Map();
   const paths = radios("path", "endpoint", (value) => {
     model.set("path", Number(value));
+    if (shownPath !== Number(value)) pathChanged();
     model.save_changes();
-    pathChanged();
   });
 
   const current = () => message.story.paths[Math.min(model.get("path") || 0, message.story.paths.length - 1)];
@@ -211,17 +215,46 @@ function render({ model, el }) {
     go(to);
   }
 
+  // ---- asking and hearing ----
+
+  const setting = () => message.controls.map((control) => model.get(control.name)).join("|");
+
+  function change(name, value) {
+    if (model.get(name) === value) return;
+    const before = `${setting()}|${model.get("path")}`;
+    model.set(name, value);
+    asked = `${before}>${setting()}`;
+    const answer = known.get(asked);
+    model.save_changes(); // first, so that the kernel is not told of the path that it will choose itself
+    if (answer && answer.text !== shown) show(answer.text, answer.path);
+  }
+
+  function hear() {
+    const text = model.get("message");
+    if (text === shown) return;
+    const answer = JSON.parse(text);
+    // An answer to a setting that was changed again meanwhile: the next one is on its way.
+    if (answer.controls.some((control) => control.value !== model.get(control.name))) return;
+    if (asked) known.set(asked, { text, path: model.get("path") });
+    asked = "";
+    show(text, model.get("path"));
+  }
+
+  function show(text, path) {
+    shown = text;
+    message = JSON.parse(text);
+    shownPath = path;
+    if (model.get("path") !== path) model.set("path", path);
+    paint();
+  }
+
   // ---- what a change of the message redraws ----
 
   function paint() {
-    message = JSON.parse(model.get("message"));
     question.textContent = message.question;
     for (const control of message.controls) {
       if (!controls.has(control.name)) {
-        const group = radios(control.name, control.label, (value) => {
-          model.set(control.name, value);
-          model.save_changes();
-        });
+        const group = radios(control.name, control.label, (value) => change(control.name, value));
         controls.set(control.name, group);
         bar.append(group.box);
       }
@@ -246,6 +279,7 @@ function render({ model, el }) {
 
   function pathChanged() {
     play(false);
+    shownPath = model.get("path");
     step = 0; // the old step's number may not exist on this path
     const path = current();
     const { marks } = message.story;
@@ -358,6 +392,7 @@ function render({ model, el }) {
   // ---- what a step redraws ----
 
   function go(to) {
+    if (message.error) return;
     const path = current();
     const next = Math.max(1, Math.min(path.moments.length, to));
     if (next === step) return;
@@ -415,8 +450,10 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
-  model.on("change:message", paint);
+  model.on("change:message", hear);
   model.on("change:path", () => {
+    if (model.get("message") !== shown) hear();
+    if (model.get("path") === shownPath || message.error) return;
     paths.offer(message.story.paths.map((path, index) => [String(index), `${path.label} · ${path.share}`]), String(model.get("path")));
     pathChanged();
   });

@@ -145,7 +145,7 @@ class Stage(anywidget.AnyWidget):
         """The sentence that the stage shows, in plain words."""
         if self._error:
             return self._error
-        return plain(headline(self._story(self._setting)))
+        return plain(headline(self._story()))
 
     @property
     def difference(self) -> str:
@@ -209,18 +209,22 @@ class Stage(anywidget.AnyWidget):
             if sum(a != b for a, b in zip(old, new, strict=True)) == 1
         )
         return {
-            f"{self._key(old)}>{self._key(new)}": packed(compare(self._story(old), self._story(new)).sentence)
+            f"{self._key(old)}|{number}>{self._key(new)}": packed(self._difference(old, new, path).sentence)
             for old, new in pairs
+            for number, path in enumerate(self._answer(old).trace.paths)
         }
+
+    def _difference(self, old: Setting, new: Setting, path: Path) -> Comparison:
+        """Compare a path under an old setting with the path to the same pod under a new one."""
+        before, after = self._answer(old), self._answer(new)
+        return compare(before.tell(path), after.tell(counterpart(path, after.trace.paths)))
 
     def _key(self, setting: Setting) -> str:
         return "|".join(value for name, value in zip(LABELS, setting, strict=True) if name in self._controls)
 
-    def _story(self, setting: Setting, like: Path | None = None) -> Story:
-        answer = self._answer(setting)
-        paths = answer.trace.paths
-        shown = paths[min(self.path, len(paths) - 1)] if setting == self._setting else paths[0]
-        return answer.tell(counterpart(like, paths) if like else shown)
+    def _story(self) -> Story:
+        answer = self._answer(self._setting)
+        return answer.tell(answer.trace.paths[min(self.path, len(answer.trace.paths) - 1)])
 
     def _answer(self, setting: Setting) -> Answer:
         if setting not in self._answers:
@@ -244,7 +248,8 @@ class Stage(anywidget.AnyWidget):
 
     def _changed(self, _: Any) -> None:
         before, self._shown = self._shown, self._setting
-        self._show(before)
+        with self.hold_sync():  # path and message in one go
+            self._show(before)
 
     def _show(self, before: Setting | None) -> None:
         self._error, self._comparison, story = "", None, "null"
@@ -270,9 +275,8 @@ class Stage(anywidget.AnyWidget):
             return  # there was no answer before, so there is nothing to compare with
         shown = old.trace.paths[min(self.path, len(old.trace.paths) - 1)]
         now = self._answer(self._setting)
-        chosen = counterpart(shown, now.trace.paths)
-        self.path = now.trace.paths.index(chosen)
-        self._comparison = compare(old.tell(shown), now.tell(chosen))
+        self.path = now.trace.paths.index(counterpart(shown, now.trace.paths))
+        self._comparison = self._difference(before, self._setting, shown)
 
     def _question_text(self, enter: str) -> str:
         return self._question.replace("{enter}", enter)

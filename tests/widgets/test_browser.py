@@ -121,6 +121,24 @@ def test_everything_works_by_keyboard_alone(open_page):
     assert "Step 5 of 6" in page.inner_text(".strip")
 
 
+def test_a_setting_seen_before_comes_back_with_the_same_answer_and_difference(open_page):
+    page = open_page()
+    page.get_by_role("radio", name="all nodes").click()
+    page.get_by_role("radio", name="web-3 · 1/3").click()
+    seen = []
+    for _ in range(3):
+        for policy in ("Local", "Cluster"):
+            page.get_by_role("radio", name=policy, exact=True).click()
+            seen.append(
+                (page.inner_text(".verdict"), page.inner_text(".difference"), page.inner_text(".strip"))
+            )
+    assert "pod web-3 → web-2" in seen[0][1]  # Local keeps to the node entered; afterwards web-2 stays chosen
+    assert "pod" not in seen[2][1]
+    assert seen[1:3] == seen[3:5]
+    assert "192.0.2.10" in seen[0][0]
+    assert seen[0] != seen[1]
+
+
 def test_endpoints_can_be_chosen_and_keep_their_share(open_page):
     page = open_page()
     page.get_by_role("radio", name="all nodes").click()

@@ -140,7 +140,7 @@ def test_the_saved_page_holds_the_answer_to_every_setting(stage, tmp_path):
     assert len(data["stories"]) == 2 * 3 * 3
     story = unfold(data["stories"]["Local|node-1|node-1"], data["pieces"])
     assert story["paths"][0]["headline"][1][0] == "192.0.2.10"
-    assert "Cluster|node-2|node-1>Local|node-2|node-1" in data["differences"]
+    assert "Cluster|node-2|node-1|0>Local|node-2|node-1" in data["differences"]
 
 
 def test_folding_shares_pieces_and_loses_nothing():
