@@ -28,10 +28,10 @@ PROFILES = {
 }
 
 
-def cases():
+def cases(folder=DATA):
     """The recorded steps by case."""
     found = defaultdict(list)
-    for line in (DATA / "results.jsonl").read_text().splitlines():
+    for line in (folder / "results.jsonl").read_text(encoding="utf-8").splitlines():
         step = json.loads(line)
         found[step["case"]].append(step)
     return found

@@ -1,36 +1,17 @@
 """Every recorded `kubectl create -f`: both streams byte for byte, the exit status, what is stored."""
 
-import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from recordings import PROFILES, cases
 
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.kubectl.create import create
-from svcnotes.control_plane.objects import ClusterConfiguration
 
 DATA = Path(__file__).parent.parent / "data" / "api" / "create"
-PROFILES = {
-    "default": ClusterConfiguration(),
-    "dual": ClusterConfiguration(service_cidrs=("10.96.0.0/16", "fd00:10:96::/112")),
-    "small": ClusterConfiguration(
-        node_port_range=(30000, 30003), admission_plugins=frozenset({"DenyServiceExternalIPs"})
-    ),
-    "wide": ClusterConfiguration(node_port_range=(80, 32767)),
-}
-
-
-def recorded():
-    cases = defaultdict(list)
-    for line in (DATA / "results.jsonl").read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        cases[record["case"]].append(record)
-    return cases
-
-
-CASES = recorded()
+CASES = cases(DATA)
 
 
 def run(record, state):
