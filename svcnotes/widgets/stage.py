@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Any
 
 import anywidget
@@ -13,6 +14,12 @@ import traitlets
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError, SvcnotesError
+from svcnotes.network.node_rules import rules_text
+from svcnotes.scenarios import changes
+from svcnotes.scenarios import controls as usual
+from svcnotes.scenarios.changes import find_port, find_service
+from svcnotes.scenarios.controls import Control
+from svcnotes.scenarios.scene import Scene
 from svcnotes.trace import Path, Trace
 from svcnotes.views.compare import Comparison, compare, counterpart
 from svcnotes.views.headline import headline
@@ -22,13 +29,12 @@ from svcnotes.views.pack import pack
 from svcnotes.views.prose import packed, plain
 from svcnotes.views.story import Story, tell
 from svcnotes.views.text import trace_text
-from svcnotes.widgets import scene
 from svcnotes.widgets.fold import fold
 
 HERE = FilePath(__file__).parent
-LABELS = {"policy": "externalTrafficPolicy", "enter": "enter by", "pods": "pods run on"}
 QUESTION = "The client dials {enter}. Who does the pod think is calling?"
-Setting = tuple[str, str, str]
+TAKEN = frozenset({"message", "path"})
+Setting = tuple[str, ...]
 
 
 class Answer:
@@ -50,10 +56,15 @@ class Stage(anywidget.AnyWidget):
     """Show one question about a Service; changing a control repaints the answer.
 
     `cluster` holds the Service `service` (`namespace/name`); `port` is one of its ports by number or name,
-    the first by default. `source` is an address outside. `controls` names those shown: policy, enter, pods.
-    `question` may hold `{enter}`. Settings: `policy` Cluster or Local; `enter` a Node's name; `pods`
-    "as given", node names with commas, or "all nodes"; `path` the index of the path shown. A setting that
-    makes no sense raises TraitError; a cluster that cannot answer says so on the stage and in `error`.
+    the first by default. The packet goes from `source` to `to` (`via` a Node, by `protocol`: all as in
+    `svcnotes.trace`); without `to`, to the nodePort at the Node that the control `enter` names.
+    `controls` are those shown: Controls, or names of the usual ones (policy, enter, pods, cni, cloud,
+    hairpin, bridge_nf, via); their choices are applied to the scene in the order given. `question` may hold
+    `{NAME}`: the choice of that control, in words. Each control is an attribute: `stage.policy = "Local"`.
+    Further settings: `path`, the index of the path shown, and the start of any control, shown or not.
+    `placements` are the choices of `pods`: node names with commas, or "all nodes".
+    A setting that makes no sense raises TraitError; a cluster that cannot answer says so on the stage and
+    in `error`.
     """
 
     _esm = HERE / "stage.js"
@@ -61,9 +72,6 @@ class Stage(anywidget.AnyWidget):
 
     # One text of JSON: ipywidgets would walk a dict of this size twice, looking for buffers.
     message = traitlets.Unicode().tag(sync=True)
-    policy = traitlets.Enum(["Cluster", "Local"], "Cluster").tag(sync=True)
-    enter = traitlets.Unicode().tag(sync=True)
-    pods = traitlets.Unicode().tag(sync=True)
     path = traitlets.Int(0).tag(sync=True)
 
     def __init__(
@@ -73,62 +81,47 @@ class Stage(anywidget.AnyWidget):
         port: int | str | None = None,
         source: str = "192.0.2.10",
         question: str = QUESTION,
-        controls: Sequence[str] = ("policy", "enter", "pods"),
+        controls: Sequence[str | Control] = ("policy", "enter", "pods"),
         placements: Sequence[str] | None = None,
+        to: str = "",
+        via: str | None = None,
+        protocol: str = "tcp",
         **settings: Any,
     ) -> None:
-        found = scene.find_service(cluster, service)
-        unknown = [name for name in controls if name not in LABELS]
-        if unknown:
-            raise QuestionError(f"controls: {unknown[0]!r} is none. Choose from {', '.join(LABELS)}")
-        self._cluster = cluster
-        self._service = found
-        self._port = scene.find_port(found, port)
-        if not self._port.node_port:
-            raise QuestionError(f'Service "{service}" has no nodePort. Use type NodePort or LoadBalancer')
-        self._source = source
+        scene = Scene(cluster, service, port, source, "", to, via, protocol)
+        found = find_service(cluster, service)
+        find_port(found, port)
+        shown = [_control(one, cluster, placements or (), settings) for one in controls]
+        names = [one.name for one in shown]
+        # The usual controls may be set without being shown; which node is entered must be said somehow.
+        unseen = [
+            _control(name, cluster, placements or (), settings)
+            for name in USUAL
+            if name not in names and (name in settings or (name == "enter" and not to))
+        ]
+        self._scene = scene
         self._question = question
-        self._controls = tuple(controls)
+        self._controls = tuple(shown)
+        self._every = (*unseen, *shown)
         self._answers: dict[Setting, Answer] = {}
         self._comparison: Comparison | None = None
         self._error = ""
-        offered = tuple(placements or scene.placements(cluster))
-        nodes = tuple(cluster.nodes)
-        self._options: dict[str, tuple[str, ...]] = {
-            "policy": ("Cluster", "Local"),
-            "enter": nodes,
-            "pods": offered if "pods" in controls else (scene.AS_GIVEN,),
-        }
-        start = {
-            "policy": found.external_traffic_policy,
-            "enter": nodes[1] if len(nodes) > 1 else nodes[0],
-            "pods": self._options["pods"][0],
-            **settings,
-        }
-        super().__init__(**start)
+        start = {one.name: one.start or one.values[0] for one in self._every}
+        if "policy" in start and found.external_traffic_policy:
+            start["policy"] = found.external_traffic_policy
+        self.add_traits(
+            **{one.name: traitlets.Enum(one.values, start[one.name]).tag(sync=True) for one in self._every}
+        )
+        super().__init__(**{**start, **settings})
+        if not to and not self._error:
+            _ = self._scene_of(self._setting).aim  # a Service without a nodePort is the author's mistake
         self._shown: Setting = self._setting
         self._show(None)
-        self.observe(self._changed, ["policy", "enter", "pods"])
-
-    @traitlets.validate("enter")
-    def _known_node(self, proposal: Any) -> str:
-        value = str(proposal["value"])
-        if value not in self._cluster.nodes:
-            raise traitlets.TraitError(f'no Node "{value}". Nodes: {", ".join(self._cluster.nodes)}')
-        return value
-
-    @traitlets.validate("pods")
-    def _known_placement(self, proposal: Any) -> str:
-        value = str(proposal["value"])
-        try:
-            scene.placed_on(value, self._cluster)
-        except QuestionError as error:
-            raise traitlets.TraitError(str(error)) from None
-        return value
+        self.observe(self._changed, [one.name for one in self._every])
 
     @property
     def _setting(self) -> Setting:
-        return (self.policy, self.enter, self.pods)
+        return tuple(getattr(self, one.name) for one in self._every)
 
     @property
     def trace(self) -> Trace:
@@ -175,9 +168,9 @@ class Stage(anywidget.AnyWidget):
                 errors[self._key(setting)] = str(error)
         folded, pieces = fold(stories)
         data = {
-            "question": self._question_text(self.enter),
+            "question": self._question_text(self._setting),
             "controls": self._control_messages(self._setting),
-            "settings": {name: getattr(self, name) for name in LABELS},
+            "settings": {one.name: getattr(self, one.name) for one in self._every},
             "stories": folded,
             "pieces": pieces,
             "pods": {key: [path["label"] for path in story["paths"]] for key, story in stories.items()},
@@ -189,17 +182,14 @@ class Stage(anywidget.AnyWidget):
             (HERE / "page.js").read_text(encoding="utf-8"),
         )
         style = (HERE / "stage.css").read_text(encoding="utf-8")
-        twin = self._error or f"{self._question_text(self.enter)}\n\n{trace_text(self.trace, self.cluster)}"
-        return page(self._question_text(self.enter), "\n".join(modules), style, data, twin)
+        twin = (
+            self._error or f"{self._question_text(self._setting)}\n\n{trace_text(self.trace, self.cluster)}"
+        )
+        return page(self._question_text(self._setting), "\n".join(modules), style, data, twin)
 
     def _all_settings(self) -> list[Setting]:
-        options = [
-            dict.fromkeys([*self._options[name], getattr(self, name)])
-            if name in self._controls
-            else [getattr(self, name)]
-            for name in LABELS
-        ]
-        return [(policy, enter, pods) for policy, enter, pods in product(*options)]
+        options = [one.values if one in self._controls else (getattr(self, one.name),) for one in self._every]
+        return list(product(*options))
 
     def _all_differences(self, settings: list[Setting], errors: dict[str, str]) -> dict[str, Any]:
         good = [setting for setting in settings if self._key(setting) not in errors]
@@ -220,7 +210,9 @@ class Stage(anywidget.AnyWidget):
         return compare(before.tell(path), after.tell(counterpart(path, after.trace.paths)))
 
     def _key(self, setting: Setting) -> str:
-        return "|".join(value for name, value in zip(LABELS, setting, strict=True) if name in self._controls)
+        return "|".join(
+            value for one, value in zip(self._every, setting, strict=True) if one in self._controls
+        )
 
     def _story(self) -> Story:
         answer = self._answer(self._setting)
@@ -231,20 +223,19 @@ class Stage(anywidget.AnyWidget):
             self._answers[setting] = self._work_out(setting)
         return self._answers[setting]
 
-    def _work_out(self, setting: Setting) -> Answer:
-        from svcnotes.kube_proxy import rules
-        from svcnotes.trace import trace
+    def _scene_of(self, setting: Setting) -> Scene:
+        scene = self._scene
+        for one, value in zip(self._every, setting, strict=True):
+            scene = one.choice(value).change(scene)
+        return scene
 
-        policy, enter, pods = setting
-        cluster = scene.with_policy(self._cluster, self._service, policy)
-        if pods != scene.AS_GIVEN:
-            cluster = scene.with_pods_on(cluster, self._service, scene.placed_on(pods, cluster))
-        found = trace(cluster, self._source, scene.dial(cluster, enter, self._port, self._source))
+    def _work_out(self, setting: Setting) -> Answer:
+        scene = self._scene_of(setting)
+        found = scene.trace()
         hosts = {hop.host for path in found.paths for hop in path.hops if hop.kind == "node"}
-        family = scene.family_of_source(self._source)
-        texts = {node: rules(cluster, node, family=family) for node in sorted(hosts)}
-        selected = frozenset(scene.backing_pods(cluster, self._service))
-        return Answer(cluster, found, pack(found, cluster, texts, selected))
+        family = 6 if ":" in found.source_address else 4
+        texts = {node: rules_text(scene.cluster, node, family=family) for node in sorted(hosts)}
+        return Answer(scene.cluster, found, pack(found, scene.cluster, texts, scene.cast))
 
     def _changed(self, _: Any) -> None:
         before, self._shown = self._shown, self._setting
@@ -260,7 +251,7 @@ class Stage(anywidget.AnyWidget):
         if before and not self._error:
             self._compare_with(before)
         rest = {
-            "question": self._question_text(self.enter),
+            "question": self._question_text(self._setting),
             "controls": self._control_messages(self._setting),
             "difference": packed(self._comparison.sentence) if self._comparison else [],
             "error": self._error,
@@ -278,20 +269,54 @@ class Stage(anywidget.AnyWidget):
         self.path = now.trace.paths.index(counterpart(shown, now.trace.paths))
         self._comparison = self._difference(before, self._setting, shown)
 
-    def _question_text(self, enter: str) -> str:
-        return self._question.replace("{enter}", enter)
+    def _question_text(self, setting: Setting) -> str:
+        text = self._question
+        for one, value in zip(self._every, setting, strict=True):
+            text = text.replace(f"{{{one.name}}}", one.words(value))
+        return text
 
     def _control_messages(self, setting: Setting) -> list[dict[str, Any]]:
         return [
             {
-                "name": name,
-                "label": LABELS[name],
+                "name": one.name,
+                "label": one.label,
                 "value": value,
-                "options": [[option, option.replace(",", ", ")] for option in self._options[name]],
+                "options": [[choice.value, choice.words] for choice in one.choices],
             }
-            for name, value in zip(LABELS, setting, strict=True)
-            if name in self._controls
+            for one, value in zip(self._every, setting, strict=True)
+            if one in self._controls
         ]
+
+
+def _control(
+    given: str | Control, cluster: Cluster, placements: Sequence[str], settings: dict[str, Any]
+) -> Control:
+    """A control as given, or the usual one of that name. Raises QuestionError for an unknown name."""
+    if isinstance(given, Control):
+        if given.name in TAKEN or hasattr(Stage, given.name) or not given.name.isidentifier():
+            raise QuestionError(f"controls: {given.name!r} is taken, or no name. Call the control otherwise")
+        return given
+    if given not in USUAL:
+        raise QuestionError(f"controls: {given!r} is none. Choose from {', '.join(USUAL)}, or give a Control")
+    if given == "pods" and "pods" in settings:
+        offered = placements or changes.placements(cluster)
+        placements = tuple(dict.fromkeys([*offered, settings["pods"]]))
+    return USUAL[given](cluster, placements)
+
+
+# The usual controls, in the order in which they are applied when they are set without being shown.
+USUAL: Mapping[str, Callable[[Cluster, Sequence[str]], Control]] = MappingProxyType(
+    {
+        "policy": lambda _, __: usual.policy(),
+        "pods": usual.pods,
+        "cni": lambda _, __: usual.cni(),
+        "cloud": lambda _, __: usual.cloud(),
+        "hairpin": lambda _, __: usual.hairpin(),
+        "bridge_nf": lambda _, __: usual.bridge_nf(),
+        "enter": lambda cluster, _: usual.enter(cluster),
+        "via": lambda cluster, _: usual.via(cluster),
+    }
+)
 
 
 def _json(value: Any) -> str:

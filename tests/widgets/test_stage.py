@@ -6,7 +6,7 @@ import pytest
 import traitlets
 
 from svcnotes.errors import QuestionError
-from svcnotes.widgets import scene
+from svcnotes.scenarios import changes
 from svcnotes.widgets.fold import fold
 from svcnotes.widgets.stage import Stage
 
@@ -130,7 +130,7 @@ def test_a_service_that_selects_no_pod_cannot_have_pods_placed(cluster):
         "apiVersion: v1\nkind: Service\nmetadata: {name: bare}\nspec: {type: NodePort, ports: [{port: 80}]}"
     )
     with pytest.raises(QuestionError, match="selects no Pod"):
-        scene.with_pods_on(bare, bare.services["default/bare"], ["node-1"])
+        changes.with_pods_on(bare, bare.services["default/bare"], ["node-1"])
 
 
 def test_the_saved_page_holds_the_answer_to_every_setting(stage, tmp_path):

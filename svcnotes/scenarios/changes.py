@@ -1,19 +1,19 @@
-"""A cluster with one thing changed: a Service's policy, or where its Pods run."""
+"""A cluster with one thing changed: a Service's policy, where its Pods run, a rule taken out."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Service, ServicePort
 from svcnotes.errors import QuestionError
+from svcnotes.network.node_rules import rules_text
 from svcnotes.packet import endpoint_text, family_of
 
 ALL_NODES = "all nodes"
-AS_GIVEN = "as given"
 
 
 def find_service(cluster: Cluster, name: str) -> Service:
@@ -53,8 +53,6 @@ def placements(cluster: Cluster) -> tuple[str, ...]:
 
 def placed_on(text: str, cluster: Cluster) -> tuple[str, ...]:
     """Read a placement: `all nodes`, or node names with commas. Raises QuestionError for an unknown node."""
-    if text == AS_GIVEN:
-        return ()
     if text == ALL_NODES:
         return tuple(cluster.nodes)
     names = tuple(name.strip() for name in text.split(",") if name.strip())
@@ -64,10 +62,35 @@ def placed_on(text: str, cluster: Cluster) -> tuple[str, ...]:
     return names
 
 
-def with_policy(cluster: Cluster, service: Service, policy: str) -> Cluster:
-    """Set the Service's externalTrafficPolicy (Cluster or Local), as `kubectl patch` does."""
-    patch = json.dumps({"spec": {"externalTrafficPolicy": policy}})
-    return cluster.patch("service", service.name, patch, namespace=service.namespace)
+def with_field(cluster: Cluster, service: Service, field: str, value: object) -> Cluster:
+    """Set one field of the Service's spec, as `kubectl patch` does. Raises ApiError as it does."""
+    return with_spec(cluster, service, {field: value})
+
+
+def with_spec(cluster: Cluster, service: Service, spec: Mapping[str, object]) -> Cluster:
+    """Set some fields of the Service's spec, as `kubectl patch` does. Raises ApiError as it does."""
+    return cluster.patch(
+        "service", service.name, json.dumps({"spec": dict(spec)}), namespace=service.namespace
+    )
+
+
+def without_rule(cluster: Cluster, fragment: str, nodes: Iterable[str] = ()) -> Cluster:
+    """Take the rules that contain a text out of these nodes' rules (of all nodes without any).
+
+    Raises QuestionError where no node has such a rule.
+    """
+    found = False
+    family = cluster.families[0]
+    changed = cluster
+    for node in nodes or cluster.nodes:
+        lines = rules_text(cluster, node, family=family).splitlines(keepends=True)
+        kept = [line for line in lines if not (line.startswith("-A") and fragment in line)]
+        if len(kept) < len(lines):
+            found = True
+            changed = changed.with_rules(node, "".join(kept), family)
+    if not found:
+        raise QuestionError(f"no node has a rule with {fragment!r} in it, so there is none to take out")
+    return changed
 
 
 def with_pods_on(cluster: Cluster, service: Service, nodes: Iterable[str]) -> Cluster:
