@@ -1,0 +1,79 @@
+"""The book keeps its promises: each misconception has its moment, and the pages made from the lessons are up to date."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from svcnotes.exercises import coverage
+from svcnotes.exercises.misconceptions import ALL, LISTED, NUMBER
+
+ROOT = Path(__file__).parent.parent
+ROWS = coverage.rows()
+
+
+def load_tool(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+make_book = load_tool("make_book")
+CELLS = {(cell.lesson, cell.name): cell for cell in make_book.cells()}
+MISSING = sorted(set(LISTED) - {row.number for row in ROWS})
+
+
+def row_id(row: coverage.Row) -> str:
+    return f"{row.number:02}-{row.lesson[:2]}-{row.exercise}-{row.idea}"
+
+
+BY_NUMBER = sorted(ROWS, key=lambda row: (row.number, row.lesson))
+
+
+@pytest.mark.parametrize("row", BY_NUMBER, ids=row_id)
+def test_the_wrong_answer_of_a_misconception_brings_its_own_message(row):
+    verdict = row.find().check(row.answer)
+    assert not verdict.ok
+    assert verdict.misconception == row.idea, str(verdict)
+    assert ALL[row.idea] in str(verdict)
+    assert verdict.explanation
+
+
+@pytest.mark.parametrize("row", BY_NUMBER, ids=row_id)
+def test_the_lesson_has_the_cell_and_it_puts_the_question(row):
+    cell = CELLS.get((row.lesson, row.cell))
+    assert cell is not None, f"{row.lesson} has no cell {row.cell}"
+    assert cell.kind == "code"
+    assert row.shown in cell.text
+    asks = {"prediction": "predict(", "exercise": ".check(", "case": ""}[row.kind]
+    assert asks in cell.text
+
+
+@pytest.mark.parametrize("row", [r for r in BY_NUMBER if r.kind == "prediction"], ids=row_id)
+def test_a_wrong_prediction_names_the_idea_behind_it(row):
+    from svcnotes.widgets.predictions import predict
+
+    assert ALL[row.idea].rstrip(".") in predict(row.find()).choose(row.answer)
+
+
+def test_there_are_24_misconceptions():
+    assert list(LISTED) == list(range(1, 25))
+
+
+@pytest.mark.parametrize("number", LISTED)
+def test_each_misconception_has_a_form_in_someones_own_words(number):
+    assert [name for name, listed in NUMBER.items() if listed == number]
+
+
+@pytest.mark.xfail(bool(MISSING), reason=f"without a moment yet: {MISSING}", strict=True)
+def test_every_misconception_has_its_moment():
+    assert MISSING == []
+
+
+@pytest.mark.parametrize("name", make_book.PAGES)
+def test_a_page_made_from_the_lessons_is_up_to_date(name):
+    text = (make_book.NOTEBOOKS / name).read_text(encoding="utf-8")
+    assert text == make_book.PAGES[name](), "run: python tools/make_book.py"
