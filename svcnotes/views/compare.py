@@ -8,7 +8,7 @@ from svcnotes.packet import Step
 from svcnotes.trace import Path
 from svcnotes.views.marks import short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
-from svcnotes.views.story import Story, caller, rule_name
+from svcnotes.views.story import Moment, Story, caller, rule_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Comparison:
 
 def compare(before: Story, after: Story) -> Comparison:
     """Compare two paths, each told as a story; where nothing differs, `changes` is empty."""
-    changes = tuple(_changes(before, after))
-    old, new = _deciding(before), _deciding(after)
+    changes = tuple(answer_changes(before, after))
+    old, new = deciding_rules(before), deciding_rules(after)
     gone = [name for name in old if name not in new]
     come = [name for name in new if name not in old]
     sentence = _sentence(before, after, changes, gone, come)
@@ -48,34 +48,45 @@ def counterpart(path: Path, paths: tuple[Path, ...]) -> Path:
     return next((other for other in paths if other.pod == path.pod), paths[0])
 
 
-def _changes(before: Story, after: Story) -> list[Change]:
+def answer_changes(before: Story, after: Story) -> list[Change]:
+    """Give the fields of the answer that differ, in order of weight."""
     old, new = before.path, after.path
     rows = [
         ("outcome", old.outcome, new.outcome),
-        ("pod", short_name(old.pod or "") or "none", short_name(new.pod or "") or "none"),
+        ("pod", _reached(old) or "none", _reached(new) or "none"),
         ("source seen", old.source_seen or "nobody saw one", new.source_seen or "nobody saw one"),
         ("endpoints", str(_pods(before)), str(_pods(after))),
     ]
     return [Change(*row) for row in rows if row[1] != row[2]]
 
 
+def _reached(path: Path) -> str:
+    return short_name(path.pod or path.answered_by)
+
+
 def _pods(story: Story) -> int:
-    return len({path.pod for path in story.trace.paths if path.pod})
+    return len({_reached(path) for path in story.trace.paths if _reached(path)})
 
 
-def _deciding(story: Story) -> dict[str, Step]:
-    """The rules that changed or ended something on the way there, by the name to call them.
+def deciding_rules(story: Story) -> dict[str, Step]:
+    """Give the rules that changed or ended something on the way there, by the name to call them.
 
     A mark is told by who asked for it, since every Service's rules share the chain that sets it.
     """
     found: dict[str, Step] = {}
     for moment in story.moments:
-        if moment.rule is None or not moment.rule.chain or moment.direction != "there":
-            continue
-        sender = caller(story.path.hops[moment.hop].steps, moment.rule) if moment.kind == "mark" else None
-        name = f"{sender.chain} → {moment.rule.chain}" if sender else rule_name(moment.rule)
-        found.setdefault(name, moment.rule)
+        name = deciding_name(story, moment)
+        if name and moment.rule is not None:
+            found.setdefault(name, moment.rule)
     return found
+
+
+def deciding_name(story: Story, moment: Moment) -> str:
+    """Name the rule that decided a moment on the way there; empty where none did."""
+    if moment.rule is None or not moment.rule.chain or moment.direction != "there":
+        return ""
+    sender = caller(story.path.hops[moment.hop].steps, moment.rule) if moment.kind == "mark" else None
+    return f"{sender.chain} → {moment.rule.chain}" if sender else rule_name(moment.rule)
 
 
 def _sentence(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from svcnotes.trace import Hop, Path, Trace
+from svcnotes.views.beside import SideBySide
+from svcnotes.views.beside_html import beside_html
 from svcnotes.views.html import trace_html
 from svcnotes.views.text import trace_text
 
@@ -23,9 +25,11 @@ def register(shell: Any = None) -> bool:
     if shell is None:
         return False
     formatters = shell.display_formatter.formatters
-    formatters["text/html"].for_type(Trace, trace_html)
+    for kind, write in ((Trace, trace_html), (SideBySide, beside_html)):
+        formatters["text/html"].for_type(kind, write)
     plain = formatters["text/plain"]
     plain.for_type(Trace, _pretty(trace_text))
+    plain.for_type(SideBySide, _pretty(str))
     plain.for_type(Hop, _pretty(hop_line))
     plain.for_type(Path, _pretty(path_line))
     return True

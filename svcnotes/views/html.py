@@ -21,6 +21,11 @@ from svcnotes.views.prose import ADDRESS, CODE, STRONG, Prose
 from svcnotes.views.story import Story, tell
 from svcnotes.views.svg import svg
 
+# JupyterLab's colours of the theme, and what stands for them elsewhere.
+SOFT = "var(--jp-ui-font-color1, #4d5766)"
+LINE = "var(--jp-border-color1, #b4bbc6)"
+TINT = "var(--jp-layout-color2, #f0f2f5)"
+
 PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 16px; font: 14px/1.45 system-ui, "DejaVu Sans", sans-serif; background: #ffffff; color: #1d232b; }
@@ -80,11 +85,7 @@ def sentence_html(sentence: Prose) -> str:
     for run in sentence:
         text = escape(run.text)
         if run.kind == ADDRESS:
-            mark = MARKS[run.role]
-            parts.append(
-                f'<span style="white-space:nowrap;font-family:monospace"><span aria-hidden="true" '
-                f'style="color:{mark.colour}">{mark.glyph}</span> {text}</span>'
-            )
+            parts.append(mark_html(run.role, run.text))
         elif run.kind == CODE:
             parts.append(f"<code>{text}</code>")
         elif run.kind == STRONG:
@@ -92,6 +93,15 @@ def sentence_html(sentence: Prose) -> str:
         else:
             parts.append(text)
     return "".join(parts)
+
+
+def mark_html(role: str, text: str) -> str:
+    """Write an address, or whatever else is somebody's, with the mark of its owner's role."""
+    mark = MARKS[role]
+    return (
+        f'<span style="white-space:nowrap;font-family:monospace"><span aria-hidden="true" '
+        f'style="color:{mark.colour}">{mark.glyph}</span> {escape(text)}</span>'
+    )
 
 
 def trace_html(trace: Trace) -> str:

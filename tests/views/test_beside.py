@@ -1,0 +1,165 @@
+"""Two settings side by side: what is the same is said once, what differs is marked on both sides."""
+
+import re
+
+import pytest
+from hand_made import cluster_policy, local_policy_drop, local_policy_kept
+
+import svcnotes
+from svcnotes import scenarios
+from svcnotes.errors import QuestionError
+from svcnotes.views.beside import beside, difference_lines
+from svcnotes.views.beside_html import beside_html
+from svcnotes.views.marks import names_of
+from svcnotes.views.prose import plain
+from svcnotes.views.story import tell
+
+CLIENT, NODE_2 = "192.0.2.10", "172.18.0.12:30080"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    return scenarios.load("nodeport")
+
+
+@pytest.fixture(scope="module")
+def shown(cluster):
+    local = cluster.patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
+    settings = {
+        "policy Cluster": svcnotes.trace(cluster, CLIENT, NODE_2),
+        "policy Local": svcnotes.trace(local, CLIENT, NODE_2),
+    }
+    return beside(settings, cluster=cluster, service="default/my-nginx")
+
+
+def test_the_two_sides_show_the_path_to_a_pod_that_both_reach(shown):
+    assert {side.story.path.pod for side in shown.sides} == {"default/my-nginx-2"}
+    assert plain(shown.left.sentence).startswith("my-nginx-2 sees 10.244.2.1 (node-2), not the client")
+    assert plain(shown.right.sentence).startswith("my-nginx-2 sees 192.0.2.10, the client itself")
+
+
+def test_steps_are_paired_by_what_is_done_in_both_directions(shown):
+    rows = [(row.kind, row.direction, getattr(row.left or row.right, "kind", "")) for row in shown.rows]
+    assert rows == [
+        ("same", "there", "send"),
+        ("only", "there", "mark"),
+        ("same", "there", "dnat"),
+        ("only", "there", "snat"),
+        ("differs", "there", "receive"),
+        ("differs", "back", "answer"),
+        ("only", "back", "undo"),
+        ("same", "back", "undo"),
+        ("same", "back", "deliver"),
+    ]
+
+
+def test_a_row_names_the_fields_that_differ(shown):
+    received = next(row for row in shown.rows if row.left and row.left.kind == "receive")
+    assert received.differs == {"source"}
+    answered = next(row for row in shown.rows if row.left and row.left.kind == "answer")
+    assert answered.differs == {"destination"}
+
+
+def test_a_callers_random_port_is_no_difference(cluster):
+    settings = {
+        f"port {port}": svcnotes.trace(cluster, CLIENT, NODE_2, source_port=port) for port in (40112, 50000)
+    }
+    assert {row.kind for row in beside(settings, cluster=cluster).rows} == {"same"}
+
+
+def test_the_rules_that_only_one_side_met_are_named(shown):
+    assert list(shown.only_left) == [
+        "KUBE-EXT-SV7AMNAGZFKZEMQ4 → KUBE-MARK-MASQ",
+        "KUBE-POSTROUTING … MASQUERADE",
+    ]
+    assert shown.only_right == {}
+    assert [row.left.kind for row in shown.rows if row.deciding] == ["mark", "snat"]
+
+
+def test_the_text_twin_has_both_answers_and_signs_for_what_differs(shown):
+    text = str(shown)
+    assert "policy Cluster: my-nginx-2 sees 10.244.2.1" in text
+    assert "source seen: 10.244.2.1 ≠ 192.0.2.10" in text
+    assert "rules that decided only under policy Cluster: KUBE-EXT-SV7AMNAGZFKZEMQ4 → KUBE-MARK-MASQ" in text
+    assert re.search(r"=  both +1 client sends", text)
+    assert re.search(r"≠  policy Local +3 my-nginx-2 receives: ≠ ▲ 192.0.2.10", text)
+    assert text.index("\nthere\n") < text.index("\nand back\n")
+
+
+def test_the_page_marks_differences_by_words_and_frames_and_not_by_colour_alone(shown):
+    html = beside_html(shown)
+    framed = re.findall(r"<mark [^>]*border:2px[^>]*>(.*?)</mark>", html)
+    assert len(framed) == 4
+    assert all(text.startswith("≠ ") for text in framed)
+    assert html.count("✱ only under policy Cluster") == 2
+    assert html.count('role="img"') == 2
+    assert html.count('scope="col"') == 3
+
+
+def test_names_with_markup_stay_words(cluster):
+    trace = svcnotes.trace(cluster, CLIENT, NODE_2)
+    html = beside_html(beside({"<script>a": trace, "b": trace}, cluster=cluster))
+    assert "<script" not in html
+
+
+def test_a_packet_that_is_dropped_has_no_way_back_to_compare():
+    shown = beside({"Cluster": cluster_policy(), "Local": local_policy_drop()})
+    assert shown.rows[-1].right is None
+    assert next(row for row in shown.rows if row.left is None).right.kind == "drop"
+    directions = [row.direction for row in shown.rows]
+    assert directions == sorted(directions, reverse=True)
+    assert list(shown.only_right) == ["KUBE-EXTERNAL-SERVICES … DROP"]
+
+
+def test_nothing_different_is_said_so_in_words():
+    shown = beside({"once": cluster_policy(), "again": cluster_policy()})
+    assert [plain(line) for line in difference_lines(shown)] == [
+        "Nothing that the pod or the client could notice."
+    ]
+    assert {row.kind for row in shown.rows} == {"same"}
+
+
+def test_stories_can_be_compared_as_well_as_traces():
+    stories = {
+        name: tell(trace, trace.paths[0], names_of(trace))
+        for name, trace in (("Cluster", cluster_policy()), ("Local", local_policy_kept()))
+    }
+    assert [change.field for change in beside(stories).changes] == ["source seen"]
+
+
+def test_a_path_is_chosen_by_number_or_by_pod(cluster):
+    trace = svcnotes.trace(cluster, CLIENT, NODE_2)
+    other = svcnotes.trace(cluster, CLIENT, "172.18.0.11:30080")
+    for chosen in ({"path": 1}, {"pod": "my-nginx-2"}, {"pod": "default/my-nginx-2"}):
+        shown = beside({"a": trace, "b": other}, cluster=cluster, **chosen)
+        assert [side.story.path.pod for side in shown.sides] == ["default/my-nginx-2"] * 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [({"path": 7}, "path: 7 is none; the left side has paths 0 to 1"), ({"pod": "nix"}, 'leads to "nix"')],
+)
+def test_a_path_that_is_not_there_is_refused(cluster, chosen, words):
+    trace = svcnotes.trace(cluster, CLIENT, NODE_2)
+    with pytest.raises(QuestionError, match=words):
+        beside({"a": trace, "b": trace}, cluster=cluster, **chosen)
+
+
+def test_one_setting_alone_has_nothing_beside_it():
+    with pytest.raises(QuestionError, match="1 settings given, two are wanted"):
+        beside({"Cluster": cluster_policy()})
+
+
+def test_it_shows_itself_in_a_notebook_and_as_a_table(shown):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from svcnotes.views.display import register
+
+    shell = InteractiveShell()
+    assert register(shell)
+    formats, _ = shell.display_formatter.format(shown)
+    assert formats["text/html"].startswith("<section")
+    assert formats["text/plain"].startswith("policy Cluster:")
+    table = shown.table()
+    assert list(table["policy Local: source"])[4] == "▲ 192.0.2.10:40112"
+    assert list(table[""])[:2] == ["same", "only"]
