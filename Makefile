@@ -16,7 +16,7 @@ PYTEST_FLAGS ?=
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \
-		--LabApp.default_url=/lab/tree/notebooks/01-nodeport.ipynb $(LAB_FLAGS)
+		--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb $(LAB_FLAGS)
 
 test: $(VENV)/.test lint types
 	$(BIN)/python -m pytest --cov=svcnotes --cov-report=term:skip-covered $(PYTEST_FLAGS)
