@@ -21,6 +21,7 @@ from svcnotes.scenarios.changes import find_port, find_service
 from svcnotes.scenarios.controls import Control
 from svcnotes.scenarios.scene import Scene
 from svcnotes.trace import Path, Trace
+from svcnotes.views.beside import SideBySide, beside
 from svcnotes.views.compare import Comparison, compare, counterpart
 from svcnotes.views.headline import headline
 from svcnotes.views.html import page
@@ -149,6 +150,36 @@ class Stage(anywidget.AnyWidget):
     def error(self) -> str:
         """Why there is no answer, empty where there is one."""
         return self._error
+
+    def beside(self, **settings: str) -> SideBySide:
+        """Put the answer shown beside the one that other settings of its controls lead to: `stage.beside(policy="Local")`.
+
+        Raises QuestionError for a control or a choice that is not there, and what the cluster raises.
+        """
+        names = [one.name for one in self._every]
+        unknown = sorted(settings.keys() - names)
+        if unknown or not settings:
+            raise QuestionError(
+                f"beside: {', '.join(unknown) or 'nothing'} is no control. Choose from {', '.join(names)}"
+            )
+        other = tuple(settings.get(one.name, getattr(self, one.name)) for one in self._every)
+        words = [
+            {one.label: one.words(value) for one, value in zip(self._every, setting, strict=True)}
+            for setting in (self._setting, other)
+        ]
+        labels = [one.label for one in self._every if one.name in settings]
+        titles = [", ".join(f"{label}: {side[label]}" for label in labels) for side in words]
+        if titles[0] == titles[1]:
+            raise QuestionError(
+                f"beside: {titles[0]} is what the stage shows already. Choose another setting"
+            )
+        answers = [self._answer(setting) for setting in (self._setting, other)]
+        return beside(
+            {title: answer.trace for title, answer in zip(titles, answers, strict=True)},
+            cluster={title: answer.cluster for title, answer in zip(titles, answers, strict=True)},
+            path=min(self.path, len(answers[0].trace.paths) - 1),
+            service=self._scene.service,
+        )
 
     def save_html(self, path: str | FilePath) -> FilePath:
         """Write the stage, with the answers to all settings of its controls, as one HTML page."""

@@ -94,3 +94,29 @@ def test_the_saved_page_steps_through_every_choice_of_every_control(cluster):
     data = json.loads(stage.html().split('id="svcnotes-data">')[1].split("</script>")[0])
     assert len(data["stories"]) == 2 * 3
     assert set(data["settings"]) == {"policy", "cni", "pods", "enter"}
+
+
+def test_two_settings_of_a_stage_stand_side_by_side(cluster):
+    stage = Stage(cluster, controls=("policy", "enter"), pods="node-1", enter="node-1")
+    both = stage.beside(policy="Local")
+    assert [side.title for side in both.sides] == [
+        "externalTrafficPolicy: Cluster",
+        "externalTrafficPolicy: Local",
+    ]
+    assert any("MASQUERADE" in name for name in both.only_left)
+    assert [(c.before, c.after) for c in both.changes if c.field == "source seen"] == [
+        ("10.244.1.1", "192.0.2.10")
+    ]
+    assert stage.policy == "Cluster"
+
+
+def test_a_stage_is_put_beside_nothing_but_another_setting(cluster):
+    stage = Stage(cluster, controls=("policy",))
+    for settings, said in [
+        ({}, "nothing"),
+        ({"colour": "red"}, "colour"),
+        ({"policy": "Cluster"}, "already"),
+        ({"policy": "Both"}, "no choice"),
+    ]:
+        with pytest.raises(QuestionError, match=said):
+            stage.beside(**settings)
