@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from svcnotes.control_plane import controllers, typed
+from svcnotes.control_plane import cloud_controller, controllers, typed
 from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.objects import (
@@ -125,13 +125,14 @@ class Cluster:
         does not have.
         """
         world = check_routes(changed(self.given_world, changes), self.nodes)
-        state, addresses = controllers.serve(self.state, world, self.cloud_addresses)
+        state, addresses = cloud_controller.serve(self.state, world, self.cloud_addresses)
         return replace(self, given_world=world, state=state, cloud_addresses=addresses)
 
     def with_state(self, state: ApiState) -> Cluster:
         """The cluster with another state of its API server, when the controllers have followed the change."""
+        # The cloud first: a Service that it lets go is gone, and its slices are collected.
+        state, addresses = cloud_controller.serve(state, self.given_world, self.cloud_addresses)
         state = controllers.settle(self.state, state)
-        state, addresses = controllers.serve(state, self.given_world, self.cloud_addresses)
         return replace(self, state=state, cloud_addresses=addresses)
 
     def create(self, text: str, filename: str = "input", *, namespace: str = "default") -> Cluster:

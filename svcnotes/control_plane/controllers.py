@@ -1,10 +1,9 @@
-"""What happens by itself after a write: Pods are placed, EndpointSlices follow, a cloud serves load balancers."""
+"""What happens by itself after a write: Pods are placed, EndpointSlices follow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import Any
 
 from svcnotes.control_plane import workloads
@@ -12,12 +11,9 @@ from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
 from svcnotes.control_plane.documents import Found
 from svcnotes.control_plane.endpoint_slices import CONTROLLER, MANAGED_BY, all_slices, mirrored
-from svcnotes.control_plane.objects import World
 from svcnotes.control_plane.placement import place
 from svcnotes.control_plane.typed import SERVICE_NAME
 
-# RFC 5737 and 3849 keep these for examples; RFC 2544's range follows where 254 are not enough.
-CLOUD_POOLS = {"IPv4": ("203.0.113.0/24", "198.18.0.0/15"), "IPv6": ("2001:db8:113::/112",)}
 _WATCHED = (
     "selector",
     "ports",
@@ -183,49 +179,3 @@ def add_slices(state: ApiState) -> ApiState:
     lacking = [obj for key, obj in state.objects.items() if key[0] == "Service" and key[1:] not in have]
     made = {_key(one): one for one in _made(state, lacking)}
     return replace(state, objects=VersionedMap({**state.objects, **made})) if made else state
-
-
-def serve(
-    state: ApiState, world: World, given: frozenset[str] = frozenset()
-) -> tuple[ApiState, frozenset[str]]:
-    """The state with an address for each LoadBalancer, where the World has a cloud that gives one.
-
-    `given` are the addresses that the cloud gave before; the second value those it has given now. A
-    pass-through cloud's address is a VIP that kube-proxy serves too; a proxying one's, and one that sends
-    straight to Pods, has ipMode Proxy, as with cloud-provider-kind. Without a cloud they are taken
-    back. What a file says of a load balancer stays; a loadBalancerClass means somebody else's.
-    """
-    mode = {"pass-through": "VIP", "proxying": "Proxy", "pods": "Proxy"}.get(world.cloud, "")
-    if not mode and not given:
-        return state, given
-    balancers = [
-        (key, obj)
-        for key, obj in state.objects.items()
-        if key[0] == "Service" and (obj.get("spec") or {}).get("type") == "LoadBalancer"
-    ]
-    used = {item.get("ip") for _, obj in balancers for item in _ingress(obj)}
-    free = {
-        family: (
-            str(address) for pool in pools for address in ip_network(pool).hosts() if str(address) not in used
-        )
-        for family, pools in CLOUD_POOLS.items()
-    }
-    objects = dict(state.objects)
-    now: set[str] = set()
-    for key, obj in balancers:
-        ingress = _ingress(obj)
-        if (obj.get("spec") or {}).get("loadBalancerClass") or not all(
-            item.get("ip") in given for item in ingress
-        ):
-            continue
-        families = (obj.get("spec") or {}).get("ipFamilies") or ("IPv4",)
-        addresses = [item["ip"] for item in ingress] or [next(free[family], "") for family in families]
-        fresh = [{"ip": address, "ipMode": mode} for address in addresses if address and mode]
-        now |= {item["ip"] for item in fresh}
-        status = {**(obj.get("status") or {}), "loadBalancer": {"ingress": fresh} if fresh else {}}
-        objects[key] = {**obj, "status": status}
-    return replace(state, objects=VersionedMap(objects)), frozenset(now)
-
-
-def _ingress(service: Object) -> list[dict[str, Any]]:
-    return list(((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ())

@@ -9,7 +9,7 @@ from os import fstat
 from pathlib import Path
 from typing import Any
 
-from svcnotes.control_plane import controllers, inference, nodes, workloads
+from svcnotes.control_plane import cloud_controller, controllers, inference, nodes, workloads
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
 from svcnotes.control_plane.cluster import Cluster
@@ -105,7 +105,7 @@ def _cluster(found: Sorted) -> Cluster:
     )
     state = controllers.add_slices(state)
     outside = check_routes(world(settings.get("World")), (node["metadata"]["name"] for node in full_nodes))
-    state, addresses = controllers.serve(state, outside)
+    state, addresses = cloud_controller.serve(state, outside)
     cluster = Cluster(
         state=state,
         proxy=inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes),
