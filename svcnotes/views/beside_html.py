@@ -5,15 +5,13 @@ from __future__ import annotations
 from html import escape
 
 from svcnotes.views.beside import ONLY, SAME, Row, Side, SideBySide, difference_lines
-from svcnotes.views.html import LINE, SOFT, TINT, mark_html, sentence_html
+from svcnotes.views.cells import ALARM, CAPTION, CELL, HEAD, TABLE
+from svcnotes.views.html import SOFT, TINT, mark_html, sentence_html
 from svcnotes.views.layout import NARROW, layout
 from svcnotes.views.pack import alt_text
 from svcnotes.views.story import Moment
 from svcnotes.views.svg import svg
 
-# A notebook's own style turns cells to the right and stripes rows: said otherwise at each cell.
-CELL = f"text-align:left;vertical-align:top;padding:4px 8px;border-bottom:1px solid {LINE};max-width:none"
-HEAD = f"{CELL};border-bottom:2px solid {SOFT};font-weight:600"
 DIFFERENT = "background:none;color:inherit;font-weight:700;border:2px solid #D55E00;border-radius:5px;padding:0 3px;display:inline-block"
 
 
@@ -56,8 +54,8 @@ def _table(shown: SideBySide) -> str:
             )
         body += _row(shown, row)
     return (
-        '<table style="width:100%;border-collapse:collapse;table-layout:fixed;font-size:12.5px;margin:0">'
-        f'<caption style="text-align:left;color:{SOFT};padding:2px 0">Every step, both ways. '
+        f'<table style="{TABLE};width:100%;table-layout:fixed">'
+        f'<caption style="{CAPTION}">Every step, both ways. '
         "≠ with a frame: the two differ here. “only”: the other packet has no such step.</caption>"
         f'<thead><tr><th scope="col" style="{HEAD};width:10%">step</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
     )
@@ -74,7 +72,7 @@ def _row(shown: SideBySide, row: Row) -> str:
 
 
 def _edge(row: Row, moment: Moment | None) -> str:
-    return ";border-left:5px double #D55E00" if row.kind == ONLY and moment is not None else ""
+    return f";{ALARM}" if row.kind == ONLY and moment is not None else ""
 
 
 def _cell(side: Side, moment: Moment | None, row: Row) -> str:

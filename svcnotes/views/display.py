@@ -8,11 +8,13 @@ from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.beside import SideBySide
 from svcnotes.views.beside_html import beside_html
 from svcnotes.views.html import trace_html
+from svcnotes.views.matrix import Matrix
+from svcnotes.views.matrix_html import matrix_html
 from svcnotes.views.text import trace_text
 
 
 def register(shell: Any = None) -> bool:
-    """Teach IPython's formatters to show a Trace as picture and words; tell whether there is an IPython.
+    """Teach IPython's formatters to show traces and what is made of them as pictures and words; tell whether there is an IPython.
 
     `shell` is the running IPython by default. To call it again changes nothing.
     """
@@ -25,13 +27,12 @@ def register(shell: Any = None) -> bool:
     if shell is None:
         return False
     formatters = shell.display_formatter.formatters
-    for kind, write in ((Trace, trace_html), (SideBySide, beside_html)):
+    pages: dict[type, Any] = {Trace: trace_html, SideBySide: beside_html, Matrix: matrix_html}
+    texts: dict[type, Any] = {Trace: trace_text, SideBySide: str, Matrix: str, Hop: hop_line, Path: path_line}
+    for kind, write in pages.items():
         formatters["text/html"].for_type(kind, write)
-    plain = formatters["text/plain"]
-    plain.for_type(Trace, _pretty(trace_text))
-    plain.for_type(SideBySide, _pretty(str))
-    plain.for_type(Hop, _pretty(hop_line))
-    plain.for_type(Path, _pretty(path_line))
+    for kind, write in texts.items():
+        formatters["text/plain"].for_type(kind, _pretty(write))
     return True
 
 
