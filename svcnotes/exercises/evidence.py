@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from svcnotes.packet import Step
@@ -49,6 +50,15 @@ def chains(path: Path) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(step.chain for step in steps_there(path) if step.chain and step.table == "nat")
     )
+
+
+def service_of(path: Path) -> str:
+    """The Service (`namespace/name`) whose rule gave the packet its pod, empty where none did.
+
+    kube-proxy writes it into the comment of that rule, before the port's name (`default/web:http`).
+    """
+    found = re.search(r'--comment "?([^":\s]+/[^":\s]+)', target_rule(path))
+    return found[1] if found else ""
 
 
 def jump_rule(path: Path, prefix: str) -> str:

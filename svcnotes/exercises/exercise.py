@@ -12,6 +12,8 @@ from svcnotes.trace import Path, Trace
 
 MAX_ANSWER = 20_000
 """The longest answer that is looked at, in characters."""
+LONG = 24
+"""A choice longer than this is printed on a line of its own."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Exercise:
 
     `judge` maps a text to a Verdict, by tracing. `hints` go from a nudge to nearly the answer. `start`
     is a text to begin with, `choices` the words to choose from; both may be empty. `ask` gives the trace
-    that the question is about, where it is about one, and `tells` which of its paths the reveal speaks of.
+    that the question is about, where it is about one, and `tells` which of its paths the reveal speaks of;
+    `explains` says whether a right prediction is told why, too.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Exercise:
     start: str = ""
     ask: Callable[[], Trace] | None = None
     tells: Callable[[Path], bool] = lambda _: True
+    explains: bool = False
 
     def check(self, answer: object = "", attempt: int = 1) -> Verdict:
         """Judge an answer; a wrong one comes with a hint, a stronger one from attempt to attempt.
@@ -62,10 +66,13 @@ class Exercise:
             return wrong(said=str(error), explanation="This cannot be used as it stands.")
 
     def __str__(self) -> str:
-        choices = f"One of: {', '.join(self.choices)}" if self.choices else ""
-        return "\n".join(
-            [*textwrap.wrap(self.question, WIDTH, break_on_hyphens=False), *filter(None, [choices])]
-        )
+        return "\n".join([*textwrap.wrap(self.question, WIDTH, break_on_hyphens=False), *self._choices()])
+
+    def _choices(self) -> list[str]:
+        """The choices in one line, or with numbers where they are sentences."""
+        if any(len(choice) > LONG for choice in self.choices):
+            return [f"  {number}. {choice}" for number, choice in enumerate(self.choices, 1)]
+        return [f"One of: {', '.join(self.choices)}"] if self.choices else []
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
         printer.text(str(self))

@@ -6,8 +6,10 @@ a form of. The table notebooks/misconceptions.md says in which cell of which les
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+
+from svcnotes.errors import InputError
 
 LISTED: Mapping[int, str] = MappingProxyType(
     {
@@ -187,3 +189,12 @@ NUMBER: Mapping[str, int | None] = MappingProxyType({name: number for name, numb
 def ideas_of(number: int) -> tuple[str, ...]:
     """The names of the ideas that are forms of the misconception with this number (1 to 24)."""
     return tuple(name for name, listed in NUMBER.items() if listed == number)
+
+
+def check_ideas(names: Iterable[str], owner: str) -> None:
+    """Raise InputError if an exercise names an idea that is not in the list; an empty name is none."""
+    unknown = sorted(set(names) - ALL.keys() - {""})
+    if unknown:
+        raise InputError(
+            f"exercise {owner}: idea: {unknown[0]!r} is not in svcnotes.exercises.misconceptions. Add it there"
+        )

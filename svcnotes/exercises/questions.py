@@ -1,120 +1,60 @@
-"""Questions about one packet; each gives an Exercise whose right answer is found by tracing it.
-
-The cluster comes as a function, so that a question can be stated before any cluster is read, and as
-an argument, so that it may as well be drawn per student.
-"""
+"""Questions about one packet with a word for an answer; the right one is found by tracing the packet."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import Mapping, Sequence
 
-from svcnotes.control_plane.cluster import Cluster
-from svcnotes.exercises.evidence import chains, ending_rule, jump_rule, source_rule, taken_in, target_rule
+from svcnotes.exercises.asked import Asked
+from svcnotes.exercises.evidence import chains, ending_rule, jump_rule, taken_in, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
+from svcnotes.exercises.misconceptions import check_ideas
+from svcnotes.exercises.sources import source_seen
 from svcnotes.exercises.verdict import Verdict
-from svcnotes.trace import Path, Trace, trace
+from svcnotes.trace import Path
+
+__all__ = ["DEPENDS", "OUTCOMES", "Asked", "listener", "missing_chain", "outcome", "source_seen"]
 
 OUTCOMES = ("connected", "refused", "timeout")
+DEPENDS = "depends"
+"""The word for: sometimes this, sometimes that, as kube-proxy's dice fall."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One packet in one cluster: what `svcnotes.trace` is asked."""
-
-    cluster: Callable[[], Cluster]
-    source: str
-    to: str
-
-    def trace(self) -> Trace:
-        """Follow the packet."""
-        return trace(self.cluster(), source=self.source, to=self.to)
-
-
-def source_seen(
+def outcome(
     name: str,
     question: str,
     asked: Asked,
-    pod: str,
     hints: tuple[str, ...] = (),
-    choices: tuple[str, ...] = (),
+    *,
+    pod: str = "",
+    words: tuple[str, ...] = OUTCOMES,
+    ideas: Mapping[str, tuple[str, str]] | None = None,
 ) -> Exercise:
-    """Ask which source address `pod` (`namespace/name`) sees.
+    """Ask how it ends; the answer is one of `words`: connected, refused or timeout, unless more are given.
 
-    The answer is an address, and what follows it is taken for a remark: `192.0.2.10 (you)`.
+    `pod` (`namespace/name`) asks only of the connections that are led to that pod. `ideas` maps a wrong word to a
+    misconception and an explanation that go before those found from the trace. Where the dice decide
+    between several ends, the right word is `depends`, if `words` has it.
     """
-
-    def judge(answer: str) -> Verdict:
-        found = asked.trace()
-        path = next((p for p in found.paths if p.pod == pod and p.source_seen), None)
-        if path is None:
-            return wrong(explanation=f"This packet never reaches {pod}: the question has no answer.")
-        try:
-            given = str(ip_address(re.split(r"[\s/]", answer.strip(), maxsplit=1)[0]))
-        except ValueError:
-            return wrong(explanation="An answer is one address, such as 192.0.2.10.")
-        if given == path.source_seen:
-            rule = source_rule(path)
-            changed = "the rule below changed it on the way" if rule else "no rule changed it on the way"
-            return right(f"{pod} sees {given}", explanation=f"{pod} sees {given}: {changed}.", rule=rule)
-        known = dict(_other_addresses(asked.cluster(), found, path))
-        idea = known.get(given, "")
-        return wrong(
-            f"{pod} sees {given}",
-            misconception=idea,
-            explanation=_SEEN_INSTEAD.get(idea, f"{given} takes no part in this packet's way."),
-            rule=source_rule(path),
-        )
-
-    return Exercise(
-        name, question, judge, hints, choices, ask=asked.trace, tells=lambda path: path.pod == pod
-    )
-
-
-def _other_addresses(cluster: Cluster, found: Trace, path: Path) -> Iterator[tuple[str, str]]:
-    """Every address that one might take for the source, with the idea behind it; the first one counts."""
-    for service in cluster.services.values():
-        for address in service.cluster_ips:
-            yield address, "the-service-calls"
-    for node in cluster.nodes.values():
-        for address in node.addresses:
-            dialled = found.destination.rpartition(":")[0].strip("[]") in node.addresses
-            yield address, "snat-uses-the-dialled-address" if dialled else "the-last-node-counts"
-    pod = cluster.pods.get(path.pod or "")
-    for address in pod.addresses if pod else ():
-        yield address, "source-and-destination-swapped"
-    yield found.source_address, "the-pod-sees-the-client"
-
-
-_SEEN_INSTEAD: Mapping[str, str] = {
-    "the-service-calls": "A Service sends nothing: its address stands in rules only, and no packet leaves from it.",
-    "snat-uses-the-dialled-address": "MASQUERADE takes the address of the interface by which the packet leaves. "
-    "Which interface leads to this pod: the one to the other nodes, or the one to the pods of this node?",
-    "the-last-node-counts": "That node gets the packet from the node that was dialled, and passes it on as it is. "
-    "Only the node that was dialled has changed it.",
-    "source-and-destination-swapped": "That is where the packet goes. Asked is where it seems to come from.",
-    "the-pod-sees-the-client": "So it was when the packet came in. The rule below changed it before the pod got it.",
-}
-
-
-def outcome(name: str, question: str, asked: Asked, hints: tuple[str, ...] = ()) -> Exercise:
-    """Ask how it ends; the answer is connected, refused or timeout."""
+    check_ideas((idea for idea, _ in (ideas or {}).values()), name)
 
     def judge(answer: str) -> Verdict:
         given = answer.strip().lower().rstrip(".!")
-        if given not in OUTCOMES:
-            return wrong(explanation=f"One of these words: {', '.join(OUTCOMES)}.")
-        paths = asked.trace().paths
+        if given not in words:
+            return wrong(explanation=f"One of these words: {', '.join(words)}.")
+        paths = [path for path in asked.trace().paths if not pod or path.pod == pod]
+        if not paths:
+            return wrong(explanation=f"This packet is never led to {pod}: the question has no answer.")
         ends = {path.outcome for path in paths}
         path = paths[0]
         rule = ending_rule(path) or target_rule(path)
         if ends == {given}:
             return right(given, explanation=path.reason, rule=rule)
-        idea, why = _ENDED_INSTEAD.get(
-            (path.outcome, path.how, given), ("", "Follow it with svcnotes.trace, and read the last hop.")
-        )
+        if given == DEPENDS and len(ends) > 1:
+            return right(given, explanation=_ends(paths), rule=rule)
+        known = _ENDED_INSTEAD.get((path.outcome, path.how, given), ("", ""))
+        idea, why = (ideas or {}).get(given) or known
+        why = why or "Follow it with svcnotes.trace, and read the last hop."
         return wrong(given, misconception=idea, explanation=why, rule=rule)
 
     # Who sees what is another question, so a connection is not told of.
@@ -123,9 +63,17 @@ def outcome(name: str, question: str, asked: Asked, hints: tuple[str, ...] = ())
         question,
         judge,
         hints,
-        OUTCOMES,
+        words,
         ask=asked.trace,
-        tells=lambda path: path.outcome != "connected",
+        tells=lambda path: path.outcome != "connected" and (not pod or path.pod == pod),
+    )
+
+
+def _ends(paths: Sequence[Path]) -> str:
+    """Each end that the dice may choose, with what leads to it."""
+    return (
+        "; ".join(f"{path.outcome} with probability {path.probability} ({path.reason})" for path in paths)
+        + "."
     )
 
 
@@ -179,6 +127,7 @@ def missing_chain(
     The answer is a chain's name or its first two words (`KUBE-SVC`). `ideas` maps such a wrong
     beginning to a misconception and an explanation.
     """
+    check_ideas((idea for idea, _ in ideas.values()), name)
 
     def judge(answer: str) -> Verdict:
         given = re.sub(r"[-…. ]+$", "", answer.strip().upper())
@@ -196,7 +145,7 @@ def missing_chain(
             beginning,
             (
                 "",
-                "Read the node's rules: which chain does KUBE-EXT-… jump to? Write its name in full, as KUBE-….",
+                f"Read the node's rules: where does the chain {after}… lead? Write the name in full, as KUBE-….",
             ),
         )
         return wrong(given, misconception=idea, explanation=why, rule=rule if idea else "")

@@ -27,7 +27,7 @@ class Option:
     """One answer: `holds` tells from the trace whether it is right.
 
     `belief` names the wrong idea that leads to it ("A node always forwards, whatever the policy"), and
-    `because` says in a sentence what is true instead; both are empty for an answer without a known idea.
+    `because` says in a sentence what is true instead, or of a right answer why it is; both may be empty.
     """
 
     text: str
@@ -120,9 +120,10 @@ def _judge(
     told = [headline(tell(trace, path, names)) for path in trace.paths if tells(path)]
     facts = [prose(" ", sentence) for sentence in dict.fromkeys(told)]
     if option.holds(trace):
-        return prose(strong("✓ As you predicted."), *facts)
+        why = f" {option.because}" if option.because else ""
+        return prose(strong("✓ As you predicted."), why, *facts)
     answers = [other.text for other in options if other.holds(trace)]
-    answer = prose(" Right is: ", strong(answers[0]), ".") if answers else ()
+    answer = prose(" Right is: ", strong(answers[0].rstrip(".")), ".") if answers else ()
     belief = prose(" The idea behind yours: ", strong(f"“{option.belief}”"), ".") if option.belief else ()
     because = f" {option.because}" if option.because else ""
     return prose(strong("✕ Not so."), answer, belief, because, *([" The trace:", *facts] if facts else ()))

@@ -26,7 +26,8 @@ def predict(exercise: Exercise) -> Predict:
 def _option(exercise: Exercise, choice: str) -> Option:
     verdict = exercise.check(choice)
     belief = ALL.get(verdict.misconception, "").rstrip(".")
-    return Option(choice, _holds(verdict.ok), belief, "" if verdict.ok else verdict.explanation)
+    because = verdict.explanation if exercise.explains or not verdict.ok else ""
+    return Option(choice, _holds(verdict.ok), belief, because)
 
 
 def _holds(ok: bool) -> Callable[[Trace], bool]:
