@@ -50,6 +50,12 @@ POD_TEMPLATE: dict[str, Any] = {
         "hostNetwork": bool,
         "hostname": str,
         "subdomain": str,
+        "dnsPolicy": str,
+        "dnsConfig": {
+            "nameservers": [str],
+            "searches": [str],
+            "options": [{"name": str, "value": str}],
+        },
         "tolerations": [{"key": str, "operator": str, "value": str, "effect": str}],
         "containers": [_CONTAINER],
         "initContainers": [_CONTAINER],

@@ -72,16 +72,21 @@ def _resolve(cluster: Cluster, to: str, name: str, who: Asker) -> tuple[tuple[st
     for node in cluster.nodes.values():
         if node.name == name:
             return node.addresses or node.external_addresses, ""
-    namespace = who.pod.namespace if who.pod is not None and not who.pod.host_network else ""
-    found = dns.resolve(cluster, name, namespace=namespace)
+    conf = dns.resolv_conf(cluster, who.pod)
+    found = dns.resolve(cluster, name, conf=conf)
     if found.addresses:
         return found.addresses, ""
     if found.aliases:
         return (), found.aliases[-1]
     if found.code == "NOERROR":
-        raise QuestionError(f"to {to}: {found.name} has no address (no endpoint is ready); ask for another")
+        raise QuestionError(
+            f"to {to}: {found.name} is there and has no address: it is an alias that leads nowhere "
+            "(to itself, in a circle, to a name that the cluster does not have), or no whole name; ask for another"
+        )
     tried = ", ".join(found.asked) or name
     remedy = (
-        "" if namespace else "; only Pods may leave out the end of a name: write SERVICE.NAMESPACE.svc.DOMAIN"
+        ""
+        if conf.search
+        else "; only Pods may leave out the end of a name: write SERVICE.NAMESPACE.svc.DOMAIN"
     )
     raise QuestionError(f"to {to}: no such name (NXDOMAIN); asked for {tried}{remedy}")
