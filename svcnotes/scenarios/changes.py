@@ -109,11 +109,12 @@ def with_pods_on(cluster: Cluster, service: Service, nodes: Iterable[str]) -> Cl
     for key in old:
         cluster = cluster.delete("pod", key.split("/")[1], namespace=namespace)
     numbers = {node: number for number, node in enumerate(cluster.nodes, start=1)}
-    pods = [_pod(pattern, f"{service.name}-{numbers[node]}", node) for node in nodes]
+    pods = [pod_like(pattern, f"{service.name}-{numbers[node]}", node) for node in nodes]
     return cluster.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}))
 
 
-def _pod(pattern: Any, name: str, node: str) -> dict[str, Any]:
+def pod_like(pattern: Any, name: str, node: str) -> dict[str, Any]:
+    """Write a Pod's manifest after another stored Pod, with a name and a node of its own."""
     metadata = pattern["metadata"]
     kept = {key: deepcopy(metadata[key]) for key in ("namespace", "labels", "annotations") if key in metadata}
     spec = {**deepcopy(dict(pattern["spec"])), "nodeName": node}
