@@ -7,6 +7,7 @@ from typing import Any
 from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.beside import SideBySide
 from svcnotes.views.beside_html import beside_html
+from svcnotes.views.crowd import Crowd
 from svcnotes.views.html import trace_html
 from svcnotes.views.matrix import Matrix
 from svcnotes.views.matrix_html import matrix_html
@@ -27,13 +28,26 @@ def register(shell: Any = None) -> bool:
     if shell is None:
         return False
     formatters = shell.display_formatter.formatters
-    pages: dict[type, Any] = {Trace: trace_html, SideBySide: beside_html, Matrix: matrix_html}
-    texts: dict[type, Any] = {Trace: trace_text, SideBySide: str, Matrix: str, Hop: hop_line, Path: path_line}
+    pages: dict[type, Any] = {
+        Trace: trace_html,
+        SideBySide: beside_html,
+        Matrix: matrix_html,
+        Crowd: crowd_html,
+    }
+    texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line}
+    texts |= dict.fromkeys((SideBySide, Matrix, Crowd), str)
     for kind, write in pages.items():
         formatters["text/html"].for_type(kind, write)
     for kind, write in texts.items():
         formatters["text/plain"].for_type(kind, _pretty(write))
     return True
+
+
+def crowd_html(crowd: Crowd) -> str:
+    """Write a crowd as HTML; its module, which draws, loads when a crowd is shown."""
+    from svcnotes.views import crowd_figure
+
+    return crowd_figure.crowd_html(crowd)
 
 
 def hop_line(hop: Hop) -> str:

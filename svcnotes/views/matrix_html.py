@@ -6,7 +6,7 @@ from html import escape
 
 from svcnotes.views.cells import ALARM, CAPTION, CELL, HEAD, TABLE
 from svcnotes.views.html import SOFT, mark_html
-from svcnotes.views.marks import NODE, POD
+from svcnotes.views.marks import NODE, OUTSIDE, POD
 from svcnotes.views.matrix import NEVER, NOBODY, Matrix, troubles
 
 
@@ -26,7 +26,8 @@ def matrix_html(shown: Matrix) -> str:
 
 
 def _head(shown: Matrix, column: str) -> str:
-    text = escape(shown.head(column)) if column == NOBODY else mark_html(POD, shown.head(column))
+    role = POD if shown.homes.get(column) else OUTSIDE
+    text = escape(column) if column == NOBODY else mark_html(role, shown.head(column))
     return f'<th scope="col" style="{HEAD}">{text}</th>'
 
 
