@@ -126,6 +126,14 @@ def _external(story: Story) -> Prose:
     there = [hop.packet for hop in story.path.hops if hop.direction == "there"]
     last = there[-1] if there else None
     where = story.names.run(last.destination) if last else code(story.trace.destination)
+    if not any(hop.kind in ("node", "pod") for hop in story.path.hops):
+        return prose(
+            strong("The packet never comes to the cluster"),
+            ": no route leads to a node for ",
+            where,
+            ". ",
+            _reason(story),
+        )
     return prose(
         strong("The packet leaves the cluster"),
         " for ",
