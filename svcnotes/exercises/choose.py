@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from svcnotes.exercises.asked import Seen, Subject, listed, look, reveal
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.misconceptions import check_ideas
+from svcnotes.exercises.picking import picked
 from svcnotes.exercises.verdict import Verdict
 from svcnotes.trace import Path
-
-SHORTEST = 3
-"""How many letters of a choice are enough to mean it, where no other begins so."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,12 @@ def choose(
     check_ideas((choice.idea for choice in choices), name)
 
     def judge(answer: str) -> Verdict:
-        found = _meant(answer, choices)
-        if found is None:
+        index = picked(answer, [choice.text for choice in choices])
+        if index is None:
             return wrong(
                 explanation=f"One of these, or its number: {'; '.join(choice.text for choice in choices)}."
             )
-        seen = look(subjects)
+        found, seen = choices[index], look(subjects)
         if found.holds(seen):
             return right(found.text, explanation=found.because, rule=rule(seen))
         return wrong(
@@ -73,21 +70,3 @@ def choose(
         tells=tells,
         explains=True,
     )
-
-
-def _meant(answer: str, choices: Sequence[Choice]) -> Choice | None:
-    """The choice that an answer names; None where it names none, or more than one."""
-    given = _plain(answer)
-    same = [choice for choice in choices if _plain(choice.text) == given]
-    if same:
-        return same[0]
-    number = int(given) if re.fullmatch(r"[0-9]{1,2}", given) else 0
-    if 1 <= number <= len(choices):
-        return choices[number - 1]
-    begun = [choice for choice in choices if _plain(choice.text).startswith(given)]
-    return begun[0] if len(begun) == 1 and len(given) >= SHORTEST else None
-
-
-def _plain(text: str) -> str:
-    """A text without capital letters, quotes and stops, and with single blanks."""
-    return " ".join(re.sub(r"[“”\"'`]|[.!]+$", "", text.strip().lower()).split())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from svcnotes.errors import SvcnotesError
-from svcnotes.exercises.verdict import WIDTH, Part, Printer, Verdict
+from svcnotes.exercises.verdict import Part, Printer, Verdict, wrapped
 from svcnotes.trace import Path, Trace
 
 MAX_ANSWER = 20_000
@@ -66,7 +65,7 @@ class Exercise:
             return wrong(said=str(error), explanation="This cannot be used as it stands.")
 
     def __str__(self) -> str:
-        return "\n".join([*textwrap.wrap(self.question, WIDTH, break_on_hyphens=False), *self._choices()])
+        return "\n".join([*wrapped(self.question), *self._choices()])
 
     def _choices(self) -> list[str]:
         """The choices in one line, or with numbers where they are sentences."""

@@ -74,6 +74,42 @@ REFUSALS = (
         "Any number from 1 to 65535.",
     ),
     Refusal(
+        r"spec\.externalName: (Invalid value|Required value)",
+        "",
+        "An externalName is a DNS name in small letters and nothing more: no http://, no port, no path.",
+        "db.example.com, say.",
+    ),
+    Refusal(
+        r"may not be set for ExternalName services",
+        "externalname-is-a-proxy",
+        "An ExternalName Service has no address of its own: it lives in DNS alone.",
+        "Take the field away.",
+    ),
+    Refusal(
+        r"externalIPs\[\d+\]: Invalid value",
+        "",
+        "An externalIP is one IP address that a packet may be sent to: no range, no name, no loopback.",
+        "80.11.12.10, say.",
+    ),
+    Refusal(
+        r"may only be set for externally-accessible services",
+        "",
+        "externalTrafficPolicy speaks of traffic from outside, and this Service takes none.",
+        "type: NodePort or LoadBalancer, or externalIPs.",
+    ),
+    Refusal(
+        r"LoadBalancerSourceRanges(\[\d+\])?: (Forbidden|Invalid value)",
+        "",
+        "loadBalancerSourceRanges is a list of ranges such as 192.0.2.0/24, for a Service of type LoadBalancer only.",
+        "One client alone is 192.0.2.10/32.",
+    ),
+    Refusal(
+        r"healthCheckNodePort: (Invalid value|Forbidden)|failed to allocate requested HealthCheck",
+        "",
+        "The health check's port belongs to type LoadBalancer with policy Local, comes from the nodePorts' range and stays as it is.",
+        "Leave the field out: the server picks a number.",
+    ),
+    Refusal(
         r"Unsupported value",
         "",
         "The field takes one of a few words, and capital letters count.",
@@ -100,8 +136,8 @@ REFUSALS = (
 )
 
 
-def explain(error: SvcnotesError) -> Refusal:
-    """The first refusal that fits the message; an empty one where none does."""
+def explain(error: SvcnotesError, first: tuple[Refusal, ...] = ()) -> Refusal:
+    """The first refusal that fits the message, those of `first` before all others; an empty one where none does."""
     said = str(error)
     empty = Refusal("", "", "The API server says what it does not like; take it at its word.", "")
-    return next((refusal for refusal in REFUSALS if re.search(refusal.pattern, said)), empty)
+    return next((refusal for refusal in (*first, *REFUSALS) if re.search(refusal.pattern, said)), empty)

@@ -70,25 +70,25 @@ class Verdict:
         if len(self.parts) > 1:
             lines += [f"  {'✔' if part.ok else '✘'} {part.claim}" for part in self.parts]
         if self.said:
-            lines += ["", *_wrapped(self.said, "    ")]
+            lines += ["", *wrapped(self.said, "    ")]
         if self.misconception:
             from svcnotes.exercises.misconceptions import ALL
 
             lines += ["", f"A common idea: “{ALL[self.misconception]}”"]
         if self.explanation:
-            lines += ["", *_wrapped(self.explanation)]
+            lines += ["", *wrapped(self.explanation)]
         if self.rule:
-            lines += ["", "The rule that decides:", *_wrapped(self.rule, "    ")]
+            lines += ["", "The rule that decides:", *wrapped(self.rule, "    ")]
         if self.hint and not self.ok:
-            lines += ["", *_wrapped(f"Hint: {self.hint}")]
+            lines += ["", *wrapped(f"Hint: {self.hint}")]
         return "\n".join(lines)
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
         printer.text(str(self))
 
 
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    """The lines of a text, broken between words."""
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """The lines of a text, each broken between words where it is too long for a page."""
     more = indent + "  " if indent else ""
     return [
         part

@@ -1,0 +1,47 @@
+"""Edit a node's rules: the answer is a rule text, or commands that change it; then packets follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.errors import RuleError
+from svcnotes.exercises.claims import Claim, judged, untried
+from svcnotes.exercises.exercise import Exercise, wrong
+from svcnotes.exercises.rule_edits import edited, is_whole
+from svcnotes.exercises.verdict import Part, Verdict
+from svcnotes.netfilter import Ruleset
+from svcnotes.network.node_rules import rules_text
+
+LOADED = "the rules can be loaded"
+
+
+def edit_rules(
+    name: str,
+    question: str,
+    cluster: Callable[[], Cluster],
+    node: str,
+    claims: Sequence[Claim],
+    hints: tuple[str, ...] = (),
+    start: str = "",
+) -> Exercise:
+    """Ask for rules on `node` that make every claim true.
+
+    The answer is a whole text, as `iptables-save` prints it, or commands (`-D CHAIN RULE`, `-A ...`,
+    `-I ...`), one a line, that change the rules which the node has.
+    """
+
+    def judge(answer: str) -> Verdict:
+        before = cluster()
+        family = before.families[0]
+        try:
+            whole = is_whole(answer)
+            text = answer if whole else edited(rules_text(before, node), answer, family)
+            Ruleset.parse(text, family).check()
+        except RuleError as error:
+            found = wrong(said=str(error), explanation="The rules were left as they were.")
+            return replace(found, parts=untried(claims, Part(LOADED, ok=False)))
+        return judged(before.with_rules(node, text), claims, Part(LOADED, ok=True))
+
+    return Exercise(name, question, judge, hints, start=start)
