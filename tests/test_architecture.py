@@ -7,6 +7,7 @@ PACKAGE = Path(__file__).parent.parent / "svcnotes"
 
 ORDER = [
     ("errors", "packet"),
+    ("loopback",),
     ("control_plane",),
     ("kube_proxy",),
     ("netfilter",),
