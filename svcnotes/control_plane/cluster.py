@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from svcnotes.control_plane import cloud_controller, controllers, typed
+from svcnotes.control_plane import cloud_controller, controllers, faults, typed
 from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.objects import (
@@ -33,7 +33,8 @@ class Cluster:
     `state` is what kube-apiserver holds; `nodes`, `pods`, `services` and `endpoint_slices` are read
     from it on first use. `node_rules` maps (node, IP family) to a rules text that replaces what
     kube-proxy would write there. `notes` say what the files held beyond it. `cloud_addresses` are those
-    that the World's cloud gave to load balancers.
+    that the World's cloud gave to load balancers. `last_seen` maps a node whose kube-proxy has stopped
+    to the cluster as kube-proxy last saw it.
     """
 
     state: ApiState
@@ -43,6 +44,7 @@ class Cluster:
     node_rules: Mapping[tuple[str, int], str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     cloud_addresses: frozenset[str] = frozenset()
+    last_seen: Mapping[str, Cluster] = field(default_factory=dict)
     # Values already read, by key, each with the stored object it was read from. A changed cluster
     # shares it with the one before: whatever did not change is not read again.
     _read: dict[Key, tuple[Object, Any]] = field(default_factory=dict)
@@ -118,6 +120,39 @@ class Cluster:
             raise QuestionError(f"family: {family} is no IP family. Use 4 or 6")
         return replace(self, node_rules={**self.node_rules, (node, family): text})
 
+    @cached_property
+    def stopped(self) -> frozenset[str]:
+        """The Nodes whose kube-proxy runs no more: the World's fault kube-proxy-stopped."""
+        return _stopped(self.given_world, self.nodes)
+
+    def seen_by(self, node: str) -> Cluster:
+        """The cluster as the kube-proxy of a node knows it: this one, or an earlier one where it has stopped."""
+        return self.last_seen.get(node, self)
+
+    def with_stale_rules(self, node: str, earlier: Cluster) -> Cluster:
+        """The cluster whose kube-proxy on `node` stopped when the cluster was as `earlier`.
+
+        The node keeps the rules of then, and nobody there answers health checks. Changes that are
+        made while the World has the fault kube-proxy-stopped lead to the same. Raises QuestionError for
+        a node that one of the two does not have.
+        """
+        for cluster, which in ((self, "this"), (earlier, "the earlier")):
+            if node not in cluster.nodes:
+                known = ", ".join(cluster.nodes) or "none"
+                raise QuestionError(f'no Node "{node}" in {which} cluster. Nodes: {known}')
+        world = self.given_world
+        if node not in self.stopped:
+            fault = {"name": faults.KUBE_PROXY_STOPPED, "node": node}
+            world = replace(world, faults=(*world.faults, fault))
+        return replace(self, given_world=world, last_seen={**self.last_seen, node: earlier})
+
+    def _still_seen(self, world: World) -> Mapping[str, Cluster]:
+        """What kube-proxies that stay stopped go on knowing, when this cluster changes."""
+        if not self.stopped:
+            return {}
+        staying = self.stopped & _stopped(world, self.nodes)
+        return {node: self.seen_by(node) for node in self.nodes if node in staying}
+
     def with_world(self, **changes: Any) -> Cluster:
         """The cluster in a changed World, with YAML's or Python's names: `cniMasquerade=True`, `cloud="proxying"`.
 
@@ -126,14 +161,18 @@ class Cluster:
         """
         world = check_routes(changed(self.given_world, changes), self.nodes)
         state, addresses = cloud_controller.serve(self.state, world, self.cloud_addresses)
-        return replace(self, given_world=world, state=state, cloud_addresses=addresses)
+        seen = self._still_seen(world)
+        after = replace(self, given_world=world, state=state, cloud_addresses=addresses, last_seen=seen)
+        faults.check(after)
+        return after
 
     def with_state(self, state: ApiState) -> Cluster:
         """The cluster with another state of its API server, when the controllers have followed the change."""
         # The cloud first: a Service that it lets go is gone, and its slices are collected.
         state, addresses = cloud_controller.serve(state, self.given_world, self.cloud_addresses)
         state = controllers.settle(self.state, state)
-        return replace(self, state=state, cloud_addresses=addresses)
+        seen = self._still_seen(self.given_world)
+        return replace(self, state=state, cloud_addresses=addresses, last_seen=seen)
 
     def create(self, text: str, filename: str = "input", *, namespace: str = "default") -> Cluster:
         """`kubectl create -f` of that YAML text. Raises ApiError with what kubectl prints."""
@@ -183,3 +222,8 @@ class Cluster:
         if answer.exit_code:
             raise ApiError(answer.stderr.rstrip("\n"))
         return self.with_state(answer.state)
+
+
+def _stopped(world: World, nodes: Mapping[str, Node]) -> frozenset[str]:
+    named = [fault.get("node") for fault in world.faults if fault.get("name") == faults.KUBE_PROXY_STOPPED]
+    return frozenset(nodes) if None in named else frozenset(node for node in nodes if node in named)

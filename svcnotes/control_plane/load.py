@@ -9,7 +9,7 @@ from os import fstat
 from pathlib import Path
 from typing import Any
 
-from svcnotes.control_plane import cloud_controller, controllers, inference, nodes, workloads
+from svcnotes.control_plane import cloud_controller, controllers, faults, inference, nodes, workloads
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
 from svcnotes.control_plane.cluster import Cluster
@@ -114,6 +114,7 @@ def _cluster(found: Sorted) -> Cluster:
         notes=(*found.notes, *notes),
         cloud_addresses=addresses,
     )
+    faults.check(cluster)
     cluster.pods  # noqa: B018 - read now, so that a broken `svcnotes/listens` is an error of loading
     return cluster
 

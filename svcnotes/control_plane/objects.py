@@ -216,7 +216,7 @@ class World:
     `cni`: bridge, routed (veths without addresses) or vxlan. `sysctls`: dotted names without
     blanks, such as `net.bridge.bridge-nf-call-iptables`. `routes`: address or CIDR to the name
     of the node that the router hands it to. `cloud`: none, pass-through, proxying or pods.
-    `faults`: names with their arguments, for the lessons that need them.
+    `faults`: names with their arguments (`svcnotes.control_plane.faults`).
     """
 
     cni: str = "bridge"

@@ -13,7 +13,8 @@ def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: in
     """Write the rules of a node as the tool of that mode would print them.
 
     `proxy_mode` None is the cluster's own, `family` (4 or 6) None the cluster's first. Text that
-    replaces the node's rules (`Cluster.with_rules`) wins over what kube-proxy would write. Raises
+    replaces the node's rules (`Cluster.with_rules`) wins over what kube-proxy would write; where
+    kube-proxy has stopped, the rules are those of the cluster that it last saw. Raises
     QuestionError for a node, a mode or a family that the cluster does not have.
     """
     if node not in cluster.nodes:
@@ -27,4 +28,4 @@ def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: in
         raise QuestionError(f"family {family!r}: the cluster has {held} only")
     write = writer(cluster.proxy.mode if proxy_mode is None else proxy_mode)
     replaced = cluster.node_rules.get((node, family))
-    return write(cluster, node, family) if replaced is None else replaced
+    return write(cluster.seen_by(node), node, family) if replaced is None else replaced

@@ -40,9 +40,11 @@ def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> d
     """The TCP ports on which kube-proxy listens on a node, each with the addresses it listens on.
 
     No addresses: on every local one. `family` (4 or 6) None is the cluster's first. A nodePort is
-    not among them: no process listens there, rules catch the packet before. Raises KeyError for a
-    node that is not there.
+    not among them: no process listens there, rules catch the packet before. None at all where
+    kube-proxy has stopped. Raises KeyError for a node that is not there.
     """
+    if node in cluster.stopped:
+        return {}
     family = cluster.families[0] if family is None else family
     ports: dict[int, tuple[str, ...]] = {HEALTHZ_PORT: ()}
     checked = list(_checked_services(cluster, family))

@@ -16,6 +16,7 @@ from functools import lru_cache
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Service, ServicePort
 from svcnotes.kube_proxy import healthcheck
+from svcnotes.network import faults
 from svcnotes.network.addresses import family
 from svcnotes.network.plan import plan
 
@@ -57,15 +58,24 @@ def balancers(cluster: Cluster) -> Mapping[str, Balancer]:
 
 
 def healthy_nodes(cluster: Cluster, service: Service, version: int) -> tuple[str, ...]:
-    """The nodes that a balancer sends to: those whose health check passes, under policy Local."""
+    """The nodes that a balancer sends to: those whose health check passes, under policy Local the Service's own.
+
+    The fault balancer-believes stands for a check that lags.
+    """
     offered = [
         name
         for name, node in cluster.nodes.items()
         if node.address(version) and node.labels.get(EXCLUDED, "false") == "false"
     ]
+    believed = faults.believed_nodes(cluster, service.key)
+    if believed is not None:
+        return tuple(name for name in offered if name in believed)
     if service.external_traffic_policy == LOCAL:
         return tuple(
-            name for name in offered if healthcheck.local_ready_endpoints(cluster, service, name, version)
+            name
+            for name in offered
+            if name not in cluster.stopped
+            and healthcheck.local_ready_endpoints(cluster, service, name, version)
         )
     return tuple(
         name

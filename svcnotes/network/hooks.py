@@ -43,6 +43,9 @@ def pass_hook(
         yield flight
         return
     memory = flight.memory()
+    table = memory.conntrack
+    if table.limit != host.tracks_at_most:
+        table = replace(table, limit=host.tracks_at_most)
     context = Context(
         in_interface=in_interface,
         out_interface=out_interface,
@@ -54,7 +57,7 @@ def pass_hook(
         reverse_path_ok=not in_interface or reverse_path(host, flight.packet.source, in_interface),
         time=net.time,
         recent=memory.recent,
-        conntrack=memory.conntrack,
+        conntrack=table,
         connection=flight.connection,
     )
     for walked in walk(rules, hook, flight.packet, context):

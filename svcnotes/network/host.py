@@ -76,7 +76,8 @@ class Host:
     """A host of the network: `kind` is client, outside, router, node or pod.
 
     `forwards` tells whether it passes packets on; `sysctls` are its switches by dotted name.
-    `veths` maps a Pod (`namespace/name`) to the interface that leads to it.
+    `veths` maps a Pod (`namespace/name`) to the interface that leads to it. `tracks_at_most` is how
+    many connections its table holds beside those of others, None for more than ever come.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Host:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     veths: Mapping[str, str] = field(default_factory=dict)
     addresses: frozenset[str] = frozenset()
+    tracks_at_most: int | None = None
 
     def is_local(self, address: str) -> bool:
         """Whether the address is this host's own, all of 127.0.0.0/8 included."""
@@ -141,6 +143,7 @@ def make_host(
     forwards: bool = False,
     sysctls: Mapping[str, str] | None = None,
     veths: Mapping[str, str] | None = None,
+    tracks_at_most: int | None = None,
 ) -> Host:
     """Put a host together, with a loopback interface of its own."""
     every = (Interface(LOOPBACK, ("127.0.0.1/8", "::1/128")), *interfaces)
@@ -153,4 +156,5 @@ def make_host(
         sysctls=sysctls or {},
         veths=veths or {},
         addresses=frozenset(a.partition("/")[0] for one in every for a in one.addresses),
+        tracks_at_most=tracks_at_most,
     )

@@ -43,6 +43,7 @@ def node_host(cluster: Cluster, name: str) -> Host:
         forwards=True,
         sysctls=_sysctls(cluster),
         veths=veths,
+        tracks_at_most=0 if faults.conntrack_full(cluster, name) else None,
     )
 
 

@@ -9,22 +9,24 @@ from svcnotes.errors import RuleError
 from svcnotes.kube_proxy import rules
 from svcnotes.netfilter import Ruleset
 from svcnotes.network.addresses import family as family_of
-
-_NAT_HOOKS = ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")
+from svcnotes.network.fault_rules import with_faults
+from svcnotes.network.rule_text import with_rules
 
 
 @lru_cache(maxsize=64)
 def rules_text(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
-    """Write all of a node's rules: with `cniMasquerade`, those of kube-proxy and the CNI's one.
+    """Write all of a node's rules: kube-proxy's, the CNI's (`cniMasquerade`), and what faults make of them.
 
     Text that replaces the node's rules (`Cluster.with_rules`) is the whole of them: nothing is
-    added. Raises QuestionError as `kube_proxy.rules` does.
+    added, and no fault changes it. Raises QuestionError as `kube_proxy.rules` does.
     """
     text = rules(cluster, node, proxy_mode=proxy_mode, family=family)
     version = cluster.families[0] if family is None else family
-    if not cluster.world.cni_masquerade or (node, version) in cluster.node_rules:
+    if (node, version) in cluster.node_rules:
         return text
-    return with_cni_masquerade(text, cluster, node, version)
+    if cluster.world.cni_masquerade:
+        text = with_cni_masquerade(text, cluster, node, version)
+    return with_faults(text, cluster, node, version)
 
 
 def with_cni_masquerade(text: str, cluster: Cluster, node: str, family: int) -> str:
@@ -40,16 +42,7 @@ def with_cni_masquerade(text: str, cluster: Cluster, node: str, family: int) -> 
         for whole in cluster.proxy.cluster_cidrs or cluster.config.pod_cidrs
         if family_of(own) == family_of(whole) == family
     ]
-    if not lines:
-        return text
-    block = "".join(f"{line}\n" for line in lines)
-    start = text.find("*nat\n")
-    if start < 0:
-        hooks = "".join(f":{hook} ACCEPT\n" for hook in _NAT_HOOKS)
-        return f"{text}*nat\n{hooks}{block}COMMIT\n"
-    last = text.rfind("\n-A POSTROUTING ", start, text.index("COMMIT\n", start))
-    place = text.index("COMMIT\n", start) if last < 0 else text.index("\n", last + 1) + 1
-    return text[:place] + block + text[place:]
+    return with_rules(text, "nat", lines) if lines else text
 
 
 @lru_cache(maxsize=64)

@@ -14,9 +14,11 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import OutsideHost
 from svcnotes.network import cloud, faults
 from svcnotes.network.addresses import WIDTH, family, inside, prefix
+from svcnotes.network.fault_rules import router_firewall
 from svcnotes.network.host import Host, Interface, Route, make_host
 from svcnotes.network.node_host import DEFAULT, NODES, outliers
 from svcnotes.network.plan import Plan, interface_addresses, plan
+from svcnotes.network.rule_text import with_rules
 
 ROUTER, OUTSIDE = "router", "outside"
 CLIENT_ADDRESSES = ("192.0.2.10", "2001:db8:2::10")
@@ -136,11 +138,15 @@ def announced(cluster: Cluster, via: Via | None) -> Mapping[str, str]:
     }
 
 
+@lru_cache(maxsize=16)
 def router_rules(cluster: Cluster, version: int) -> str:
-    """The router's own NAT: a cloud translates a Node's ExternalIP to its InternalIP, one to one."""
+    """The router's own rules, empty for none; `version` is the IP family.
+
+    A cloud translates a Node's ExternalIP to its InternalIP, one to one; its firewall may drop
+    (the fault host-firewall).
+    """
     pairs = {e: i for e, i in plan(cluster).external.items() if family(e) == version}
-    if not pairs:
-        return ""
     lines = [f"-A PREROUTING -d {e}/{WIDTH[version]} -j DNAT --to-destination {i}" for e, i in pairs.items()]
-    hooks = [f":{hook} ACCEPT" for hook in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")]
-    return "\n".join(["*nat", *hooks, *lines, "COMMIT", ""])
+    text = with_rules("", "nat", lines) if lines else ""
+    drops = router_firewall(cluster)
+    return with_rules(text, "filter", drops) if drops else text

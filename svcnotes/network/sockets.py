@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from svcnotes.control_plane.objects import Pod
 from svcnotes.kube_proxy import healthcheck
+from svcnotes.network import faults
+from svcnotes.network.addresses import is_loopback
 from svcnotes.network.outside import outside_served
 from svcnotes.network.plan import ended
 from svcnotes.network.topology import Topology
@@ -28,7 +30,14 @@ def listener(net: Topology, host: str, packet: Packet) -> Listener | None:
     pod = net.cluster.pods.get(host)
     if pod is None:
         return _outside(net, host, packet)
-    return Listener(host, host) if pod.answers(protocol, port) else None
+    return Listener(host, host) if pod.answers(protocol, port) and _bound(net, pod, packet) else None
+
+
+def _bound(net: Topology, pod: Pod, packet: Packet) -> bool:
+    """Whether a Pod's process listens on the address that was asked for, and not on 127.0.0.1 only."""
+    if not net.cluster.world.faults or is_loopback(packet.destination):
+        return True
+    return not faults.on_loopback(net.cluster, pod.key, packet.destination_port)
 
 
 def _on_node(net: Topology, node: str, packet: Packet) -> Listener | None:
@@ -40,7 +49,7 @@ def _on_node(net: Topology, node: str, packet: Packet) -> Listener | None:
         if own is not None and (not own or packet.destination in own):
             return Listener(node)
     for pod in host_network_pods(net, node):
-        if pod.answers(protocol, port):
+        if pod.answers(protocol, port) and _bound(net, pod, packet):
             return Listener(node, pod.key)
     return None
 

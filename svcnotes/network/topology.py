@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
-from svcnotes.network import cloud, faults
+from svcnotes.network import cloud
 from svcnotes.network.host import Host
 from svcnotes.network.node_host import BRIDGE, NODES, TUNNEL, bridge_segment, node_host, pod_host
 from svcnotes.network.outside import (
@@ -133,10 +133,8 @@ def topology(
 ) -> Topology:
     """Build the network around a cluster.
 
-    `asker` is an outside host's address that a question comes from, empty for none. Raises
-    InputError for a fault of the World that is not known.
+    `asker` is an outside host's address that a question comes from, empty for none.
     """
-    faults.check(cluster)
     return Topology(
         cluster=cluster,
         proxy_mode=proxy_mode,

@@ -79,9 +79,9 @@ def test_two_hosts_of_one_address_are_refused():
 
 
 def test_faults_have_names_and_arguments():
-    assert world("faults: [hairpin-off, {name: drop, node: node-1}]").faults == (
+    assert world("faults: [hairpin-off, {name: conntrack-full, node: node-1}]").faults == (
         {"name": "hairpin-off"},
-        {"name": "drop", "node": "node-1"},
+        {"name": "conntrack-full", "node": "node-1"},
     )
 
 

@@ -23,7 +23,22 @@ WORLDS = st.fixed_dictionaries(
             st.sampled_from(["203.0.113.0/24", "10.96.0.0/16", "198.51.100.5"]),
             st.sampled_from(["node-1", "node-3"]),
         ),
-        "faults": st.lists(st.sampled_from(["hairpin-off"]), max_size=1),
+        "faults": st.lists(
+            st.sampled_from(
+                [
+                    "hairpin-off",
+                    "conntrack-full",
+                    "forward-policy-drop",
+                    "rules-flushed",
+                    "kube-proxy-stopped",
+                    {"name": "listens-on-loopback", "pod": "web-0"},
+                    {"name": "host-firewall", "ports": "30000-32767"},
+                    {"name": "rule-missing", "node": "node-1", "text": "KUBE-MARK-MASQ"},
+                    {"name": "balancer-believes", "nodes": ["node-2"]},
+                ]
+            ),
+            max_size=2,
+        ),
     },
 )
 PODS = st.lists(
