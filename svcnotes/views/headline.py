@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from svcnotes.views.entries import entered
 from svcnotes.views.marks import short_name
 from svcnotes.views.prose import Prose, Run, code, prose, strong
 from svcnotes.views.story import Moment, Story, rule_name
@@ -26,7 +27,10 @@ def choice(story: Story) -> str:
         return ""
     same = all(path.probability == paths[0].probability for path in paths)
     share = f"{story.path.probability} each" if same else str(story.path.probability)
-    return f"1 of {len(paths)} endpoints, {share}"
+    ends = {path.pod or path.answered_by for path in paths}
+    ways = {(entered(path), path.pod or path.answered_by) for path in paths}
+    what = "endpoints" if len(ends) == len(ways) and all(ends) else "ways"
+    return f"1 of {len(paths)} {what}, {share}"
 
 
 def _source(story: Story) -> Run:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from svcnotes.packet import Packet, endpoint_text
-from svcnotes.trace import Trace
+from svcnotes.trace import Path, Trace
 from svcnotes.views.cast import cast_of
+from svcnotes.views.entries import entered
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.layout import NARROW, WIDE, layout
 from svcnotes.views.listing import Line, chains_of, listing
@@ -39,11 +40,11 @@ def pack(
     cast = cast_of(trace, cluster, selector)
     chains = {node: _chains(text) for node, text in (rules or {}).items()}
     paths = []
-    for path in trace.paths:
+    for path, label in zip(trace.paths, labels(trace.paths), strict=True):
         story = tell(trace, path, names)
         paths.append(
             {
-                "label": short_name(path.pod or path.answered_by) or path.outcome,
+                "label": label,
                 "share": str(path.probability),
                 "outcome": path.outcome,
                 "headline": packed(headline(story)),
@@ -57,6 +58,14 @@ def pack(
         )
     marks = {role: [mark.glyph, mark.colour, mark.meaning] for role, mark in MARKS.items()}
     return {"paths": paths, "marks": marks, "names": _names_in(paths, names)}
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """Name each path by the pod it leads to; where several lead to one pod, by the node entered as well."""
+    ends = [short_name(path.pod or path.answered_by) or path.outcome for path in paths]
+    nodes = [entered(path) for path in paths]
+    twice = len(set(ends)) < len(ends)
+    return [f"{node} → {end}" if twice and node else end for node, end in zip(nodes, ends, strict=True)]
 
 
 def _names_in(paths: list[dict[str, Any]], names: Names) -> dict[str, str]:

@@ -6,12 +6,15 @@ from fractions import Fraction
 import pytest
 from hand_made import CLIENT, NODE_2, POD, cluster_policy, local_policy_drop, local_policy_kept
 
+import svcnotes
+from svcnotes import scenarios
 from svcnotes.packet import Packet
 from svcnotes.trace import Hop, Path
 from svcnotes.views.compare import compare, counterpart
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.listing import chains_of, listing
 from svcnotes.views.marks import names_of
+from svcnotes.views.pack import labels
 from svcnotes.views.prose import plain
 from svcnotes.views.story import tell
 
@@ -182,3 +185,10 @@ def test_a_long_chain_is_shortened_and_says_by_how_much():
     lines = [line.text for line in listing(hop, "PREROUTING", chains_of(rules))]
     assert "… 96 more rules of this chain" in lines
     assert len(lines) < 20
+
+
+def test_one_pod_by_several_nodes_is_told_as_ways_with_the_node_entered():
+    cluster = scenarios.load("loadbalancer")
+    trace = svcnotes.trace(cluster, "192.0.2.10", "203.0.113.1:80")
+    assert choice(told(trace)) == "1 of 6 ways, 1/6 each"
+    assert labels(trace.paths)[1:3] == ["node-1 → my-nginx-2", "node-2 → my-nginx-1"]
