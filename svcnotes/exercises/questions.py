@@ -49,7 +49,7 @@ def outcome(
         path = paths[0]
         rule = ending_rule(path) or target_rule(path)
         if ends == {given}:
-            return right(given, explanation=path.reason, rule=rule)
+            return right(given, explanation=f"{path.reason}.", rule=rule)
         if given == DEPENDS and len(ends) > 1:
             return right(given, explanation=_ends(paths), rule=rule)
         known = _ENDED_INSTEAD.get((path.outcome, path.how, given), ("", ""))

@@ -10,7 +10,7 @@ from svcnotes.errors import RuleError
 from svcnotes.netfilter import Ruleset
 from svcnotes.netfilter.rule import Option, Rule
 from svcnotes.netfilter.save import layout
-from svcnotes.netfilter.words import split
+from svcnotes.netfilter.words import quote, split
 
 _ACTIONS = {"-A": "-A", "--append": "-A", "-I": "-I", "--insert": "-I", "-D": "-D", "--delete": "-D"}
 _PROGRAMS = ("sudo", "iptables", "ip6tables", "-w", "--wait")
@@ -60,20 +60,26 @@ def _one(text: str, line: str) -> str:
     action = _ACTIONS.get(words[0]) if words else None
     if action is None or len(words) < 2:
         raise RuleError("a command begins with -D CHAIN, -A CHAIN or -I CHAIN")
-    chain = words[1]
+    chain, rest = words[1], words[2:]
     place = _place(text, table, chain)
-    rest = line[re.search(rf"(?<!\S){re.escape(chain)}(?!\S)", line).end() :].strip()  # type: ignore[union-attr] # the chain stands in the line
     lines = text.split("\n")
     if action == "-D":
-        at = _number(rest, len(place)) if rest.isdecimal() else _same(lines, place, chain, rest)
+        at = _number(rest[0], len(place)) if _is_number(rest) else _same(lines, place, chain, rest)
         del lines[place[at - 1] - 1]
         return "\n".join(lines)
     at = len(place) + 1
     if action == "-I":
-        found = re.match(r"([0-9]{1,6})\s+", rest)
-        at, rest = (_number(found[1], len(place) + 1), rest[found.end() :]) if found else (1, rest)
-    lines.insert(_insertion(text, table, chain, place, at), str(Rule.parse(f"-A {chain} {rest}")))
+        at, rest = (_number(rest[0], at), rest[1:]) if _is_number(rest[:1]) else (1, rest)
+    lines.insert(_insertion(text, table, chain, place, at), str(_rule(chain, rest)))
     return "\n".join(lines)
+
+
+def _rule(chain: str, words: list[str]) -> Rule:
+    return Rule.parse(" ".join(["-A", chain, *map(quote, words)]))
+
+
+def _is_number(words: list[str]) -> bool:
+    return len(words) == 1 and bool(re.fullmatch(r"[0-9]{1,9}", words[0]))
 
 
 def _place(text: str, table: str, chain: str) -> list[int]:
@@ -106,14 +112,14 @@ def _insertion(text: str, table: str, chain: str, place: list[int], at: int) -> 
 
 
 def _number(text: str, most: int) -> int:
-    if not 1 <= int(text[:9]) <= most:
-        raise RuleError(f"the chain has no rule number {text[:9]}: write 1 to {most}, or the rule itself")
-    return int(text[:9])
+    if not 1 <= int(text) <= most:
+        raise RuleError(f"the chain has no rule number {text}: write 1 to {most}, or the rule itself")
+    return int(text)
 
 
-def _same(lines: list[str], place: list[int], chain: str, spec: str) -> int:
+def _same(lines: list[str], place: list[int], chain: str, words: list[str]) -> int:
     """The number of the first rule of the chain that says the same."""
-    wanted = _canonical(Rule.parse(f"-A {chain} {spec}"))
+    wanted = _canonical(_rule(chain, words))
     for number, line in enumerate(place, 1):
         if _canonical(Rule.parse(lines[line - 1])) == wanted:
             return number
