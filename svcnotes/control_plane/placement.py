@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
+from svcnotes.control_plane.probes import probes_succeed
 from svcnotes.control_plane.shapes import show
 from svcnotes.control_plane.typed import is_finished, pod_ips
 from svcnotes.errors import InputError
@@ -200,7 +201,7 @@ def _addresses(cidr: str, used: Mapping[Address, str]) -> Iterator[Address]:
 
 
 def _running(pod: Json, node: Json, free: Sequence[Iterator[Address]]) -> Json:
-    """The Pod on its Node, with an address of each family, Running and Ready unless its status says otherwise."""
+    """The Pod on its Node, with an address of each family, Running, and Ready unless its status or a probe says otherwise."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     if spec.get("nodeName") and pod_ips(pod) and status.get("phase"):
         return pod
@@ -218,7 +219,7 @@ def _running(pod: Json, node: Json, free: Sequence[Iterator[Address]]) -> Json:
                     "Give the Node a larger range, or run fewer Pods"
                 )
             ips.append(str(address))
-    conditions = status.get("conditions") or [{"type": "Ready", "status": "True"}]
+    conditions = status.get("conditions") or [{"type": "Ready", "status": str(probes_succeed(pod))}]
     ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
     containers = [
         {"name": c.get("name", ""), "ready": ready, "restartCount": 0, "state": {"running": {}}}
