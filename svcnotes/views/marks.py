@@ -117,7 +117,8 @@ def _from_trace(trace: Trace) -> Iterator[tuple[str, Named]]:
         yield trace.source_address, Named(CLIENT, "client")
     hops = [hop for path in trace.paths for hop in path.hops]
     for hop in hops:
-        if hop.kind == POD and hop.direction == "there":
+        asks = not hop.in_interface and trace.source == f"{POD}/{hop.host}"
+        if hop.kind == POD and hop.direction == "there" and not asks:
             yield hop.packet.destination, Named(POD, short_name(hop.host))
     for hop in hops:
         for step in hop.steps:
