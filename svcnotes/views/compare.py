@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from svcnotes.packet import Step
 from svcnotes.trace import Path
+from svcnotes.views.entries import entered
 from svcnotes.views.marks import short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
 from svcnotes.views.story import Moment, Story, caller, rule_name
@@ -44,8 +45,12 @@ def compare(before: Story, after: Story) -> Comparison:
 
 
 def counterpart(path: Path, paths: tuple[Path, ...]) -> Path:
-    """Find the path to compare with: the one to the same pod, else the first."""
-    return next((other for other in paths if other.pod == path.pod), paths[0])
+    """Find the path to compare with: to the same pod, and by the same node if possible; else by the same node."""
+
+    def likeness(other: Path) -> tuple[bool, bool]:
+        return other.pod == path.pod, entered(other) == entered(path)
+
+    return max(paths, key=likeness)  # the first one of those that are equally like it
 
 
 def answer_changes(before: Story, after: Story) -> list[Change]:

@@ -192,3 +192,13 @@ def test_one_pod_by_several_nodes_is_told_as_ways_with_the_node_entered():
     trace = svcnotes.trace(cluster, "192.0.2.10", "203.0.113.1:80")
     assert choice(told(trace)) == "1 of 6 ways, 1/6 each"
     assert labels(trace.paths)[1:3] == ["node-1 → my-nginx-2", "node-2 → my-nginx-1"]
+
+
+def test_a_way_is_compared_with_that_to_the_same_pod_else_with_that_by_the_same_node():
+    cluster = scenarios.load("loadbalancer")
+    ways = svcnotes.trace(cluster, "192.0.2.10", "203.0.113.1:80").paths
+    names = labels(ways)
+    at = names.index("node-2 → my-nginx-1")
+    assert counterpart(ways[at], ways) == ways[at]
+    without = tuple(way for name, way in zip(names, ways, strict=True) if not name.endswith("my-nginx-1"))
+    assert labels(ways)[ways.index(counterpart(ways[at], without))] == "node-2 → my-nginx-2"
