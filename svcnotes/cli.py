@@ -68,9 +68,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         help="an outside address, pod/NAMESPACE/NAME or node/NAME",
     )
-    trace.add_argument("--to", required=True, metavar="ADDRESS:PORT", help="or NAME:PORT, or [V6]:PORT")
     trace.add_argument(
-        "--protocol", default="tcp", help="tcp (default), udp, sctp, or http for a health check"
+        "--to",
+        required=True,
+        metavar="ADDRESS:PORT",
+        help="or NAME:PORT, or [V6]:PORT; without a port for icmp",
+    )
+    trace.add_argument(
+        "--protocol",
+        default="tcp",
+        help="tcp (default), udp, sctp, http for a health check, or icmp for a ping",
     )
     trace.add_argument(
         "--via", default=None, metavar="NODE", help="the node that the router hands the packet to"

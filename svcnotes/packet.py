@@ -18,6 +18,11 @@ def endpoint_text(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+ECHO_REQUEST = {4: "icmp-echo-request", 6: "icmp6-echo-request"}
+ECHO_REPLY = {4: "icmp-echo-reply", 6: "icmp6-echo-reply"}
+_ECHO = frozenset({*ECHO_REQUEST.values(), *ECHO_REPLY.values()})
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """One packet: addresses are canonical text (RFC 5952 for IPv6), ports are 0 to 65535.
@@ -26,8 +31,10 @@ class Packet:
     (`SYN`, `SYN,ACK`, `RST`, `RST,ACK`), empty for other protocols. An ICMP error has
     `protocol` icmp, `icmp` with its name as iptables' REJECT spells it (`icmp-port-unreachable`,
     `icmp6-no-route`, `icmp-ttl-exceeded`), ports 0, and in `inner` the packet that it complains
-    about, as that packet looked to the sender of the error. `mark` is the kernel's own note on the
-    packet (skb mark): it never leaves the host.
+    about, as that packet looked to the sender of the error. A ping has `icmp` icmp-echo-request or
+    icmp-echo-reply (icmp6-... for IPv6) and no `inner`; its identifier stands where the port of the side
+    that pings would, and the other port is 0. `mark` is the kernel's own note on the packet (skb
+    mark): it never leaves the host.
     """
 
     protocol: str
@@ -46,14 +53,34 @@ class Packet:
         """The IP family: 4 or 6."""
         return 6 if ":" in self.destination else 4
 
+    @property
+    def is_echo(self) -> bool:
+        """Whether it is a ping, or the answer to one."""
+        return self.icmp in _ECHO
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is an ICMP error about another packet."""
+        return bool(self.icmp) and self.icmp not in _ECHO
+
+    @property
+    def source_text(self) -> str:
+        """The source as Linux tools write it: with its port, where the protocol has ports."""
+        return self.source if self.icmp else endpoint_text(self.source, self.source_port)
+
+    @property
+    def destination_text(self) -> str:
+        """The destination as Linux tools write it: with its port, where the protocol has ports."""
+        return self.destination if self.icmp else endpoint_text(self.destination, self.destination_port)
+
     def __str__(self) -> str:
+        if self.is_echo:
+            echo_id = self.source_port or self.destination_port
+            return f"{self.icmp} {self.source} → {self.destination}, id {echo_id}"
         if self.icmp:
             return f"{self.icmp} {self.source} → {self.destination}"
         flags = f" [{self.flags}]" if self.flags else ""
-        return (
-            f"{self.protocol} {endpoint_text(self.source, self.source_port)} → "
-            f"{endpoint_text(self.destination, self.destination_port)}{flags}"
-        )
+        return f"{self.protocol} {self.source_text} → {self.destination_text}{flags}"
 
 
 @dataclass(frozen=True, slots=True)

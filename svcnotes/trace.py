@@ -18,12 +18,12 @@ from svcnotes.network.hop import Hop
 from svcnotes.network.names import Target, target
 from svcnotes.network.outside import Via
 from svcnotes.network.topology import Topology, topology
-from svcnotes.packet import Packet, Step, endpoint_text
+from svcnotes.packet import ECHO_REQUEST, Packet, Step, endpoint_text
 
 __all__ = ["Hop", "Memory", "Path", "Trace", "to_json", "trace"]
 
 SOURCE_PORT = 40112
-PROTOCOLS = ("tcp", "udp", "sctp", "http")
+PROTOCOLS = ("tcp", "udp", "sctp", "http", "icmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Path:
 class Trace:
     """A question and its exact answer: the probabilities of `paths` add up to 1.
 
-    `source` and `to` are as asked; `source_address` and `destination` (`ADDRESS:PORT`) as resolved;
+    `source` and `to` are as asked; `source_address` and `destination` (`ADDRESS:PORT`, for a ping
+    `ADDRESS`) as resolved;
     `via` the node that the router handed the packet to, if it was told.
     """
 
@@ -95,7 +96,8 @@ def trace(
     """Follow one connection's first packet from `source` to `to`, and its answer back, every way it may go.
 
     `source` is an outside address, `client`, `pod/NAMESPACE/NAME` or `node/NAME`; `to` an address or
-    a DNS name with a port (`[v6]:port`); `protocol` tcp, udp, sctp, or http to ask a health check;
+    a DNS name with a port (`[v6]:port`); `protocol` tcp, udp, sctp, http to ask a health check, or
+    icmp to ping (`to` then has no port, and `source_port` is the ping's identifier);
     `via` the node that the router hands packets for `to` to; `proxy_mode` None the cluster's own.
     `source_port` is the asker's port, `now` the hosts' clock in seconds, `memories` what they
     remember of earlier questions (`Path.memories`). Raises QuestionError for what is not there,
@@ -111,7 +113,7 @@ def trace(
     mode = (cluster.proxy.mode if proxy_mode is None else proxy_mode) or DEFAULT
     writer(mode)
     who = asker(cluster, source)
-    aim = target(cluster, to, who)
+    aim = target(cluster, to, who, ping=protocol == "icmp")
     if not aim.addresses:
         return _unknown_alias(source, to, protocol, mode, via, who, aim)
     share = Fraction(1, len(aim.addresses))
@@ -133,7 +135,7 @@ def trace(
         protocol=protocol,
         proxy_mode=mode,
         source_address=first.source,
-        destination=endpoint_text(first.destination, first.destination_port),
+        destination=first.destination_text,
         via=via,
         paths=paths,
     )
@@ -148,7 +150,7 @@ def _unknown_alias(
         "(give the World a host of that name, and it is followed)"
     )
     path = Path("external", Fraction(1), reason=reason)
-    to_text = endpoint_text(aim.alias, aim.port)
+    to_text = endpoint_text(aim.alias, aim.port) if aim.port else aim.alias
     return Trace(source, to, protocol, mode, who.addresses[0], to_text, via, (path,))
 
 
@@ -174,7 +176,8 @@ def _first(
     source = source or next(a for a in who.addresses if (":" in a) == six)
     transport = "tcp" if protocol == "http" else protocol
     flags = "SYN" if transport == "tcp" else ""
-    return net, Packet(transport, source, source_port, address, port, flags=flags), name
+    icmp = ECHO_REQUEST[6 if six else 4] if transport == "icmp" else ""
+    return net, Packet(transport, source, source_port, address, port, flags=flags, icmp=icmp), name
 
 
 def _path(net: Topology, result: Result, protocol: str) -> Path:

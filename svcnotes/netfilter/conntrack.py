@@ -16,7 +16,11 @@ ORIGINAL, REPLY = "original", "reply"
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One direction of a connection: the kernel's `nf_conntrack_tuple`."""
+    """One direction of a connection: the kernel's `nf_conntrack_tuple`.
+
+    A ping's identifier is the port of the side that pings, 0 that of the other: the kernel writes the
+    identifier in both directions and tells them apart by the type, which says the same.
+    """
 
     protocol: str
     source: str

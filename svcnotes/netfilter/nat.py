@@ -1,8 +1,9 @@
 """The nat table's targets: each chooses the address and port that the connection will have.
 
-Sources: net/netfilter/nf_nat_core.c, nf_nat_masquerade.c. Simplification: where the kernel picks a
+Sources: net/netfilter/nf_nat_core.c, nf_nat_masquerade.c. Simplifications: where the kernel picks a
 free port or an address of a range at random, a fixed one is picked from a hash of the packet; it is
-no better known than the kernel's, but the same at every run.
+no better known than the kernel's, but the same at every run. The kernel gives up after some hundreds of
+tries, here every port of the range is tried.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from svcnotes.netfilter.targets import ACCEPT, DROP, Act, Outcome
 
 TO = re.compile(r"(?:\[([^\]]+)\]|([^:\[\]]*))(?::([\d-]+))?|([^\[\]]+)")
 WITH_PORTS = (6, 17, 132, 33, 136)
+ICMP = (1, 58)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +74,29 @@ def dice(s: Skb, sides: int) -> int:
 
 
 def free_port(s: Skb, source: int, wanted: tuple[int, int] | None, *, afresh: bool) -> int | None:
-    """The source port for a connection that gets the source `source`; None where none is free.
+    """The source port (a ping's identifier) for a connection that gets the source `source`; None where none is free.
 
     The port stays if it may and no other connection has it; `afresh` (--random-fully) asks for
-    another one in any case.
+    another one in any case. Where the rule names no range, a port stays among those of its kind: below
+    512, below 1024, or above (nf_nat_l4proto_unique_tuple).
     """
-    if s.protocol not in WITH_PORTS:
+    if s.protocol in ICMP:
+        low, high = wanted or (1, 65535)
+    elif s.protocol in WITH_PORTS:
+        low, high = wanted or (
+            (1, 511) if s.sport < 512 else (600, 1023) if s.sport < 1024 else (1024, 65535)
+        )
+    else:
         return s.sport
-    low, high = wanted or (1024, 65535)
     if not afresh and (wanted is None or low <= s.sport <= high) and _free(s, source, s.sport):
         return s.sport
     count = high - low + 1
     first = dice(s, count)
     for step in range(count):
         sport = low + (first + step) % count
-        if (sport != s.sport or count == 1) and _free(s, source, sport):
+        if sport != s.sport and _free(s, source, sport):
             return sport
-    return None
+    return s.sport if low <= s.sport <= high and _free(s, source, s.sport) else None
 
 
 def _free(s: Skb, source: int, sport: int) -> bool:
@@ -101,10 +109,14 @@ def _free(s: Skb, source: int, sport: int) -> bool:
 
 
 def change_source(s: Skb, source: int, ports: tuple[int, int] | None, *, afresh: bool) -> Outcome:
-    """Give the packet a new source address, and a port that is free with it."""
+    """Give the packet a new source address, and a port that is free with it.
+
+    Where none is, the port stays; the connection then finds its place in conntrack's table taken, and
+    the packet is dropped there, as in the kernel (`svcnotes.netfilter.tracking.confirm`).
+    """
     sport = free_port(s, source, ports, afresh=afresh)
     if sport is None:
-        return DROP
+        sport = s.sport if ports is None else ports[0]
     if (source, sport) != (s.src, s.sport):
         s.state |= SNAT
     s.src, s.sport, s.nat = source, sport, "snat"

@@ -6,7 +6,7 @@ only flags can make a packet invalid; SCTP knows only whether it was answered.
 
 from __future__ import annotations
 
-from svcnotes.packet import Packet
+from svcnotes.packet import ECHO_REQUEST, Packet
 
 TIMEOUTS = {
     ("tcp", "SYN_SENT"): 120,
@@ -19,7 +19,7 @@ TIMEOUTS = {
     ("sctp", "UNREPLIED"): 3,
     ("sctp", "ASSURED"): 210,
     ("icmp", "UNREPLIED"): 30,
-    ("icmp", "ASSURED"): 30,
+    ("icmp", "REPLIED"): 30,
 }
 OTHER_PROTOCOLS = 600
 
@@ -45,10 +45,13 @@ def first_phase(packet: Packet, *, loose: bool) -> str:
     """The phase that a first packet begins a connection in; empty if it cannot begin one.
 
     A stray SYN,ACK, RST or FIN begins nothing: it is INVALID. A lone ACK may, where `loose`
-    (nf_conntrack_tcp_loose, on by default) lets a host take up connections under way.
+    (nf_conntrack_tcp_loose, on by default) lets a host take up connections under way. Of ICMP only an
+    echo request begins anything.
     """
+    if packet.icmp:
+        return "UNREPLIED" if packet.icmp in ECHO_REQUEST.values() else ""
     if packet.protocol != "tcp":
-        return "" if packet.icmp else "UNREPLIED"
+        return "UNREPLIED"
     if not packet.flags:
         return "SYN_SENT"  # a packet described without flags is read as the first of its connection
     return {"syn": "SYN_SENT", "ack": "ESTABLISHED" if loose else ""}.get(kind(packet), "")
@@ -61,6 +64,8 @@ def begins_again(phase: str, packet: Packet) -> bool:
 
 def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
     """The phase after one more packet; empty if the packet does not fit (INVALID)."""
+    if packet.protocol == "icmp":
+        return "REPLIED" if reply or phase == "REPLIED" else "UNREPLIED"
     if packet.protocol != "tcp":
         return "ASSURED" if reply or phase == "ASSURED" else "UNREPLIED"
     match kind(packet):

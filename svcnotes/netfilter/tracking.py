@@ -65,7 +65,7 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
     if verdict != ACCEPT:
         return verdict
     if not destination and not s.nat and s.conntrack.flows and s.conntrack.taken(entry.reply, s.context.time):
-        verdict = change_source(s, s.src, None, afresh=False) or DROP
+        verdict = change_source(s, s.src, None, afresh=False) or ACCEPT
         after = s.as_packet()
         log.kernel(
             f"another connection's answers look alike: {before} becomes {after}", before, after, "translate"
@@ -94,8 +94,12 @@ def _settled(entry: Entry, before: Packet, s: Skb, *, destination: bool) -> Entr
     return replace(entry, reply=reply, snat=entry.snat or changed, snat_done=True)
 
 
-def confirm(s: Skb) -> str:
-    """Enter a new connection into the table, once its first packet made it through the host."""
+def confirm(s: Skb, log: Log) -> str:
+    """Enter a new connection into the table, once its first packet made it through the host.
+
+    Where another connection's answers would look the same, there is no place for it (NAT found no free
+    port), and the packet is dropped: __nf_conntrack_confirm, counted as insert_failed.
+    """
     connection = s.connection
     if connection is None or connection.entry is None:
         return ACCEPT
@@ -105,6 +109,12 @@ def confirm(s: Skb) -> str:
             s.conntrack = s.conntrack.with_entry(entry)
         return ACCEPT
     if s.hook in ("INPUT", "POSTROUTING") and connection.state == "NEW":
+        found = s.conntrack.find(entry.reply, s.context.time)
+        if found is not None and found[0].original != entry.original:
+            packet = s.as_packet()
+            text = f"no free source port: another connection has {packet.source_text} to {packet.destination_text}"
+            log.kernel(f"{text} (insert_failed)", packet, packet, "drop")
+            return DROP
         entry = replace(entry, confirmed=True)
         s.connection = replace(connection, entry=entry)
         s.conntrack = s.conntrack.with_entry(entry)

@@ -61,7 +61,7 @@ def _one_way(ruleset: Ruleset, s: Skb, tables: Collection[str] | None) -> Walk:
         if verdict != ACCEPT:
             break
     else:
-        verdict = confirm(s)
+        verdict = confirm(s, log)
     packet = s.as_packet()
     nat = None
     if s.nat:

@@ -95,14 +95,16 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     """The packet came up to a host's sockets."""
     packet, host = flight.packet, net.host(flight.host)
     balancer = _balancer(net, flight)
-    if balancer is not None:
+    if balancer is not None and not packet.is_echo:
         yield from _proxied(net, flight, balancer)
         return
     process = listener(net, flight.host, packet)
-    at = endpoint_text(packet.destination, packet.destination_port)
+    at = packet.destination_text
     if process is not None:
         who = process.pod or process.name
-        text = f"{who} listens on {at} and sees {endpoint_text(packet.source, packet.source_port)}"
+        text = f"{who} listens on {at} and sees {packet.source_text}"
+        if packet.is_echo:
+            text = f"the kernel of {who} answers the ping of {packet.source}"
         taken = _close(net, flight.noting("", "socket", text, "deliver"), f"{who} took it")
         served = Served(flight.host, process, packet)
         reply = answer_to(packet, _ANSWERS.get(packet.protocol, ""))
@@ -157,7 +159,7 @@ def _lost(net: Topology, ending: Ending, served: Served | None, why: str) -> Res
 def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, why: str) -> Result:
     """Whether what came to the asker's host belongs to what it asked."""
     packet, asked = flight.packet, first.packet
-    if packet.icmp:
+    if packet.is_error:
         inner = packet.inner
         if inner is None or not _same(inner, asked):
             return _stray(net, flight, served, "its error is about no packet that", why)
@@ -170,8 +172,7 @@ def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, 
         outcome = REFUSED if port_closed else EXTERNAL if flight.left else UNREACHABLE
         return Result(outcome, done, packet.icmp, packet.source, served, why)
     if not _same(answer_to(packet), asked):
-        came = endpoint_text(packet.source, packet.source_port)
-        dialled = endpoint_text(asked.destination, asked.destination_port)
+        came, dialled = packet.source_text, asked.destination_text
         return _stray(net, flight, served, f"the answer comes from {came}, not from {dialled}:", why)
     done = _close(
         net, flight.noting("", "socket", "the asker gets its answer", "deliver"), "the asker has its answer"

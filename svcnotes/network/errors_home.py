@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from svcnotes.network.flight import BACK, THERE, Flight
 from svcnotes.network.host import Host
-from svcnotes.packet import Packet
+from svcnotes.packet import ECHO_REPLY, Packet
 
 RESET = "tcp-reset"
 TTL_EXCEEDED = {4: "icmp-ttl-exceeded", 6: "icmp6-ttl-exceeded"}
@@ -26,7 +26,7 @@ def error_about(host: Host, flight: Flight, kind: str) -> Flight | None:
     the host's own NAT is undone on it.
     """
     packet = flight.packet
-    if packet.icmp or "RST" in packet.flags:
+    if packet.is_error or "RST" in packet.flags:
         return None
     if kind == RESET:
         answer = reset(packet)
@@ -51,7 +51,7 @@ def reset(packet: Packet) -> Packet | None:
 
 
 def answer_to(packet: Packet, flags: str = "") -> Packet:
-    """A packet the other way: addresses and ports swapped, a fresh TTL."""
+    """A packet the other way: addresses and ports swapped, a fresh TTL; a ping's is the echo reply."""
     return Packet(
         packet.protocol,
         packet.destination,
@@ -59,6 +59,7 @@ def answer_to(packet: Packet, flags: str = "") -> Packet:
         packet.source,
         packet.source_port,
         flags=flags,
+        icmp=ECHO_REPLY[packet.family] if packet.is_echo else "",
     )
 
 

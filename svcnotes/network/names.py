@@ -19,7 +19,7 @@ from svcnotes.network.asker import Asker
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a question is for: equally likely addresses, and a port.
+    """What a question is for: equally likely addresses, and a port (0 for a ping).
 
     No addresses: the name is an alias of `alias`, a name of the outside world that nobody here knows.
     """
@@ -29,9 +29,9 @@ class Target:
     alias: str = ""
 
 
-def target(cluster: Cluster, to: str, who: Asker) -> Target:
-    """Read `ADDRESS:PORT`, `[V6]:PORT` or `NAME:PORT`; raises QuestionError."""
-    host, port = _split(to)
+def target(cluster: Cluster, to: str, who: Asker, *, ping: bool = False) -> Target:
+    """Read `ADDRESS:PORT`, `[V6]:PORT` or `NAME:PORT`, or for a `ping` an address or a name; raises QuestionError."""
+    host, port = (_without_port(to), 0) if ping else _split(to)
     alias = ""
     try:
         addresses: tuple[str, ...] = (str(ip_address(host)),)
@@ -50,6 +50,21 @@ def target(cluster: Cluster, to: str, who: Asker) -> Target:
     if ip_address(chosen[0]).is_unspecified or ip_address(chosen[0]).is_multicast:
         raise QuestionError(f"to {to}: no connection can be made to {chosen[0]}; write the address of a host")
     return Target(tuple(sorted(chosen)), port)
+
+
+def _without_port(to: str) -> str:
+    if not isinstance(to, str) or not to.strip():
+        raise QuestionError(f"to {to!r}: write the address or the name to ping")
+    host = to[1:-1] if to.startswith("[") and to.endswith("]") else to
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    if ":" in host:
+        raise QuestionError(
+            f"to {to}: a ping (icmp) goes to a host and has no port; write {_split(to)[0]} alone"
+        )
+    return host
 
 
 def _split(to: str) -> tuple[str, int]:

@@ -23,8 +23,13 @@ class Listener:
 
 
 def listener(net: Topology, host: str, packet: Packet) -> Listener | None:
-    """Who listens on a host for this packet; None where the port is closed."""
+    """Who listens on a host for this packet; None where the port is closed.
+
+    Every host's kernel answers pings.
+    """
     protocol, port = packet.protocol.upper(), packet.destination_port
+    if packet.is_echo:
+        return Listener(host, host if host in net.cluster.pods else None)
     if host in net.cluster.nodes:
         return _on_node(net, host, packet)
     pod = net.cluster.pods.get(host)

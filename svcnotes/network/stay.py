@@ -17,7 +17,6 @@ from svcnotes.network.hooks import pass_hook, reverse_path
 from svcnotes.network.host import LOOPBACK, Host, Route
 from svcnotes.network.topology import Topology
 from svcnotes.network.wire import send
-from svcnotes.packet import endpoint_text
 
 Outcome = Iterator[Flight | Ending]
 
@@ -193,8 +192,11 @@ def _out(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
     known = flight.chosen.get(packet.destination)
     nodes = (known,) if known else net.spread(packet.destination, packet.protocol, packet.destination_port)
     if not nodes:
-        at = endpoint_text(packet.destination, packet.destination_port)
-        text = f"the load balancer has no healthy node for {at}, or does not listen there"
+        text = (
+            f"the load balancer has no healthy node for {packet.destination_text}, or does not listen there"
+        )
+        if packet.is_echo:
+            text = "the load balancer passes no pings on"
         yield Ending(DROPPED, flight.noting("", "routing", text, "drop"), text)
     for node in nodes:
         picked = replace(

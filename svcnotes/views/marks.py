@@ -127,7 +127,7 @@ def _from_trace(trace: Trace) -> Iterator[tuple[str, Named]]:
         if (
             hop.direction == "back"
             and hop.kind in {NODE, ROUTER}
-            and hop.packet.icmp
+            and hop.packet.is_error
             and not hop.in_interface
         ):
             yield hop.packet.source, Named(hop.kind, hop.host)

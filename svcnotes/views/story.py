@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from svcnotes.packet import Packet, Step, endpoint_text
+from svcnotes.packet import Packet, Step
 from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.marks import Names, short_name
 from svcnotes.views.prose import Prose, Run, code, prose, strong
@@ -164,10 +164,10 @@ class _Hop:
         return _Draft(kind, self.index, self.hop, f"{name} {title}", prose(strong(name), *words), step)
 
     def _source(self, packet: Packet) -> Run:
-        return self.names.run(packet.source, endpoint_text(packet.source, packet.source_port))
+        return self.names.run(packet.source, packet.source_text)
 
     def _destination(self, packet: Packet) -> Run:
-        return self.names.run(packet.destination, endpoint_text(packet.destination, packet.destination_port))
+        return self.names.run(packet.destination, packet.destination_text)
 
     @property
     def _last(self) -> bool:
@@ -198,7 +198,7 @@ class _Hop:
 
     def _answer(self, packet: Packet) -> _Draft:
         to = self.names.run(packet.destination)
-        if packet.icmp:
+        if packet.is_error:
             why = packet.icmp.removeprefix("icmp-").removeprefix("icmp6-").replace("-", " ")
             return self._say("icmp", "refuses", f" sends an ICMP error, {why}, to ", to, ".")
         if "RST" in packet.flags:

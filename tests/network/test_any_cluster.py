@@ -108,12 +108,14 @@ def manifest(pods, external, internal, kind, affinity):
     world=WORLDS,
     source=SOURCES,
     to=TARGETS,
-    protocol=st.sampled_from(["tcp", "udp", "sctp", "http"]),
+    protocol=st.sampled_from(["tcp", "udp", "sctp", "http", "icmp"]),
     via=st.sampled_from([None, "node-1", "node-2"]),
 )
 def test_probabilities_add_up_to_one_and_every_path_is_whole(
     pods, external, internal, kind, affinity, world, source, to, protocol, via
 ):
+    if protocol == "icmp":
+        to = to.rpartition(":")[0] or to
     try:
         where = svcnotes.loads(json.dumps(manifest(pods, external, internal, kind, affinity)))
         where = where.with_world(**world)
