@@ -3,84 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import replace
 from ipaddress import ip_address
 
-from svcnotes import scenarios
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.errors import RuleError
 from svcnotes.exercises.asked import Asked, Seen
 from svcnotes.exercises.choose import Choice, choose
+from svcnotes.exercises.claims import Claim, ends
+from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.evidence import source_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.questions import outcome, source_seen
-from svcnotes.exercises.verdict import Part, Verdict
-from svcnotes.network.node_rules import rules_text
-from svcnotes.scenarios.changes import without_rule
+from svcnotes.exercises.snat_clusters import (
+    BY_NODE_2,
+    CLIENT,
+    POD,
+    TOOL,
+    hardened,
+    in_turn,
+    local,
+    lost_on_node_2,
+    narrow,
+    tunnel,
+    whole,
+    without,
+)
+from svcnotes.exercises.snat_note import note
+from svcnotes.exercises.verdict import Verdict
 from svcnotes.trace import Path, trace
 
 __all__ = [
-    "asymmetric",
-    "back",
-    "hardened",
-    "in_turn",
-    "neighbour",
-    "own_node",
-    "ports",
-    "put_back",
-    "reply",
-    "tunnel",
-]
-
-CLIENT = "192.0.2.10"
-POD = "default/my-nginx-1"
-ASKS = ":http external destinations"
-"""What only the rule that asks for SNAT has in it, of all rules of the port http."""
-NO_NAT = '-A POSTROUTING -d 10.244.0.0/16 -m comment --comment "no NAT towards pods" -j ACCEPT\n'
-
-
-def _cluster() -> Cluster:
-    return scenarios.load("snat")
-
-
-def _without() -> Cluster:
-    return without_rule(_cluster(), ASKS)
-
-
-def _local() -> Cluster:
-    return _cluster().patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
-
-
-def _tunnel() -> Cluster:
-    return _cluster().with_world(cni="vxlan")
-
-
-def hardened() -> Cluster:
-    """The cluster after somebody has written a rule of his own into the table nat of every node."""
-    cluster = _cluster()
-    for node in cluster.nodes:
-        text = rules_text(cluster, node)
-        cluster = cluster.with_rules(node, text.replace("-A POSTROUTING ", NO_NAT + "-A POSTROUTING ", 1))
-    return cluster
-
-
-def in_turn(cluster: Cluster, clients: Sequence[str], to: str = "172.18.0.12:30080") -> list[Path]:
-    """Let clients dial one after the other; the nodes remember the connections of those before.
-
-    Gives each client's path, the first where there are several. Raises what `svcnotes.trace` raises.
-    """
-    paths: list[Path] = []
-    for client in clients:
-        memories = paths[-1].memories if paths else None
-        paths.append(trace(cluster, client, to, memories=memories).paths[0])
-    return paths
-
+    "asymmetric", "back", "flannel", "hardened", "in_turn", "neighbour", "note", "own_node", "ports", "put_back", "reply",
+]  # fmt: skip
 
 neighbour = outcome(
     "neighbour",
     "The rule is taken out on every node. Now you dial node-1, 172.18.0.11:30080: the node on which the pod runs. What do you get?",
-    Asked(_without, CLIENT, "172.18.0.11:30080"),
+    Asked(without, CLIENT, "172.18.0.11:30080"),
     (
         "Which hosts does the answer pass on its way to you?",
         "The pod's packets all leave by the node that the pod runs on.",
@@ -99,10 +58,10 @@ neighbour = outcome(
     },
 )
 
-tunnel = source_seen(
-    "tunnel",
+flannel = source_seen(
+    "flannel",
     "The plugin is VXLAN now. You (192.0.2.10) dial node-2, 172.18.0.12:30080; the pod is on node-1. Which source address does the pod see?",
-    Asked(_tunnel, CLIENT, "172.18.0.12:30080"),
+    Asked(tunnel, CLIENT, BY_NODE_2),
     POD,
     (
         "By which interface does the packet leave node-2?",
@@ -127,7 +86,7 @@ tunnel = source_seen(
 own_node = source_seen(
     "own_node",
     "Policy Local. A program on node-1 itself, outside of any pod, dials its own node: 172.18.0.11:30080. Which source address does the pod see?",
-    Asked(_local, "node/node-1", "172.18.0.11:30080"),
+    Asked(local, "node/node-1", "172.18.0.11:30080"),
     POD,
     (
         "Read node-1's KUBE-EXT chain: which rules come before the one to KUBE-SVL?",
@@ -138,7 +97,8 @@ own_node = source_seen(
     ideas={
         "127.0.0.1": (
             "",
-            "Who dials a machine's own address from that machine gets that same address as a source. 127.0.0.1 is for those who dial 127.0.0.1.",
+            "Who dials a machine's own address from that machine gets that same address as a source. "
+            "127.0.0.1 is for those who dial 127.0.0.1.",
         )
     },
 )
@@ -151,42 +111,40 @@ def _entry_reply(path: Path, node: str) -> str:
 
 
 def _reply() -> Exercise:
-    asked = Asked(_cluster, CLIENT, "172.18.0.11:30080")
+    asked = Asked(whole, CLIENT, "172.18.0.11:30080")
+    instead = {
+        "172.18.0.11": (
+            "snat-uses-the-dialled-address",
+            "The pod answers whom it saw. By which interface does a packet leave node-1 for a pod on node-1?",
+        ),
+        CLIENT: (
+            "the-pod-sees-the-client",
+            "The pod answers whom it saw, and it never saw the client: the rule below changed that.",
+        ),
+        "172.18.0.12": ("", "node-2 takes no part: node-1 was dialled, and the pod is there."),
+        "10.244.1.10": (
+            "source-and-destination-swapped",
+            "That is where the answer comes from. Asked is where it goes.",
+        ),
+    }
 
     def judge(answer: str) -> Verdict:
         path = asked.trace().paths[0]
-        expected = _entry_reply(path, "node-1")
         try:
             given = str(ip_address(re.split(r"[\s:/]", answer.strip(), maxsplit=1)[0]))
         except ValueError:
             return wrong(explanation="An answer is one address, such as 192.0.2.10.")
-        if given == expected:
-            return right(
-                f"dst={given}",
-                explanation=f"An answer to {given} is this connection's. {given} is what the pod saw as the source.",
-                rule=source_rule(path),
-            )
-        idea, why = {
-            "172.18.0.11": (
-                "snat-uses-the-dialled-address",
-                "The pod answers whom it saw. By which interface does a packet leave node-1 for a pod on node-1?",
-            ),
-            CLIENT: (
-                "the-pod-sees-the-client",
-                "The pod answers whom it saw, and it never saw the client: the rule below changed that.",
-            ),
-            "172.18.0.12": ("", "node-2 takes no part: node-1 was dialled, and the pod is there."),
-            "10.244.1.10": (
-                "source-and-destination-swapped",
-                "That is where the answer comes from. Asked is where it goes.",
-            ),
-        }.get(given, ("", f"{given} is not the source that the pod saw."))
+        if given == _entry_reply(path, "node-1"):
+            why = f"{given} is what the pod saw as the source, so it answers there; node-1 knows the answer by that."
+            return right(f"dst={given}", explanation=why, rule=source_rule(path))
+        idea, why = instead.get(given, ("", f"{given} is not the source that the pod saw."))
         return wrong(f"dst={given}", misconception=idea, explanation=why, rule=source_rule(path))
 
     return Exercise(
         "reply",
-        "The client 192.0.2.10 dials node-1, and the pod runs there. The plugin is the bridge. Complete what node-1 notes: "
-        "src=192.0.2.10 dst=172.18.0.11 sport=40112 dport=30080 src=10.244.1.10 dst=____ sport=80 dport=1968",
+        "The client 192.0.2.10 dials node-1, and the pod runs there. The plugin is the bridge. Complete what node-1 notes:\n"
+        "src=192.0.2.10 dst=172.18.0.11 sport=40112 dport=30080\n"
+        "src=10.244.1.10 dst=____ sport=80 dport=1968",
         judge,
         (
             "The second half is the answer as the pod sends it. To whom does a pod send its answer?",
@@ -200,83 +158,65 @@ def _reply() -> Exercise:
 reply = _reply()
 
 
-def _put_back() -> Exercise:
-    def judge(answer: str) -> Verdict:
-        line = answer.strip()
-        claims = (
-            "iptables-restore would load it",
-            f"{CLIENT} gets its answer from node-2",
-            "what is not for a Service keeps its source",
-        )
-        before = without_rule(_cluster(), ASKS, ["node-2"])
-        text = rules_text(before, "node-2")
-        start = text.index("*nat\n")
-        first = text.index("-A ", start)
-        cluster = before.with_rules("node-2", f"{text[:first]}{line}\n{text[first:]}")
-        try:
-            path = trace(cluster, CLIENT, "172.18.0.12:30080").paths[0]
-            calm = trace(cluster, "pod/default/tool-2", "10.244.1.10:80").paths[0]
-        except RuleError as error:
-            return _not_loaded(error, claims)
-        quiet = calm.source_seen == cluster.pods["default/tool-2"].addresses[0]
-        parts = (
-            Part(claims[0], ok=True),
-            Part(claims[1], ok=path.outcome == "connected", points=2),
-            Part(claims[2], ok=quiet),
-        )
-        if path.outcome != "connected":
-            idea, why = _why_lost(path)
-            return Verdict(parts, misconception=idea, said=path.reason, explanation=why)
-        if not quiet:
-            return Verdict(
-                parts,
-                misconception="everything-is-snated",
-                said=f"tool-2 on node-2 calls the pod's own address: the pod sees {calm.source_seen}",
-                explanation="Your rule also changes packets that go from pod to pod and meet no Service. "
-                "Those must keep their addresses: NetworkPolicies and logs rely on it.",
-                rule=source_rule(calm),
-            )
-        return Verdict(parts, explanation=f"The pod sees {path.source_seen}.", rule=source_rule(path))
+def _comes_home() -> Claim:
+    text = f"{CLIENT} dials node-2 and gets its answer"
 
-    return Exercise(
+    def judge(cluster: Cluster) -> Verdict:
+        path = trace(cluster, CLIENT, BY_NODE_2).paths[0]
+        if path.outcome == "connected":
+            return right(explanation=f"The pod sees {path.source_seen}.", rule=source_rule(path))
+        if path.source_seen == CLIENT:
+            return wrong(
+                said=path.reason, explanation="The pod still sees the client, and answers it directly."
+            )
+        return wrong(
+            misconception="any-other-source-will-do" if source_rule(path) else "",
+            said=path.reason,
+            explanation="The pod answers the source that it sees. That must be an address of node-2, by which the answer comes back "
+            "there: only node-2 remembers what it did to the packet.",
+            rule=source_rule(path),
+        )
+
+    return Claim(text, judge, points=2)
+
+
+def _put_back() -> Exercise:
+    plain = edit_rules(
         "put_back",
-        "On node-2 the rule that asks for SNAT is gone. Write one line of the table nat that brings the client's answer home, "
-        "and leaves the source alone of what is not for a Service. It is put in front of the others.",
-        judge,
+        "On node-2 the rule that asks for SNAT is gone. Write one command (-t nat -I CHAIN ... puts a rule first, -t nat -A CHAIN ... puts it last) "
+        "that brings the client's answer home, and leaves the source alone of what is not for a Service.",
+        lost_on_node_2,
+        "node-2",
+        (
+            ends(
+                "a pod of node-2 that calls my-nginx-1 without the Service keeps its address",
+                TOOL,
+                "10.244.1.10:80",
+                sees="10.244.2.10",
+                idea="everything-is-snated",
+                because="Your rule also changes packets that go from pod to pod and meet no Service. Those must keep their "
+                "addresses: NetworkPolicies and logs rely on it.",
+            ),
+            _comes_home(),
+        ),
         (
             "Two ways lead there: ask for SNAT with the mark, or do the SNAT yourself.",
-            "The chain of the lost rule is KUBE-EXT-SV7AMNAGZFKZEMQ4, and the chain that it jumped to puts the mark.",
-            "-A KUBE-EXT-SV7AMNAGZFKZEMQ4 -j ....",
+            "The lost rule stood first (-I, not -A) in KUBE-EXT-SV7AMNAGZFKZEMQ4, and jumped to the chain that puts the mark.",
+            "-t nat -I KUBE-EXT-SV7AMNAGZFKZEMQ4 -j ...",
         ),
     )
 
-
-def _not_loaded(error: RuleError, claims: tuple[str, ...]) -> Verdict:
-    """Say why a line cannot be used, and the idea behind it where there is one."""
-    parts = tuple(Part(claim, ok=False, points=2 if claim == claims[1] else 1) for claim in claims)
-    said = str(error)
-    if "works only in" in said:
-        return Verdict(
-            parts,
-            misconception="snat-happens-as-the-packet-comes-in",
-            said=said,
-            explanation="When a packet comes in, nobody knows yet by which interface it will leave, so there is no address to choose. "
-            "SNAT stands at POSTROUTING, DNAT at PREROUTING (and OUTPUT).",
+    def judge(answer: str) -> Verdict:
+        found = plain.judge(answer)
+        if "works only in" not in found.said:
+            return found
+        why = (
+            "When a packet comes in, nobody knows yet by which interface it will leave, so there is no address to choose. "
+            "SNAT stands at POSTROUTING, DNAT at PREROUTING (and OUTPUT)."
         )
-    return Verdict(
-        parts, said=said, explanation="Write it as `iptables-save` prints a rule: -A CHAIN ... -j TARGET."
-    )
+        return replace(found, misconception="snat-happens-as-the-packet-comes-in", explanation=why)
 
-
-def _why_lost(path: Path) -> tuple[str, str]:
-    """The idea behind a rule that did not bring the answer home."""
-    if path.source_seen == CLIENT:
-        return "", "The pod still sees the client, and answers it directly."
-    return (
-        "any-other-source-will-do",
-        "The pod answers the source that it sees. That must be an address of node-2, by which the answer comes back there: "
-        "only node-2 remembers what it did to the packet.",
-    )
+    return replace(plain, judge=judge)
 
 
 put_back = _put_back()
@@ -284,7 +224,7 @@ put_back = _put_back()
 asymmetric = outcome(
     "asymmetric",
     "Policy Local. The pod tool-2, on node-2, dials another node's nodePort: node-3, 172.18.0.13:30080. my-nginx-1 runs on node-1. How does it end?",
-    Asked(_local, "pod/default/tool-2", "172.18.0.13:30080"),
+    Asked(local, TOOL, "172.18.0.13:30080"),
     (
         "What does node-3's KUBE-EXT chain do with a packet whose source lies in 10.244.0.0/16?",
         "It goes to any pod of the Service, and nobody marks it. Whom does my-nginx-1 see, then, and where does it answer to?",
@@ -305,42 +245,41 @@ asymmetric = outcome(
 
 
 def _back() -> Exercise:
-    asked = Asked(_cluster, CLIENT, "172.18.0.12:30080")
+    asked = Asked(whole, CLIENT, BY_NODE_2)
 
-    def met(path: Path, direction: str) -> list[str]:
-        return [
-            step.rule
+    def met(path: Path, direction: str) -> int:
+        steps = [
+            step
             for hop in path.hops
             if hop.host == "node-2" and hop.direction == direction
             for step in hop.steps
-            if step.table == "nat" and step.chain
         ]
+        return sum(step.table == "nat" and bool(step.chain) for step in steps)
 
     def judge(answer: str) -> Verdict:
         path = asked.trace().paths[0]
-        count = len(met(path, "back"))
         if not answer.strip().isdecimal() or len(answer.strip()) > 3:
             return wrong(explanation="The answer is a number.")
-        if int(answer) == count:
-            return right(
-                f"{count} rules",
-                explanation="Only the first packet of a connection walks the table nat. All others, and all answers, "
-                "get what conntrack noted at the first.",
+        if int(answer) == met(path, "back"):
+            why = (
+                "Only the first packet of a connection walks the table nat. All others, and all answers, "
+                "get what conntrack noted at the first."
             )
+            return right(f"{int(answer)} rules", explanation=why)
         return wrong(
             f"{int(answer)} rules",
             misconception="the-answer-needs-no-rule",
-            explanation=f"On the way there {len(met(path, 'there'))} rules of nat matched. The answer belongs to a connection that is "
-            "known already. Look at the table of steps: which chain undid the changes on the way back?",
+            explanation=f"On the way there {met(path, 'there')} rules of nat matched. The answer belongs to a connection that is "
+            "known already. Look at the table of node-2: which table changed the answer's addresses?",
         )
 
     return Exercise(
         "back",
-        "The answer comes back to node-2, and both its addresses are changed there. How many rules of the table nat match it?",
+        "The client dials node-2 under Cluster. The answer comes back to node-2, and both its addresses are changed there. How many rules of the table nat match it?",
         judge,
         (
-            "Look at the lower half of the table of steps, at node-2.",
-            "There is no chain beside that step.",
+            "Look at the table of what node-2 does, at the lines with hop 8.",
+            "The column `table` says nat on the way there. What does it say on the way back?",
             "Conntrack does it, and asks no rule.",
         ),
         ask=asked.trace,
@@ -350,46 +289,33 @@ def _back() -> Exercise:
 back = _back()
 
 
-@lru_cache(maxsize=1)
-def _narrow() -> Cluster:
-    """MASQUERADE on node-2 has two ports to give."""
-    cluster = _cluster()
-    text = rules_text(cluster, "node-2")
-    text = text.replace("-A KUBE-POSTROUTING -m comment", "-A KUBE-POSTROUTING -p tcp -m comment")
-    return cluster.with_rules("node-2", text.replace("--random-fully", "--to-ports 61000-61001"))
-
-
-def _after_two(cluster: Cluster, to: str) -> Path:
-    """A third client's path, when two others hold a connection to the port http by node-2."""
-    memories = in_turn(cluster, (CLIENT, "192.0.2.11"))[-1].memories
-    return trace(cluster, "192.0.2.12", to, memories=memories).paths[0]
-
-
-def _ends(seen: Seen, outcome: str, port: tuple[int, ...] = ()) -> bool:
-    path = _after_two(seen.cluster, "172.18.0.12:30443")
-    return path.outcome == outcome and (not port or path.source_port_seen in port)
+def _third_client(seen: Seen) -> Path:
+    """A third client's path to the port https, when two others hold a connection to the port http."""
+    memories = in_turn(seen.cluster, (CLIENT, "192.0.2.11"))[-1].memories
+    return trace(seen.cluster, "192.0.2.12", "172.18.0.12:30443", memories=memories).paths[0]
 
 
 ports = choose(
     "ports",
     "node-2 has the two ports 61000 and 61001 to give, and two clients hold both, with connections to nodePort 30080. "
     "A third client dials node-2 on nodePort 30443, which leads to port 443 of the same pod. What becomes of it?",
-    _narrow,
+    narrow,
     (
         Choice(
             "connected, by a port that another connection has too",
-            lambda seen: _ends(seen, "connected", (61000, 61001)),
-            because="A connection is four numbers. With destination port 443 in place of 80 it is another one, though address and port of the source are the same.",
+            lambda seen: _third_client(seen).source_port_seen in {61000, 61001},
+            because="A connection is four numbers. With destination port 443 in place of 80 it is another one, "
+            "though the source's address and port are the same.",
         ),
         Choice(
             "timeout, both ports are taken",
-            lambda seen: _ends(seen, "timeout"),
+            lambda seen: _third_client(seen).outcome == "timeout",
             "a-source-port-serves-one-connection",
-            "A port is taken for one destination only. What must differ is one of the four numbers, and here the destination's port does.",
+            "A port is taken for one destination only. One of the four numbers must differ, and here the destination's port does.",
         ),
         Choice(
             "connected, by a third port",
-            lambda seen: _ends(seen, "connected") and not _ends(seen, "connected", (61000, 61001)),
+            lambda seen: (_third_client(seen).source_port_seen or 61000) not in {61000, 61001},
             because="The rule allows 61000 and 61001, no other.",
         ),
     ),
@@ -398,5 +324,5 @@ ports = choose(
         "Compare the third connection with the first: which of the four numbers differ?",
         "The destination's port: 443, not 80.",
     ),
-    rule=lambda seen: target_rule(_after_two(seen.cluster, "172.18.0.12:30443")),
+    rule=lambda seen: target_rule(_third_client(seen)),
 )
