@@ -12,7 +12,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
 
-.PHONY: lab test lint types notebooks benchmarks picture clean
+.PHONY: lab test lint types notebooks book benchmarks picture clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \
@@ -27,6 +27,10 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+# The pages that follow from the lessons: glossary, index of rules, table of misconceptions.
+book: $(VENV)/.test
+	$(BIN)/python tools/make_book.py
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)

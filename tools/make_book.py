@@ -1,6 +1,8 @@
 """Write the pages of the book that follow from its lessons.
 
-notebooks/misconceptions.md says which misconception has its moment in which cell of which lesson.
+notebooks/misconceptions.md says which misconception has its moment in which cell of which lesson,
+notebooks/glossary.md where each term of tools/terms.yaml is met first, notebooks/rules-and-chains.md where each
+kind of rule of tools/chains.yaml is taught.
 
     python tools/make_book.py
 """
@@ -9,15 +11,21 @@ notebooks/misconceptions.md says which misconception has its moment in which cel
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import yaml
+
+from svcnotes import rules, scenarios
 from svcnotes.exercises import coverage
 from svcnotes.exercises.misconceptions import LISTED
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+TOOLS = Path(__file__).parent
+NOTEBOOKS = TOOLS.parent / "notebooks"
 MADE = "<!-- Written by tools/make_book.py: change that, or the lessons, and run it again. -->"
 
 
@@ -31,6 +39,7 @@ class Cell:
     text: str
 
 
+@cache
 def cells(folder: Path = NOTEBOOKS) -> tuple[Cell, ...]:
     """All cells of all notebooks, in the book's order."""
     return tuple(
@@ -74,12 +83,159 @@ def moments(number: int, what: str) -> str:
     return "<br>".join(kind if what == "kind" else where for kind, where in pairs)
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of the glossary: what it is in a sentence, and the forms in which lessons write it."""
+
+    term: str
+    sentence: str
+    forms: tuple[str, ...]
+
+    def places(self) -> list[Cell]:
+        """The first cell of each lesson whose words (not code) hold the term."""
+        found = re.compile("|".join(map(_pattern, self.forms)))
+        here = [cell for cell in cells() if cell.kind == "markdown" and found.search(cell.text)]
+        # The start's map of the course names much that only its lesson says.
+        return _first_of_each(sorted(here, key=lambda cell: cell.lesson.startswith("00")))
+
+
+def _pattern(form: str) -> str:
+    """A form as a pattern: with a plural s, and by its capital letters if it has any."""
+    text = rf"(?<![\w-]){re.escape(form)}s?(?!\w|-\d)"
+    return text if form != form.lower() else f"(?i:{text})"
+
+
+def _first_of_each(found: Iterable[Cell]) -> list[Cell]:
+    first: dict[str, Cell] = {}
+    for cell in found:
+        first.setdefault(cell.lesson, cell)
+    return list(first.values())
+
+
+@cache
+def terms() -> tuple[Term, ...]:
+    """The terms of the glossary, by the alphabet."""
+    given = yaml.safe_load((TOOLS / "terms.yaml").read_text(encoding="utf-8"))
+    found = (Term(one["term"], one["is"], tuple(one.get("forms", [one["term"]]))) for one in given)
+    return tuple(sorted(found, key=lambda one: one.term.lower()))
+
+
+def glossary() -> str:
+    """The page of terms; one that no lesson uses yet is left out."""
+    found = []
+    for term in terms():
+        places = term.places()
+        if places:
+            first, more = places[0], (link(cell.lesson, cell.name) for cell in places[1:])
+            found.append(
+                (f"**{term.term}**", term.sentence, link(first.lesson, first.name), "<br>".join(more))
+            )
+    return page(
+        "Glossary",
+        "The terms that the lessons use, each in one sentence, and where it is met.",
+        table(("Term", "What it is", "First in", "Also in"), found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of rule (or a chain as a whole, where `rule` is empty): what it does, which cells teach it."""
+
+    chain: str
+    table: str
+    rule: str
+    sentence: str
+    words: tuple[str, ...]
+
+    def fits(self, text: str) -> bool:
+        """Whether a rule, as `iptables-save` prints it, is of this kind."""
+        return bool(self.rule and re.search(self.rule, text))
+
+    def places(self) -> list[Cell]:
+        """The first cell of each lesson in whose words all of `words` stand."""
+        return _first_of_each(
+            cell
+            for cell in cells()
+            if cell.kind == "markdown"
+            and not cell.name.startswith(("recall", "recap"))
+            and all(word in cell.text for word in self.words)
+        )
+
+
+@cache
+def kinds() -> tuple[Kind, ...]:
+    """Every chain, each followed by the kinds of rules in it, in the order in which they are tried."""
+    return tuple(
+        Kind(
+            one["chain"],
+            one["table"],
+            rule.get("rule", ""),
+            rule["does"],
+            tuple(rule.get("words", [one["chain"]])),
+        )
+        for one in yaml.safe_load((TOOLS / "chains.yaml").read_text(encoding="utf-8"))
+        for rule in ({key: one[key] for key in ("does", "words") if key in one}, *one["rules"])
+    )
+
+
+def kind_of(table_name: str, rule: str) -> Kind | None:
+    """The kind of a rule, None for one that the index does not know."""
+    chain = chain_kind(rule.split(" ", 2)[1])
+    here = (kind for kind in kinds() if kind.chain == chain and table_name in kind.table.split(", "))
+    return next((kind for kind in here if kind.fits(rule)), None)
+
+
+def chain_kind(chain: str) -> str:
+    """A chain's name without the hash at its end: `KUBE-SVC` for `KUBE-SVC-SV7AMNAGZFKZEMQ4`."""
+    return re.sub(r"-[A-Z2-7]{16}$", "", chain)
+
+
+def rules_and_chains() -> str:
+    """The index of chains and rules, with the hooks that lead to them."""
+    rows = [
+        (
+            "" if kind.rule else f"**{kind.chain}**",
+            "" if kind.rule else kind.table,
+            kind.sentence,
+            f"`{kind.rule}`".replace("|", "\\|") if kind.rule else "",
+            "<br>".join(link(cell.lesson, cell.name) for cell in kind.places()),
+        )
+        for kind in kinds()
+    ]
+    return page(
+        "Rules and chains, and where each is taught",
+        "The chains that kube-proxy writes on a node in iptables mode, and in each the kinds of rules in the order in "
+        "which they are tried. KUBE-EXT, KUBE-SVC, KUBE-SVL and KUBE-FW are made for each port of a Service, and their "
+        "names end in a hash of it (`KUBE-SVC-SV7AMNAGZFKZEMQ4`); KUBE-SEP is made for each endpoint. "
+        "To see the rules of a kind on a node: `iptables-save | grep KUBE-NAME | grep -P 'PATTERN'`.",
+        table(("Chain", "Table", "What it does", "Pattern", "Taught in"), rows),
+        "## From the kernel's hooks to these chains",
+        table(("Table", "At the hook", "kube-proxy's chains are asked, in this order"), _entrances()),
+    )
+
+
+def _entrances() -> list[tuple[str, str, str]]:
+    """Which chains the kernel's own lead to, as the rules of a node say."""
+    cluster, name = scenarios.load("nodeport"), ""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in rules(cluster, next(iter(cluster.nodes))).splitlines():
+        name = line[1:] if line.startswith("*") else name
+        jump = re.fullmatch(r"-A ([A-Z]+) .*-j (KUBE-\S+)", line)
+        if jump:
+            found.setdefault((name, jump[1]), []).append(jump[2])
+    return [(where, hook, ", ".join(chains)) for (where, hook), chains in found.items()]
+
+
 def page(title: str, text: str, *parts: str) -> str:
     """A page of the book."""
     return "\n\n".join([f"# {title}", MADE, text, *parts]) + "\n"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"misconceptions.md": misconceptions}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "misconceptions.md": misconceptions,
+    "glossary.md": glossary,
+    "rules-and-chains.md": rules_and_chains,
+}
 
 
 def main() -> int:
