@@ -56,12 +56,12 @@ def _pending() -> Cluster:
 
 @lru_cache(maxsize=1)
 def _local() -> Cluster:
-    return _keeping_to_the_node(_cluster())
+    return _cluster().patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
 
 
 @lru_cache(maxsize=1)
 def _three() -> Cluster:
-    return _keeping_to_the_node(scenarios.load("loadbalancer-three"))
+    return scenarios.load("loadbalancer-three")
 
 
 @lru_cache(maxsize=1)
@@ -74,12 +74,8 @@ def _guarded() -> Cluster:
     return _cluster().patch("service", "my-nginx", "spec: {loadBalancerSourceRanges: [198.51.100.0/24]}")
 
 
-def _keeping_to_the_node(cluster: Cluster) -> Cluster:
-    return cluster.patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
-
-
 def _in_rollout(moment: str) -> Callable[[], Cluster]:
-    return lambda: ROLLOUT.at(moment, _local(), _local().services[SERVICE])
+    return lambda: ROLLOUT.at(moment, _local(), SERVICE)
 
 
 _ending = _in_rollout(ENDING)

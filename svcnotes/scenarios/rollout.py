@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.faults import BALANCER_BELIEVES
-from svcnotes.control_plane.objects import Service
 from svcnotes.errors import QuestionError
 from svcnotes.network.cloud import healthy_nodes
-from svcnotes.scenarios.changes import pod_like
+from svcnotes.scenarios.changes import find_service, pod_like
 from svcnotes.scenarios.controls import Choice, Control
 from svcnotes.scenarios.scene import Scene
 
@@ -43,14 +42,14 @@ class Rollout:
     new: str
     node: str
 
-    def at(self, moment: str, cluster: Cluster, service: Service) -> Cluster:
+    def at(self, moment: str, cluster: Cluster, service: str) -> Cluster:
         """The cluster at a moment: before, ending, gone (the balancer has not noticed), noticed.
 
-        The new Pod is there and ready from `ending` on, as with a Deployment's maxSurge.
+        `service` (`namespace/name`) is the one whose balancer lags. The new Pod is there and ready from `ending` on, as with a Deployment's maxSurge.
         """
         namespace, _, name = self.old.partition("/")
-        version = 6 if ":" in service.cluster_ips[0] else 4
-        believed = healthy_nodes(cluster, service, version)
+        found = find_service(cluster, service)
+        believed = healthy_nodes(cluster, found, 6 if ":" in found.cluster_ips[0] else 4)
         if moment == BEFORE:
             return cluster
         pattern = cluster.objects.get(("Pod", namespace, name))
@@ -60,7 +59,7 @@ class Rollout:
         now = ending(now, self.old) if moment == ENDING else now.delete("pod", name, namespace=namespace)
         if moment == NOTICED:
             return now
-        late = {"name": BALANCER_BELIEVES, "nodes": list(believed), "service": service.key}
+        late = {"name": BALANCER_BELIEVES, "nodes": list(believed), "service": service}
         return now.with_world(faults=[*now.given_world.faults, late])
 
     def control(self) -> Control:
@@ -75,6 +74,6 @@ class Rollout:
 
     def _choice(self, moment: str, text: str) -> Choice:
         def change(scene: Scene) -> Scene:
-            return replace(scene, cluster=self.at(moment, scene.cluster, scene.found))
+            return replace(scene, cluster=self.at(moment, scene.cluster, scene.service))
 
         return Choice(moment, change, text)
