@@ -5,7 +5,7 @@ from __future__ import annotations
 from svcnotes.views.entries import entered
 from svcnotes.views.marks import short_name
 from svcnotes.views.prose import Prose, Run, code, prose, strong
-from svcnotes.views.story import Moment, Story, rule_name
+from svcnotes.views.story import Moment, Story, rule_name, second_connections, stray
 
 MASQUERADES = frozenset({"snat"})
 
@@ -48,6 +48,9 @@ def _asker(story: Story) -> str:
 def _by(moment: Moment | None, verb: str = "Changed") -> Prose:
     if moment is None or moment.rule is None:
         return ()
+    if not moment.rule.chain:  # the kernel's own work is a sentence already
+        said = moment.rule.rule.removeprefix(f"{short_name(moment.host)}: ").rstrip(".")
+        return prose(f" {verb} at step {moment.number}: {said}.")
     return prose(f" {verb} at step {moment.number} by ", code(rule_name(moment.rule)), ".")
 
 
@@ -56,6 +59,9 @@ def _connected(story: Story) -> Prose:
     who = short_name(path.pod or path.answered_by)
     seen = path.source_seen or ""
     asker = _asker(story)
+    second = second_connections(path)
+    if second:
+        return _proxied(story, who, seen, path.hops[second[-1]].packet.source)
     if seen == story.trace.source_address:
         return prose(
             strong(f"{who} sees "),
@@ -73,6 +79,32 @@ def _connected(story: Story) -> Prose:
         _source(story),
         ".",
         _by(_last_source_change(story)),
+    )
+
+
+def _proxied(story: Story, who: str, seen: str, proxy: str) -> Prose:
+    """A proxy in between hides the asker, whatever the nodes do."""
+    balancer, asker = story.names.run(proxy), prose(strong(f"not {_asker(story)}"), " ", _source(story))
+    if seen == proxy:
+        return prose(
+            strong(f"{who} sees "),
+            balancer,
+            strong(", the load balancer"),
+            ", ",
+            asker,
+            ". The balancer made a second connection, from its own address: no rule changed the source, "
+            "and no traffic policy can bring the client back.",
+        )
+    return prose(
+        strong(f"{who} sees "),
+        story.names.run(seen),
+        f" ({story.names.of(seen).label}), ",
+        asker,
+        ".",
+        _by(_last_source_change(story)),
+        " Without that rule it would see ",
+        balancer,
+        ", the load balancer, which made a second connection: the client is hidden either way.",
     )
 
 
@@ -99,12 +131,27 @@ def _timeout(story: Story) -> Prose:
 def _answer_lost(story: Story) -> Prose:
     path = story.path
     seen = path.source_seen or ""
+    if stray(path) and seen == story.trace.source_address:
+        return _stray(story)
     return prose(
         strong(f"Timeout: {short_name(path.pod or '')} got the packet, its answer is lost"),
         ". It saw ",
         story.names.run(seen),
         f" ({story.names.of(seen).label}). ",
         _reason(story),
+    )
+
+
+def _stray(story: Story) -> Prose:
+    asked, last = story.path.hops[0].packet, story.path.hops[-1].packet
+    reset = "answers RST" if last.protocol == "tcp" else "throws the answer away"
+    return prose(
+        strong(f"Timeout: {short_name(story.path.pod or '')} answers {_asker(story)} directly"),
+        ", from ",
+        story.names.run(last.source, last.source_text),
+        f". {_asker(story).capitalize() if _asker(story).startswith('the ') else _asker(story)} had dialled ",
+        story.names.run(asked.destination, asked.destination_text),
+        f": its connection knows no such peer. It {reset} and waits in vain.",
     )
 
 
@@ -127,6 +174,8 @@ def _refused(story: Story) -> Prose:
 
 
 def _external(story: Story) -> Prose:
+    if not story.path.hops:
+        return prose(strong("The name leads out of this world"), ". ", _reason(story))
     there = [hop.packet for hop in story.path.hops if hop.direction == "there"]
     last = there[-1] if there else None
     where = story.names.run(last.destination) if last else code(story.trace.destination)
@@ -149,12 +198,32 @@ def _external(story: Story) -> Prose:
 
 def _unreachable(story: Story) -> Prose:
     path = story.path
+    there = [hop for hop in path.hops if hop.direction == "there"]
+    if path.how.endswith("ttl-exceeded") and len({hop.host for hop in there}) < len(there):
+        return _circles(story)
     sender = (
         prose(" from ", story.names.run(path.icmp_from), f" ({story.names.of(path.icmp_from).label})")
         if path.icmp_from
         else ()
     )
     return prose(strong(f"Unreachable: {path.how or 'no way on'}"), sender, ". ", _reason(story))
+
+
+def _circles(story: Story) -> Prose:
+    """Two hosts hand a packet to each other until its TTL is used up."""
+    path = story.path
+    there = [hop for hop in path.hops if hop.direction == "there"]
+    round_trip = list(dict.fromkeys(short_name(hop.host) for hop in there[1:]))
+    last = there[-1].packet
+    return prose(
+        strong("Unreachable: the packet goes in circles"),
+        f" between {' and '.join(round_trip)}: nobody owns ",
+        story.names.run(last.destination, last.destination_text),
+        " and no rule rewrites it, so each hands it on until its time to live (TTL) is used up. ",
+        prose(f"{story.names.of(path.icmp_from).label} says so: "),
+        code(path.how),
+        ".",
+    )
 
 
 def _reason(story: Story) -> str:

@@ -78,7 +78,7 @@ def _names_in(paths: list[dict[str, Any]], names: Names) -> dict[str, str]:
 def deciding(story: Story) -> int:
     """Number the moment to look at first: what ended the packet, else what changed its source, else its aim."""
     there = [moment for moment in story.moments if moment.direction == "there"]
-    for kinds in (("drop", "reject", "end"), ("snat",), ("dnat",), ("receive",)):
+    for kinds in (("drop", "reject", "end", "closed"), ("snat",), ("dnat",), ("receive",)):
         found = [moment.number for moment in there if moment.kind in kinds]
         if found:
             return found[-1]

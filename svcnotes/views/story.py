@@ -22,8 +22,8 @@ FIELDS = ("source", "destination")
 class Moment:
     """One thing that happened to the packet.
 
-    `number` is 1-based along the path. `kind` is send, mark, dnat, snat, pass, receive, drop, reject, end,
-    answer, undo, deliver or icmp. `hop` is the index of the hop, `step` of the step in it (None for the
+    `number` is 1-based along the path. `kind` is send, accept, mark, dnat, snat, pass, receive, closed, drop,
+    reject, end, answer, undo, deliver or icmp. `hop` is the index of the hop, `step` of the step in it (None for the
     hop itself). `changed` names what changed: source, destination, mark. `title` is a few words, `sentence`
     is for reading aloud.
     """
@@ -123,6 +123,33 @@ def caller(steps: Sequence[Step], step: Step) -> Step | None:
     return next(sent, None)
 
 
+def second_connections(path: Path) -> tuple[int, ...]:
+    """Give the indices of the hops at which a proxy begins a connection of its own."""
+    pairs = enumerate(zip(path.hops, path.hops[1:], strict=False), start=1)
+    return tuple(
+        index
+        for index, (one, other) in pairs
+        if one.host == other.host and one.direction == other.direction == "there" and one.leaves is None
+    )
+
+
+def stray(path: Path) -> bool:
+    """Tell whether an answer came home that the asker does not recognise: it comes from somebody else."""
+    if path.outcome != "timeout" or not path.hops:
+        return False
+    first, last = path.hops[0], path.hops[-1]
+    if last.direction != "back" or last.host != first.host or last.packet.is_error:
+        return False
+    seen = last.steps[-1].after if last.steps else last.packet
+    asked = first.packet
+    return (seen.source, seen.source_port) != (asked.destination, asked.destination_port)
+
+
+def _refuses(hop: Hop) -> bool:
+    """Tell whether the host's kernel found no process for the packet."""
+    return any(step.table == "socket" and step.verdict == "refuse" for step in hop.steps)
+
+
 @dataclass(frozen=True, slots=True)
 class _Hop:
     """A hop in its place on the path, with the words for it."""
@@ -144,17 +171,7 @@ class _Hop:
             yield ending
         # The router changes no address: unless something ends there, its hop is part of the arrow.
         if not (arrival or steps or ending) and hop.kind != "router":
-            if hop.leaves is None and hop.direction == "there":
-                port = hop.packet.destination_port
-                yield self._say(
-                    "pass",
-                    "takes it in",
-                    f" ({self._whose()}) takes it in: no process listens on port {port}.",
-                )
-            else:
-                yield self._say(
-                    "pass", "passes it on", f" ({self._whose()}) passes it on and changes nothing."
-                )
+            yield self._say("pass", "passes it on", f" ({self._whose()}) passes it on and changes nothing.")
 
     def _whose(self) -> str:
         return {"node": "a node", "pod": "a pod", "router": "the router"}.get(self.hop.kind, "a host")
@@ -194,6 +211,16 @@ class _Hop:
             return self._say("send", "sends", " sends a packet to ", self._destination(packet), f" ({to}).")
         if self._begins_answer:
             return self._answer(packet)
+        if self.index in second_connections(self.path):
+            return self._say(
+                "send",
+                "connects anew",
+                " makes a second connection, from its own address ",
+                self._source(packet),
+                " to ",
+                self._destination(packet),
+                f" ({self.names.of(packet.destination).label}).",
+            )
         return None
 
     def _answer(self, packet: Packet) -> _Draft:
@@ -258,12 +285,40 @@ class _Hop:
         hop = self.hop
         if any(draft.kind in ENDS for draft in steps):
             return None
-        if self._receives:
+        if self._receives and not _refuses(hop):
             return self._say(
                 "receive", "receives", " receives it and sees the source ", self._source(hop.packet), "."
             )
+        if hop.direction == "there" and _refuses(hop):
+            text = f" ({self._whose()}) takes it in, but no process listens on port {hop.packet.destination_port}."
+            return self._say("closed", "takes it in: nobody listens", text)
+        if self.index + 1 in second_connections(self.path):
+            source = self._source(hop.packet)
+            return self._say(
+                "accept", "accepts", " accepts the connection itself, and sees the source ", source, "."
+            )
         if not self._last:
             return None
+        if hop.direction == "back" and stray(self.path):
+            reset = ", answers RST" if hop.packet.protocol == "tcp" else ""
+            return self._say(
+                "end",
+                "knows no such peer",
+                " gets an answer from ",
+                self._source(self._seen()),
+                ", but had dialled ",
+                self._destination(self.path.hops[0].packet),
+                f": it knows no such connection{reset} and waits in vain.",
+            )
+        proxied = any(hop.host == self.path.hops[at].host for at in second_connections(self.path))
+        if hop.direction == "back" and proxied and self.path.outcome != "timeout":
+            return self._say(
+                "deliver",
+                "gets the answer",
+                " gets the answer from ",
+                self._source(self._seen()),
+                " on the second connection, and hands what is in it to the client over the first.",
+            )
         if hop.direction == "back" and self.path.outcome != "timeout" and hop.host == self.path.hops[0].host:
             return self._say(
                 "deliver", "gets the answer", " gets the answer from ", self._source(self._seen()), "."

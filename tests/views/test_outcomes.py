@@ -24,11 +24,12 @@ CASES = {
     ),
     "an answer that comes from the wrong address": (
         "extip-local", "pod/default/tool-1", "172.18.0.12:30080", None,
-        "Timeout: web-a got the packet, its answer is lost. It saw 10.244.1.100 (tool-1). The answer comes from",
+        "Timeout: web-a answers tool-1 directly, from 10.244.1.10:8080. tool-1 had dialled 172.18.0.12:30080: "
+        "its connection knows no such peer. It answers RST and waits in vain.",
     ),
     "a loop between router and node": (
         "extip-cluster", "192.0.2.10", "198.51.100.10:12345", "node-1",
-        "Unreachable: icmp-ttl-exceeded from 172.18.0.11 (node-1).",
+        "Unreachable: the packet goes in circles between router and node-1: nobody owns 198.51.100.10:12345",
     ),
     "an endpoint outside the cluster": (
         "clusterip-manual-endpoints", "192.0.2.10", "10.96.0.10:80", "node-1",
