@@ -53,14 +53,15 @@ def response(asked: QueryMessage, reply: Reply) -> Message:
     import dns.rcode
 
     made = dns.message.make_response(asked, recursion_available=reply.recursion, our_payload=PAYLOAD)
-    made.use_edns(0, payload=PAYLOAD, options=list(asked.options))
+    if asked.edns >= 0:
+        made.use_edns(0, payload=PAYLOAD, options=list(asked.options))
     made.set_rcode(dns.rcode.from_text(reply.code))
     if reply.authoritative:
         made.flags |= dns.flags.AA
     made.answer += _sets(reply.answer)
     made.authority += _sets(reply.authority)
     made.additional += _sets(reply.additional)
-    return dns.message.from_wire(made.to_wire())
+    return dns.message.from_wire(made.to_wire(want_shuffle=False))
 
 
 def _sets(records: Iterable[Record]) -> list[RRset]:
