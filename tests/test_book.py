@@ -1,28 +1,17 @@
 """The book keeps its promises: each misconception has its moment, and the pages made from the lessons are up to date."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from made_book import make_book
 
 from svcnotes import load, rules, scenarios
 from svcnotes.exercises import coverage
 from svcnotes.exercises.misconceptions import ALL, LISTED, NUMBER
 
-ROOT = Path(__file__).parent.parent
 ROWS = coverage.rows()
 
 
-def load_tool(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-make_book = load_tool("make_book")
 CELLS = {(cell.lesson, cell.name): cell for cell in make_book.cells()}
 MISSING = sorted(set(LISTED) - {row.number for row in ROWS})
 

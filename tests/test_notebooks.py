@@ -7,12 +7,27 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from made_book import make_book
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = [path for path in PATHS if not path.stem.startswith("00")]
+START = [path for path in PATHS if path.stem.startswith("00")]
+PAGES = [*PATHS, *sorted(FOLDER.glob("*.md"))]
 IDS = {"ids": lambda path: path.stem}
+# The lessons of the book. A link to one that is not written yet is a known gap, until it is.
+BOOK = [
+    "00-start-here",
+    "01-nodeport",
+    "02-snat",
+    "03-loadbalancer",
+    "04-externalname",
+    "05-externalips",
+    "06-hairpin",
+    "07-debugging",
+]
+UNWRITTEN = {name for name in BOOK if not (FOLDER / f"{name}.ipynb").exists()}
 
 # Words that have no place in a lesson: they hurry, belittle, or come from the workshop.
 UNWELCOME = [
@@ -116,6 +131,14 @@ def test_code_keeps_its_budget(path):
     assert max(lengths) <= 15
 
 
+@pytest.mark.parametrize("path", START, **IDS)
+def test_the_start_takes_ten_minutes(path):
+    code = cells(path, "code")
+    words = sum(len(cell["text"].split()) for cell in cells(path, "markdown"))
+    assert 5 <= len(code) <= 8
+    assert words / 120 + len(code) / 2 <= 12, f"{words} words"
+
+
 @pytest.mark.parametrize("path", PATHS, **IDS)
 def test_no_cell_defines_a_function(path):
     for cell in cells(path, "code"):
@@ -191,3 +214,111 @@ def test_the_manifest_to_mend_is_the_one_that_the_exercise_knows():
 
     cell = next(c for c in cells(FOLDER / "01-nodeport.ipynb", "code") if c["id"] == "exercise-repair")
     assert nodeport.repair.start in cell["text"]
+
+
+def text_of(path: Path) -> str:
+    """All of a page's words; of a notebook its text cells."""
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    return "\n\n".join(cell["text"] for cell in cells(path, "markdown"))
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link may end in, after the #: a heading's words with dashes, or a cell of a notebook."""
+    headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
+    found = {heading.strip().replace(" ", "-") for heading in headings}
+    if path.suffix == ".ipynb":
+        return found | {
+            f"cell-id={cell['id']}" for kind in ("code", "markdown") for cell in cells(path, kind)
+        }
+    return found | {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def links(path: Path) -> list[str]:
+    found = re.findall(r"\]\(([^()\s]+)\)", text_of(path)) + re.findall(r'href="([^"]+)"', text_of(path))
+    return list(dict.fromkeys(found))
+
+
+def gap(target: str) -> bool:
+    return target.partition("#")[0].removesuffix(".ipynb") in UNWRITTEN
+
+
+LINKS = [
+    pytest.param(
+        path,
+        target,
+        id=f"{path.name}-{target}",
+        marks=[pytest.mark.xfail(reason="not written yet", strict=True)] if gap(target) else [],
+    )
+    for path in PAGES
+    for target in links(path)
+    if not target.startswith("https://")
+]
+
+
+@pytest.mark.parametrize(("path", "target"), LINKS)
+def test_a_link_leads_somewhere(path, target):
+    name, _, anchor = target.partition("#")
+    there = (path.parent / name).resolve() if name else path
+    assert there.is_relative_to(FOLDER.parent.resolve())
+    assert there.is_file(), target
+    if anchor:
+        assert anchor in anchors(there), target
+
+
+def lessons_linked(text: str) -> set[str]:
+    return set(re.findall(r"\]\(([0-9]{2}-[a-z-]+)\.ipynb", text))
+
+
+@pytest.mark.parametrize("path", LESSONS, **IDS)
+def test_each_lesson_leads_on_to_the_next_and_back_to_an_earlier_one(path):
+    number = BOOK.index(path.stem)
+    text = text_of(path)
+    earlier = lessons_linked(text) & set(BOOK[:number])
+    assert earlier or path.stem == "01-nodeport"
+    following = text.partition("**Next:**")[2]
+    if number + 1 < len(BOOK):
+        assert BOOK[number + 1] in lessons_linked(following), "the next lesson is linked from **Next:**"
+    else:
+        assert lessons_linked(following) or "](" in following
+
+
+def test_the_start_has_a_map_of_all_lessons():
+    for path in START:
+        assert lessons_linked(text_of(path)) >= set(BOOK[1:])
+
+
+def warm_up(path: Path) -> list[str]:
+    """The questions to recall, each with its answer."""
+    section = text_of(path).partition("## Warm up")[2].partition("\n## ")[0]
+    return re.findall(r"<details>(.*?)</details>", section, re.DOTALL)
+
+
+@pytest.mark.parametrize("path", LESSONS, **IDS)
+def test_three_questions_are_recalled(path):
+    questions = warm_up(path)
+    assert len(questions) == 3
+    for question in questions:
+        asked, _, answer = question.partition("</summary>")
+        assert "?" in asked
+        assert len(answer.split()) >= 3
+
+
+def terms_in(text: str) -> set[str]:
+    return {term.term for term in make_book.terms() if term.occurs(text)}
+
+
+@pytest.mark.parametrize("path", LESSONS[1:], **IDS)
+def test_what_is_recalled_was_said_in_an_earlier_lesson(path):
+    earlier = "\n".join(text_of(one) for one in LESSONS if one.stem < path.stem)
+    for question in warm_up(path):
+        asked = terms_in(question)
+        assert len(asked) >= 2, question
+        assert asked <= terms_in(earlier), asked - terms_in(earlier)
+        chains = set(re.findall(r"KUBE-[A-Z]+(?:-[A-Z]+)?", question))
+        assert all(chain in earlier for chain in chains), chains
+
+
+def test_the_first_lesson_recalls_nothing_of_kubernetes():
+    for question in warm_up(LESSONS[0]):
+        assert not re.search(r"[Pp]od|Service|kube|nodePort|[Ee]ndpoint|cluster", question)

@@ -91,10 +91,13 @@ class Term:
     sentence: str
     forms: tuple[str, ...]
 
+    def occurs(self, text: str) -> bool:
+        """Whether a text holds the term in one of its forms."""
+        return bool(re.search("|".join(map(_pattern, self.forms)), text))
+
     def places(self) -> list[Cell]:
         """The first cell of each lesson whose words (not code) hold the term."""
-        found = re.compile("|".join(map(_pattern, self.forms)))
-        here = [cell for cell in cells() if cell.kind == "markdown" and found.search(cell.text)]
+        here = [cell for cell in cells() if cell.kind == "markdown" and self.occurs(cell.text)]
         # The start's map of the course names much that only its lesson says.
         return _first_of_each(sorted(here, key=lambda cell: cell.lesson.startswith("00")))
 
