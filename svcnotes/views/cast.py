@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from svcnotes.network.node_host import BRIDGE, TUNNEL, node_host
 from svcnotes.trace import Trace
-from svcnotes.views.marks import bare, first_address, short_name
+from svcnotes.views.marks import bare, short_name
 
 if TYPE_CHECKING:
     from svcnotes.control_plane.cluster import Cluster
@@ -27,11 +28,14 @@ class PodActor:
 
 @dataclass(frozen=True, slots=True)
 class NodeActor:
-    """A Node in the picture; `more` counts its pods that found no room."""
+    """A Node in the picture; `more` counts its pods that found no room.
+
+    `interfaces` are those towards pods that have an address: name and address (cni0, flannel.1).
+    """
 
     host: str
     address: str
-    bridge: str
+    interfaces: tuple[tuple[str, str], ...] = ()
     pods: tuple[PodActor, ...] = ()
     more: int = 0
 
@@ -72,17 +76,28 @@ def cast_of(trace: Trace, cluster: Cluster | None = None, selector: frozenset[st
         here = [pod for pod in cluster.pods.values() if pod.node == node.name and not pod.host_network]
         shown = [pod for pod in here if pod.key in met or (selector and pod.key in selector)]
         kept = sorted(shown, key=lambda pod: pod.key not in met)[:MOST_PODS]
-        cidr = next((cidr for cidr in node.pod_cidrs if (":" in cidr) == (family == 6)), "")
         nodes.append(
             NodeActor(
                 node.name,
                 node.address(family),
-                first_address(cidr) if cidr else "",
+                _interfaces(cluster, node.name, family),
                 tuple(_pod(pod, family, trace) for pod in shown if pod in kept),
                 len(shown) - len(kept),
             )
         )
     return Cast(tuple(outside.items()), tuple(nodes), len(cluster.nodes) - len(nodes), selector is not None)
+
+
+def _interfaces(cluster: Cluster, node: str, family: int) -> tuple[tuple[str, str], ...]:
+    """The node's interfaces towards pods, each with its address of this IP family; those without any are left out."""
+    found = node_host(cluster, node).interfaces.values()
+    return tuple(
+        (interface.name, address.partition("/")[0])
+        for interface in found
+        if interface.name in {BRIDGE, TUNNEL}
+        for address in interface.addresses
+        if (":" in address) == (family == 6)
+    )
 
 
 def _pod(pod: Pod, family: int, trace: Trace) -> PodActor:
@@ -110,7 +125,7 @@ def _nodes_met(trace: Trace) -> tuple[NodeActor, ...]:
                 port = 0 if index == 0 else hop.packet.destination_port
                 pods.setdefault(home, {})[hop.host] = PodActor(hop.host, address, port)
     return tuple(
-        NodeActor(name, "", "", tuple(found.values())[:MOST_PODS], max(0, len(found) - MOST_PODS))
+        NodeActor(name, "", (), tuple(found.values())[:MOST_PODS], max(0, len(found) - MOST_PODS))
         for name, found in sorted(pods.items())
         if short_name(name)
     )

@@ -60,7 +60,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
         rows[node.host] = y
         style = "node entered" if node.host == entry else "node"
         shapes.append(Shape("rect", style, left, y, width - 4 - left, height))
-        shapes += _node_words(node, left + 12, y + 19)
+        shapes += _node_words(node, left + 12, y + 19, width - 12, story.path.source_seen or "")
         for slot, pod in enumerate(node.pods):
             top = y + 32 + slot * (pod_height + 6)
             pod_points[pod.host] = (pod_left, top + 12)
@@ -100,15 +100,20 @@ def _serves(pod: PodActor, *, wide: bool) -> str:
     return endpoint_text(pod.address, pod.port) if wide and pod.port else pod.address
 
 
-def _node_words(node: NodeActor, x: float, y: float) -> list[Shape]:
+def _node_words(node: NodeActor, x: float, y: float, right: float, seen: str) -> list[Shape]:
+    """The node's name and addresses in one line; where there is room for few, the one that the pod sees is kept."""
     words = [Shape("text", "name", x, y, text=node.host)]
     x += len(node.host) * SANS + 16
     if node.address:
         words.append(Shape("text", "address", x, y, text=node.address, glyphs=(NODE,)))
         x += (len(node.address) + 2) * MONO + 16
-    if node.bridge:
-        words.append(Shape("text", "soft address", x, y, text="cni0"))
-        words.append(Shape("text", "soft address", x + 5 * MONO, y, text=node.bridge, glyphs=(NODE,)))
+    for name, address in sorted(node.interfaces, key=lambda one: one[1] != seen):
+        end = x + (len(name) + 1 + len(address) + 2) * MONO
+        if end <= right:
+            words.append(Shape("text", "soft address", x, y, text=name))
+            start = x + (len(name) + 1) * MONO
+            words.append(Shape("text", "soft address", start, y, text=address, glyphs=(NODE,)))
+            x = end + 16
     return words
 
 

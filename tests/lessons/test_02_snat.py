@@ -9,6 +9,7 @@ import svcnotes
 from svcnotes.exercises import snat_clusters as worlds
 from svcnotes.network.node_rules import rules_text
 from svcnotes.scenarios.changes import without_rule
+from svcnotes.views.cast import cast_of
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02-snat.ipynb"
 CELLS = {
@@ -230,3 +231,16 @@ def test_the_lesson_shows_the_stages_with_the_controls_that_it_speaks_of():
     """stage, observe-flannel"""
     assert 'controls.rule(":http external destinations", ["node-2"]' in CELLS["stage"]
     assert 'controls=["enter", "cni"]' in CELLS["observe-flannel"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "names"),
+    [(bridge, ["cni0"]), (worlds.tunnel, ["cni0", "flannel.1"]), (worlds.routed, [])],
+)
+def test_the_picture_names_the_interfaces_that_the_table_lists(cluster, names):
+    """explain-neighbour: the three plugins on node-2."""
+    found = cluster()
+    node = cast_of(svcnotes.trace(found, CLIENT, BY_2), found).nodes[1]
+    assert [name for name, _ in node.interfaces] == names
+    for _, address in node.interfaces:
+        assert address in CELLS["explain-neighbour"]
