@@ -14,6 +14,7 @@ ORDER = [
     ("network",),
     ("trace",),
     ("scenarios",),
+    ("toolbox",),
     ("views",),
     ("exercises",),
     ("widgets",),

@@ -1,0 +1,273 @@
+"""A connection as a process makes it: SYNs until an answer comes, then request, answer and goodbye.
+
+Every packet walks the hosts' rules on its own. Simplified: nothing is lost by chance, a server does not
+send its SYN,ACK again, and a load balancer's fabric keeps a connection on the node that it chose.
+Source of the retransmissions: tcp_syn_retries 6 and tcp_syn_linear_timeouts 4 (net/ipv4/tcp_timer.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from svcnotes.kube_proxy.modes import DEFAULT
+from svcnotes.netfilter import Conntrack
+from svcnotes.network.asker import asker
+from svcnotes.network.carry import carry
+from svcnotes.network.errors_home import answer_to
+from svcnotes.network.flight import BACK, DELIVERED, THERE, Ending, Flight, Memory
+from svcnotes.network.hop import Hop
+from svcnotes.network.topology import Topology, topology
+from svcnotes.packet import Packet, endpoint_text
+from svcnotes.toolbox.observing import observe
+from svcnotes.toolbox.places import Place
+from svcnotes.toolbox.segments import Segments
+from svcnotes.toolbox.session import Session
+from svcnotes.trace import Path, trace
+
+SYNS_AT = (0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67)
+KERNEL_GIVES_UP = 131.0
+ERRNO = {
+    "rst": "Connection refused",
+    "icmp-port-unreachable": "Connection refused",
+    "icmp6-port-unreachable": "Connection refused",
+    "icmp-net-unreachable": "Network is unreachable",
+    "enetunreach": "Network is unreachable",
+    "icmp6-no-route": "Network is unreachable",
+    "icmp6-adm-prohibited": "Permission denied",
+}
+OTHER_ERRNO = "No route to host"
+TIMED_OUT = "Connection timed out"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One connection between two hosts; a proxying balancer makes two of them.
+
+    `sent` is the first packet as the asker made it, `seen` as the server's socket got it.
+    """
+
+    asker: str
+    server: str
+    sent: Packet
+    seen: Packet
+    hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How a connection went: `seconds` until the asker knew, `error` as the C library words it, or empty.
+
+    `path` is the last try's. `answered` is false where it was made and the request or its answer was
+    lost. `sent` is the first packet.
+    """
+
+    path: Path
+    sent: Packet
+    seconds: float
+    error: str = ""
+    answered: bool = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection was made."""
+        return self.path.outcome == "connected"
+
+
+def connect(
+    session: Session,
+    place: Place,
+    to: str,
+    protocol: str = "tcp",
+    *,
+    limit: float = KERNEL_GIVES_UP,
+    request: int = 0,
+    answer: int = 0,
+) -> Talk:
+    """Connect from a place to `ADDRESS:PORT`, send `request` bytes and get `answer` bytes, or fail.
+
+    `protocol` is tcp or udp. After `limit` seconds the asker gives up. The session's clock, memories,
+    counters and frames go along. Raises QuestionError for an address that cannot be asked.
+    """
+    started, port = session.now, session.ephemeral_port()
+    limit = min(limit, KERNEL_GIVES_UP)
+    path, legs, way = None, (), ""
+    for waited in SYNS_AT if protocol == "tcp" else SYNS_AT[:1]:
+        if path is not None and waited >= limit:
+            break
+        session.now = started + waited
+        found = trace(
+            session.cluster,
+            place.source,
+            to,
+            "http" if protocol == "tcp" else protocol,
+            source_port=port,
+            now=session.now,
+            memories=session.memories,
+        )
+        path = _draw(session, [one for one in found.paths if way in ("", _entered(one))] or found.paths)
+        way = way or _entered(path)
+        legs = tuple(_legs(path))
+        talk = _Exchange(session, place, path, legs, port)
+        talk.note_first()
+        if path.outcome == "connected" or path.how:
+            break
+    assert path is not None  # noqa: S101 - the first SYN is always sent
+    sent = path.hops[0].packet if path.hops else Packet(protocol, found.source_address, port, to, 0)
+    if path.outcome == "connected":
+        answered = protocol != "tcp" or talk.carry_on(request, answer)
+        _forget_reset(session)
+        return Talk(path, sent, session.now - started, "", answered)
+    _forget_reset(session)
+    if path.how:
+        return Talk(path, sent, session.now - started, ERRNO.get(path.how, OTHER_ERRNO))
+    session.now = started + limit
+    return Talk(path, sent, limit, TIMED_OUT)
+
+
+def _draw(session: Session, paths: Sequence[Path]) -> Path:
+    return session.random.choices(paths, [float(path.probability) for path in paths])[0]
+
+
+def _entered(path: Path) -> str:
+    """The node that a balancer's fabric chose for the first packet; empty where none did."""
+    for hop, after in zip(path.hops, path.hops[1:], strict=False):
+        if any(step.rule.startswith("the load balancer hands it to") for step in hop.steps):
+            return after.host
+    return ""
+
+
+def _legs(path: Path) -> Iterator[Leg]:
+    begun = 0
+    for number, hop in enumerate(path.hops):
+        taken = [s for s in hop.steps if s.table == "socket" and s.verdict == "deliver"]
+        if hop.direction == THERE and hop.leaves is None and taken:
+            hops = path.hops[begun : number + 1]
+            yield Leg(hops[0].host, hop.host, hops[0].packet, taken[0].before, hops)
+            begun = number + 1
+
+
+def _forget_reset(session: Session) -> None:
+    """A connection whose only answer was a RST is forgotten at once (nf_conntrack_proto_tcp.c)."""
+
+    def kept(table: Conntrack) -> Conntrack:
+        for entry in table:
+            if entry.original.protocol == "tcp" and entry.phase == "CLOSE":
+                table = table.without_entry(entry)
+        return table
+
+    session.memories = {
+        where: replace(memory, conntrack=kept(memory.conntrack)) for where, memory in session.memories.items()
+    }
+
+
+class _Exchange:
+    """The packets of one connection, sent one after the other."""
+
+    def __init__(self, session: Session, place: Place, path: Path, legs: tuple[Leg, ...], port: int) -> None:
+        self.session, self.path, self.legs = session, path, legs
+        self.segments = [Segments(port + number, session.now) for number in range(len(legs) or 1)]
+        self.place = place
+        self._net: Topology | None = None
+
+    @property
+    def net(self) -> Topology:
+        """The network as this asker sees it."""
+        if self._net is None:
+            cluster = self.session.cluster
+            who = asker(cluster, self.place.source)
+            first = self.path.hops[0].packet
+            outside = "" if who.host else first.source
+            self._net = topology(cluster, cluster.proxy.mode or DEFAULT, outside, None, self.session.now)
+        return self._net
+
+    def note_first(self) -> None:
+        """Note the first packet of each leg, and the answer that `trace` followed."""
+        session, path = self.session, self.path
+        session.memories = path.memories or session.memories
+        done = 0
+        for number, leg in enumerate(self.legs):
+            self._note(leg.hops, number)
+            done += len(leg.hops)
+            if number + 1 < len(self.legs) and leg.sent.protocol == "tcp":
+                self._send(number, "SYN,ACK", from_asker=False)
+        self._note(path.hops[done:], max(len(self.legs) - 1, 0))
+        self._reset_stray()
+
+    def _note(self, hops: Sequence[Hop], leg: int, payload: int = 0) -> None:
+        before = None
+        for hop in hops:
+            detail = self.segments[leg].detail(hop.packet, from_asker=hop.direction == THERE, payload=payload)
+            observe(self.session, [hop], detail, payload, after=before)
+            before = hop if hop.leaves is not None else None
+
+    def _reset_stray(self) -> None:
+        """A host that gets a SYN,ACK of no connection answers RST, which goes its own way."""
+        last = self.path.hops[-1] if self.path.hops else None
+        if last is None or last.leaves is not None or last.packet.flags != "SYN,ACK":
+            return
+        if not any(step.table == "socket" and step.verdict == "refuse" for step in last.steps):
+            return
+        arrived = next(step.before for step in last.steps if step.table == "socket")
+        self._carry(last.host, answer_to(arrived, "RST"), THERE, max(len(self.legs) - 1, 0))
+
+    def carry_on(self, request: int, answer: int) -> bool:
+        """Finish the handshakes, ask, answer, say goodbye; whether question and answer both came through."""
+        last = len(self.legs) - 1
+        came = True
+        for number in range(len(self.legs)):
+            self._send(number, "ACK")
+            if request:
+                came &= self._send(number, "PSH,ACK", request)
+                self._send(number, "ACK", from_asker=False)
+        for number in range(last, -1, -1):
+            if request and came:
+                came &= self._send(number, "PSH,ACK", answer, from_asker=False)
+                self._send(number, "ACK")
+            if came:
+                self._send(number, "FIN,ACK")
+                self._send(number, "FIN,ACK", from_asker=False)
+                self._send(number, "ACK")
+        return came
+
+    def _send(self, number: int, flags: str, payload: int = 0, *, from_asker: bool = True) -> bool:
+        """Send a segment on a leg; whether it came to the other end."""
+        leg = self.legs[number]
+        if from_asker:
+            packet = replace(leg.sent, flags=flags, mark=0, ttl=64)
+            ending = self._carry(leg.asker, packet, THERE, number, payload)
+            return ending is not None and ending.flight.host == leg.server
+        ending = self._carry(leg.server, answer_to(leg.seen, flags), BACK, number, payload)
+        return ending is not None and ending.flight.host == leg.asker
+
+    def _carry(
+        self, host: str, packet: Packet, direction: str, number: int, payload: int = 0
+    ) -> Ending | None:
+        """Walk one packet; the ending where it was delivered, None where it was lost."""
+        session = self.session
+        flight = Flight(
+            packet, host, direction, arrived=packet, memories=session.memories, chosen=self._chosen()
+        )
+        endings = list(carry(self.net, flight))
+        ending = session.random.choices(endings, [float(e.flight.probability) for e in endings])[0]
+        session.memories = ending.flight.memories
+        last = ending.flight
+        closed = last.closed(self.net.host(last.host).kind, "", ended=ending.reason or "delivered")
+        self._note(closed.hops, number, payload)
+        return ending if ending.kind == DELIVERED else None
+
+    def _chosen(self) -> Mapping[str, str]:
+        """What the balancer's fabric chose for this connection."""
+        node = _entered(self.path)
+        if not node:
+            return {}
+        first = self.path.hops[0].packet
+        return {first.destination: self.session.cluster.nodes[node].address(first.family)}
+
+
+def target(address: str, port: int) -> str:
+    """`ADDRESS:PORT` as `trace` reads it."""
+    return endpoint_text(address, port)
+
+
+__all__ = ["KERNEL_GIVES_UP", "TIMED_OUT", "Leg", "Memory", "Talk", "connect", "target"]

@@ -1,0 +1,189 @@
+"""`wget` (GNU, version 1.21) and `nc` (OpenBSD's)."""
+
+from __future__ import annotations
+
+from svcnotes.errors import QuestionError
+from svcnotes.toolbox.apps import Asked, end
+from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, connect, target
+from svcnotes.toolbox.options import UsageError, read
+from svcnotes.toolbox.output import ERR, OUT, Printed, err, out
+from svcnotes.toolbox.resolving import look_up
+from svcnotes.toolbox.session import Call
+from svcnotes.toolbox.web import Fetched, UrlError, fetch, read_url
+
+_AGENT = "Wget/1.21.3"
+_NC_USAGE = """usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M ttl]
+\t  [-m minttl] [-O length] [-P proxy_username] [-p source_port]
+\t  [-q seconds] [-s sourceaddr] [-T keyword] [-V rtable] [-W recvlimit]
+\t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]
+\t  [destination] [port]
+"""
+_SERVICES = {
+    22: "ssh",
+    53: "domain",
+    80: "http",
+    443: "https",
+    3306: "mysql",
+    5432: "postgresql",
+    8080: "http-alt",
+}
+
+
+def wget(call: Call) -> Printed:
+    """`wget [-q] [-O FILE] [-T SEC] [-t TRIES] URL`; `-O-` prints the page."""
+    try:
+        found = read(
+            call.args,
+            flags=("q", "S", "nv", "no-check-certificate"),
+            valued=("O", "T", "t", "timeout", "tries", "header"),
+        )
+        limit = float(found.get("T", "timeout", default=str(KERNEL_GIVES_UP))) or KERNEL_GIVES_UP
+        tries = int(found.get("t", "tries", default="20")) or 20
+        url = read_url(found.words[0])
+    except UsageError as error:
+        said = "option requires an argument" if error.needs_value else "unrecognized option"
+        return err(f"wget: {said} '{error.option}'\nUsage: wget [OPTION]... [URL]...\n", 2)
+    except ValueError:
+        return err("wget: invalid time period or number\n", 2)
+    except (IndexError, UrlError):
+        return err("wget: missing URL\nUsage: wget [OPTION]... [URL]...\n", 1)
+    asked = Asked(url.host, url.name, url.path, "GET", _AGENT, url.scheme == "https")
+    for line in found.all("header"):
+        if line.lower().startswith("host:"):
+            asked = Asked(url.host, line[5:].strip(), url.path, "GET", _AGENT, url.scheme == "https")
+    request = f"GET {url.path} HTTP/1.1\r\nHost: {asked.host}\r\nUser-Agent: {_AGENT}\r\n\r\n"
+    said = ""
+    for attempt in range(1, min(tries, 20) + 1):
+        again = f"  (try:{attempt:2})" if attempt > 1 else ""
+        said += f"--{call.session.clock:%Y-%m-%d %H:%M:%S}--{again}  {url.scheme}://{url.name}{url.path}\n"
+        fetched = fetch(
+            call.session,
+            call.place,
+            url,
+            asked,
+            request,
+            limit=limit,
+            checks=not found.has("no-check-certificate"),
+        )
+        told, final = _wget_story(fetched, url.host, url.port)
+        said += told
+        if fetched.answer is not None:
+            return _wget_got(
+                call, fetched, said, quiet=found.has("q"), file=found.get("O", default="index.html")
+            )
+        if final:
+            break
+        said += "Giving up.\n\n" if attempt == tries else "Retrying.\n\n"
+    only_name = f"wget: unable to resolve host address ‘{url.host}’\n" if fetched.talk is None else ""
+    return err(only_name if found.has("q") else said + only_name, 4)
+
+
+def _wget_story(fetched: Fetched, host: str, port: int) -> tuple[str, bool]:
+    """What wget tells of one try, and whether it gives up at once."""
+    said = ""
+    if fetched.found.addresses and fetched.found.addresses[0] != host:
+        said = f"Resolving {host} ({host})... {', '.join(fetched.found.addresses)}\n"
+    talk = fetched.talk
+    if talk is None:
+        why = "Temporary failure in name resolution" if fetched.found.silent else "Name or service not known"
+        return f"Resolving {host} ({host})... failed: {why}.\n", True
+    for address, one in fetched.talks:
+        shown = f"{host} ({host})|{address}|" if address != host else host
+        said += (
+            f"Connecting to {shown}:{port}... {'connected.' if one.connected else f'failed: {one.error}.'}\n"
+        )
+    if fetched.stalled:
+        said += "HTTP request sent, awaiting response... Read error (Connection timed out) in headers.\n"
+        return said, False
+    return said, not talk.connected and talk.error != TIMED_OUT
+
+
+def _wget_got(call: Call, fetched: Fetched, said: str, *, quiet: bool, file: str) -> Printed:
+    answer = fetched.answer
+    assert answer is not None  # noqa: S101 - asked for by the caller
+    said += f"HTTP request sent, awaiting response... {answer.status} {answer.reason}\n"
+    if answer.status >= 400:
+        said += f"{call.session.clock:%Y-%m-%d %H:%M:%S} ERROR {answer.status}: {answer.reason}.\n\n"
+        return err("" if quiet else said, 8)
+    size = len(answer.body.encode())
+    name = "STDOUT" if file == "-" else file
+    said += f"Length: {size} [{answer.kind}]\nSaving to: ‘{name}’\n\n"
+    if file != "-":
+        call.session.files[file] = answer.body
+    parts = ((ERR, "" if quiet else said), (OUT, answer.body if file == "-" else ""))
+    return Printed(tuple(part for part in parts if part[1]))
+
+
+def nc(call: Call) -> Printed:
+    """`nc [-v] [-z] [-u] [-w SEC] HOST PORT[-PORT]`."""
+    try:
+        found = read(call.args, flags=tuple("vzun46kN"), valued=("w", "p", "s", "q", "i"))
+        limit = float(found.get("w", default=str(KERNEL_GIVES_UP)))
+        host, ports = found.words
+        low, _, high = ports.partition("-")
+        numbers = range(int(low), int(high or low) + 1)
+        if not (0 < numbers.start < numbers.stop <= 65536 and len(numbers) <= 100):
+            raise ValueError
+    except UsageError as error:
+        said = "option requires an argument" if error.needs_value else "invalid option"
+        return err(f"nc: {said} -- '{error.option.lstrip('-')}'\n{_NC_USAGE}", 1)
+    except ValueError:
+        if len(call.args) and len(found.words) == 2:
+            return err(f"nc: port number invalid: {found.words[1]}\n", 1)
+        return err(_NC_USAGE, 1)
+    printed = Printed((), 1)
+    for port in numbers:
+        printed = printed.then(
+            _nc_one(call, host, port, limit, verbose=found.has("v"), udp=found.has("u"), scans=found.has("z"))
+        )
+    return printed
+
+
+def _nc_one(
+    call: Call, host: str, port: int, limit: float, *, verbose: bool, udp: bool, scans: bool
+) -> Printed:
+    lookup = look_up(call.session, call.place, host)
+    if not lookup.addresses:
+        why = "Temporary failure in name resolution" if lookup.silent else "Name or service not known"
+        return err(f'nc: getaddrinfo for host "{host}" port {port}: {why}\n', 1)
+    protocol = "udp" if udp else "tcp"
+    printed = Printed((), 1)
+    for address in lookup.addresses:
+        shown = f"{host} ({address})" if address != host else host
+        try:
+            talk = connect(call.session, call.place, target(address, port), protocol, limit=limit)
+        except QuestionError as error:
+            return printed.then(err(f"nc: connect to {shown} port {port} ({protocol}) failed: {error}\n", 1))
+        # A datagram that nobody refuses counts as a success: nc cannot know better.
+        if talk.connected or (udp and talk.error == TIMED_OUT):
+            name = _SERVICES.get(port, "*")
+            word = f"Connection to {shown} {port} port [{protocol}/{name}] succeeded!\n" if verbose else ""
+            answer = (
+                ""
+                if scans or not talk.connected
+                else _echoed(call, talk.path.pod, end(talk.path)[2], udp=udp)
+            )
+            return Printed(printed.parts).then(err(word, 0)).then(out(answer))
+        if verbose or not scans:
+            how = (
+                "timed out: Operation now in progress" if talk.error == TIMED_OUT else f"failed: {talk.error}"
+            )
+            quiet = udp and talk.error != TIMED_OUT
+            printed = printed.then(
+                err(
+                    ""
+                    if quiet or not verbose
+                    else f"nc: connect to {shown} port {port} ({protocol}) {how}\n",
+                    1,
+                )
+            )
+    return Printed(printed.parts, 1)
+
+
+def _echoed(call: Call, pod: str | None, seen: str, *, udp: bool) -> str:
+    """What the app sends back to a line of text."""
+    if not call.stdin or pod is None:
+        return ""
+    if udp:
+        return f"Hello from {pod.partition('/')[2]}, you are {seen}\n"
+    return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"

@@ -1,0 +1,55 @@
+"""The tools there are: each by its name, the places that have it, and a line of help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from svcnotes.toolbox.curl import curl
+from svcnotes.toolbox.fetchers import nc, wget
+from svcnotes.toolbox.filters import FILTERS
+from svcnotes.toolbox.output import Printed, err, note, out
+from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
+from svcnotes.toolbox.session import Call
+
+ASKERS = frozenset({NODE, POD, OUTSIDE, LAPTOP})
+HOSTS = frozenset({NODE, POD, OUTSIDE, "router"})
+NODES = frozenset({NODE})
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: what runs it, the kinds of place that have it, and how it is used."""
+
+    run: Callable[[Call], Printed]
+    where: frozenset[str]
+    use: str
+
+
+def missing(here: Place, name: str) -> Printed:
+    """What a shell prints for a command that it does not have, and what it does have."""
+    tool = TOOLS.get(name)
+    if tool is not None:
+        hint = f"{name} is at: {', '.join(sorted(tool.where))}"
+    else:
+        hint = f"commands here: {', '.join(available(here))}"
+    return err(f"bash: {name}: command not found\n", 127).then(note(hint, 127))
+
+
+def available(here: Place) -> list[str]:
+    """The commands that a place has."""
+    return [*(name for name, tool in TOOLS.items() if here.kind in tool.where), *FILTERS]
+
+
+def help_(call: Call) -> Printed:
+    """`help`: the tools of this place, each with its use."""
+    uses = [tool.use for tool in TOOLS.values() if call.place.kind in tool.where and tool.use]
+    return out([*uses, f"behind a pipe: {', '.join(FILTERS)}"])
+
+
+TOOLS: Mapping[str, Tool] = {
+    "curl": Tool(curl, ASKERS, "curl [-v] [-s] [-m SECONDS] [-k] [-H 'Host: NAME'] [-w FORMAT] URL"),
+    "wget": Tool(wget, ASKERS, "wget [-q] [-O-] [-T SECONDS] [-t TRIES] URL"),
+    "nc": Tool(nc, ASKERS, "nc -vz [-u] [-w SECONDS] HOST PORT"),
+    "help": Tool(help_, ASKERS | HOSTS, ""),
+}
