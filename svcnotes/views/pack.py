@@ -61,11 +61,14 @@ def pack(
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
-    """Name each path by the pod it leads to; where several lead to one pod, by the node entered as well."""
-    ends = [short_name(path.pod or path.answered_by) or path.outcome for path in paths]
-    nodes = [entered(path) for path in paths]
+    """Name each path by the pod it leads to; by the node entered too, where there is no pod or one has several ways."""
+    ends = [short_name(path.pod or path.answered_by) for path in paths]
     twice = len(set(ends)) < len(ends)
-    return [f"{node} → {end}" if twice and node else end for node, end in zip(nodes, ends, strict=True)]
+    named = [
+        (entered(path) if twice or not end else "", end or path.outcome)
+        for path, end in zip(paths, ends, strict=True)
+    ]
+    return [f"{node} → {end}" if node else end for node, end in named]
 
 
 def _names_in(paths: list[dict[str, Any]], names: Names) -> dict[str, str]:

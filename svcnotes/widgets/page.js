@@ -1,6 +1,6 @@
 // A saved page has no kernel: it carries the answer to every setting, and this stands in for the kernel's model.
 function savedModel(saved) {
-  const state = { ...saved.settings, message: "", path: 0 };
+  const state = { ...saved.settings, message: "", path: saved.path };
   const heard = {};
   const key = () => saved.controls.map((control) => state[control.name]).join("|");
   function answer(before) {
@@ -8,7 +8,7 @@ function savedModel(saved) {
     const controls = saved.controls.map((control) => ({ ...control, value: state[control.name] }));
     const story = unfolded(saved, now);
     const difference = (before && saved.differences[`${before}>${now}`]) || [];
-    state.message = JSON.stringify({ question: saved.question, controls, story, difference, error: saved.errors[now] || "" });
+    state.message = JSON.stringify({ question: saved.questions[now], controls, story, difference, error: saved.errors[now] || "" });
     return now;
   }
   let shown = answer("");
@@ -21,8 +21,7 @@ function savedModel(saved) {
       touched = new Set();
       if (!changed) return;
       const before = `${shown}|${state.path}`;
-      const pod = saved.pods[shown]?.[state.path];
-      state.path = Math.max(0, (saved.pods[key()] || []).indexOf(pod));
+      state.path = saved.paths[`${before}>${key()}`] || 0;
       shown = answer(before);
       (heard["change:message"] || []).forEach((call) => call());
     },

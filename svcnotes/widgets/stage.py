@@ -23,6 +23,7 @@ from svcnotes.scenarios.scene import Scene
 from svcnotes.trace import Path, Trace
 from svcnotes.views.beside import SideBySide, beside
 from svcnotes.views.compare import Comparison, compare, counterpart
+from svcnotes.views.display import register
 from svcnotes.views.headline import headline
 from svcnotes.views.html import page
 from svcnotes.views.marks import names_of
@@ -89,6 +90,7 @@ class Stage(anywidget.AnyWidget):
         protocol: str = "tcp",
         **settings: Any,
     ) -> None:
+        register()  # what a stage gives (`beside`) shows itself, even where nothing else of svcnotes was used
         scene = Scene(cluster, service, port, source, "", to, via, protocol)
         found = find_service(cluster, service)
         find_port(found, port)
@@ -199,14 +201,14 @@ class Stage(anywidget.AnyWidget):
                 errors[self._key(setting)] = str(error)
         folded, pieces = fold(stories)
         data = {
-            "question": self._question_text(self._setting),
+            "questions": {self._key(setting): self._question_text(setting) for setting in settings},
             "controls": self._control_messages(self._setting),
+            "path": self.path,
             "settings": {one.name: getattr(self, one.name) for one in self._every},
             "stories": folded,
             "pieces": pieces,
-            "pods": {key: [path["label"] for path in story["paths"]] for key, story in stories.items()},
             "errors": errors,
-            "differences": self._all_differences(settings, errors),
+            **self._all_changes(settings, errors),
         }
         modules = (
             (HERE / "stage.js").read_text(encoding="utf-8"),
@@ -222,18 +224,20 @@ class Stage(anywidget.AnyWidget):
         options = [one.values if one in self._controls else (getattr(self, one.name),) for one in self._every]
         return list(product(*options))
 
-    def _all_differences(self, settings: list[Setting], errors: dict[str, str]) -> dict[str, Any]:
+    def _all_changes(self, settings: list[Setting], errors: dict[str, str]) -> dict[str, dict[str, Any]]:
+        """For each path under a setting and each change of one control: what differs, which path is shown then."""
         good = [setting for setting in settings if self._key(setting) not in errors]
-        pairs = (
-            (old, new)
-            for old, new in product(good, good)
-            if sum(a != b for a, b in zip(old, new, strict=True)) == 1
-        )
-        return {
-            f"{self._key(old)}|{number}>{self._key(new)}": packed(self._difference(old, new, path).sentence)
-            for old, new in pairs
-            for number, path in enumerate(self._answer(old).trace.paths)
-        }
+        differences: dict[str, Any] = {}
+        paths: dict[str, Any] = {}
+        for old, new in product(good, good):
+            if sum(a != b for a, b in zip(old, new, strict=True)) != 1:
+                continue
+            now = self._answer(new).trace.paths
+            for number, path in enumerate(self._answer(old).trace.paths):
+                change = f"{self._key(old)}|{number}>{self._key(new)}"
+                differences[change] = packed(self._difference(old, new, path).sentence)
+                paths[change] = now.index(counterpart(path, now))
+        return {"differences": differences, "paths": paths}
 
     def _difference(self, old: Setting, new: Setting, path: Path) -> Comparison:
         """Compare a path under an old setting with the path to the same pod under a new one."""

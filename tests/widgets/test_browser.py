@@ -6,6 +6,8 @@ import statistics
 import pytest
 from playwright.sync_api import expect
 
+from svcnotes import scenarios
+from svcnotes.exercises.loadbalancer import ROLLOUT
 from svcnotes.widgets.stage import Stage
 
 pytestmark = pytest.mark.browser
@@ -189,3 +191,24 @@ def test_a_click_repaints_in_under_50_ms(open_page):
     median = statistics.median(times)
     print(f"click to repaint in the saved page: median {median:.1f} ms of {len(times)}")
     assert median < 50
+
+
+def test_a_saved_rollout_begins_where_it_was_and_stays_with_the_node_through_its_moments(browser, tmp_path):
+    stage = Stage(
+        scenarios.load("loadbalancer"),
+        "default/my-nginx",
+        controls=["policy", ROLLOUT.control()],
+        to="203.0.113.1:80",
+        policy="Local",
+        path=1,
+        question="A rollout, {time}.",
+    )
+    page = browser.new_page()
+    page.goto(stage.save_html(tmp_path / "rollout.html").as_uri())
+    assert verdict(page).startswith("my-nginx-2 sees 192.0.2.10")
+    assert page.inner_text(".question") == "A rollout, before."
+    page.get_by_role("radio", name="the old pod is gone").click()
+    assert page.inner_text(".question") == "A rollout, the old pod is gone."
+    assert verdict(page).startswith("Timeout: node-2 drops the packet")
+    assert page.get_by_role("radio", name="node-2 → timeout").get_attribute("aria-checked") == "true"
+    page.close()
