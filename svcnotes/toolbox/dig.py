@@ -15,7 +15,7 @@ from svcnotes.control_plane.dns import ResolvConf
 from svcnotes.errors import QuestionError
 from svcnotes.toolbox.dig_words import DigError, Question, read
 from svcnotes.toolbox.output import Printed, err, out
-from svcnotes.toolbox.resolving import Asked, ask, conf_at
+from svcnotes.toolbox.asking import Asked, ask, conf_at
 
 if TYPE_CHECKING:
     from dns.message import Message

@@ -50,13 +50,14 @@ def ladder(
     """All questions that a program's one look-up of `name` leads to, in order, each with its reply.
 
     For each name of the search list glibc asks for both kinds of address, and stops at the first name
-    with an address. It goes on after a no, and after a name without addresses as well.
+    with an address. It goes on after a no, and after a name without addresses as well, but not where no
+    server answers.
     """
     rungs: list[Rung] = []
     for candidate in conf.candidates(name.lower()):
         here = [Rung(candidate, kind, server(cluster, candidate, kind)) for kind in kinds]
         rungs += here
-        if any(rung.reply.addresses for rung in here):
+        if any(rung.reply.addresses or rung.reply.code not in (NOERROR, NXDOMAIN) for rung in here):
             break
     return tuple(rungs)
 
