@@ -7,7 +7,7 @@ from svcnotes.toolbox.apps import Asked, end
 from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, connect, target
 from svcnotes.toolbox.options import UsageError, read
 from svcnotes.toolbox.output import ERR, OUT, Printed, err, out
-from svcnotes.toolbox.resolving import look_up
+from svcnotes.toolbox.naming import look_up
 from svcnotes.toolbox.session import Call
 from svcnotes.toolbox.web import Fetched, UrlError, fetch, read_url
 
