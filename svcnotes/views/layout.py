@@ -60,7 +60,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
         rows[node.host] = y
         style = "node entered" if node.host == entry else "node"
         shapes.append(Shape("rect", style, left, y, width - 4 - left, height))
-        shapes += _node_words(node, left + 12, y + 19, width - 12, story.path.source_seen or "")
+        shapes += _node_words(node, left + 12, y + 19, width - 12, _first_interface(story, cast))
         for slot, pod in enumerate(node.pods):
             top = y + 32 + slot * (pod_height + 6)
             pod_points[pod.host] = (pod_left, top + 12)
@@ -100,14 +100,20 @@ def _serves(pod: PodActor, *, wide: bool) -> str:
     return endpoint_text(pod.address, pod.port) if wide and pod.port else pod.address
 
 
-def _node_words(node: NodeActor, x: float, y: float, right: float, seen: str) -> list[Shape]:
-    """The node's name and addresses in one line; where there is room for few, the one that the pod sees is kept."""
+def _first_interface(story: Story, cast: Cast) -> str:
+    """The name of the interface whose address the pod sees, empty where it sees another's."""
+    interfaces = (one for node in cast.nodes for one in node.interfaces)
+    return next((name for name, address in interfaces if address == story.path.source_seen), "")
+
+
+def _node_words(node: NodeActor, x: float, y: float, right: float, first: str) -> list[Shape]:
+    """The node's name and addresses in one line, as many as there is room for; `first` names the interface that counts."""
     words = [Shape("text", "name", x, y, text=node.host)]
     x += len(node.host) * SANS + 16
     if node.address:
         words.append(Shape("text", "address", x, y, text=node.address, glyphs=(NODE,)))
         x += (len(node.address) + 2) * MONO + 16
-    for name, address in sorted(node.interfaces, key=lambda one: one[1] != seen):
+    for name, address in sorted(node.interfaces, key=lambda one: one[0] != first):
         end = x + (len(name) + 1 + len(address) + 2) * MONO
         if end <= right:
             words.append(Shape("text", "soft address", x, y, text=name))
