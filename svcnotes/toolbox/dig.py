@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.dns import ResolvConf
 from svcnotes.errors import QuestionError
+from svcnotes.toolbox.asking import Asked, ask, conf_at
 from svcnotes.toolbox.dig_words import DigError, Question, read
 from svcnotes.toolbox.output import Printed, err, out
-from svcnotes.toolbox.asking import Asked, ask, conf_at
 
 if TYPE_CHECKING:
     from dns.message import Message

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.dns import Record, Reply
 from svcnotes.errors import QuestionError
+from svcnotes.toolbox.asking import Asked, ask, conf_at
 from svcnotes.toolbox.dig_words import KINDS
 from svcnotes.toolbox.output import Printed, err, out
-from svcnotes.toolbox.asking import Asked, ask, conf_at
 
 TRIES = 3
 _SOA = ("serial", "refresh", "retry", "expire", "minimum")

@@ -51,7 +51,8 @@ class ResolvConf:
         lines = [f"search {' '.join(self.search)}"] if self.search else []
         lines += [f"nameserver {address}" for address in self.nameservers]
         words = " ".join(f"{name}:{value}" if value else name for name, value in self.options)
-        return "\n".join([*lines, *([f"options {words}"] if words else [])]) + "\n"
+        lines += [f"options {words}"] if words else []
+        return "".join(f"{line}\n" for line in lines)
 
 
 def resolv_conf(cluster: Cluster, pod: Pod | None = None) -> ResolvConf:
