@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from svcnotes.control_plane import cloud_controller, controllers, faults, typed
 from svcnotes.control_plane.api_server.state import ApiState, Key, Object
 from svcnotes.control_plane.kubectl.answer import Answer
+from svcnotes.control_plane.network_policies import NetworkPolicy, network_policy
 from svcnotes.control_plane.objects import (
     ClusterConfiguration,
     EndpointSlice,
@@ -82,6 +83,19 @@ class Cluster:
     def endpoint_slices(self) -> tuple[EndpointSlice, ...]:
         """The EndpointSlices: those given, and those that the controller made."""
         return tuple(self._typed("EndpointSlice", typed.endpoint_slice))
+
+    @cached_property
+    def network_policies(self) -> tuple[NetworkPolicy, ...]:
+        """The NetworkPolicies, in file order."""
+        return tuple(self._typed("NetworkPolicy", network_policy))
+
+    @cached_property
+    def namespaces(self) -> Mapping[str, Mapping[str, str]]:
+        """The namespaces' labels by name; every namespace has `kubernetes.io/metadata.name`."""
+        held = (raw["metadata"] for key, raw in self.state.objects.items() if key[0] == "Namespace")
+        return MappingProxyType(
+            {m["name"]: {**(m.get("labels") or {}), "kubernetes.io/metadata.name": m["name"]} for m in held}
+        )
 
     def _typed(self, kind: str, read: Callable[[Object], T]) -> Iterator[T]:
         """The stored objects of a kind, read into values, in order."""

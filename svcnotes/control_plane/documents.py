@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from svcnotes.control_plane.shapes import show
+from svcnotes.control_plane.shapes import check, show
 from svcnotes.control_plane.yaml_reader import Document
 from svcnotes.errors import InputError
 
@@ -21,6 +21,7 @@ OBJECTS: dict[str, str] = {
     "ReplicaSet": "apps/v1",
     "StatefulSet": "apps/v1",
     "DaemonSet": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
 }
 SETTINGS: dict[str, tuple[str, ...]] = {
     "KubeProxyConfiguration": ("kubeproxy.config.k8s.io/v1alpha1",),
@@ -70,13 +71,13 @@ class Found:
 class Sorted:
     """What some files hold: `objects` and `settings` in file order, and how many of other kinds.
 
-    `namespaces` are the names of the Namespace objects among those passed over.
+    `namespaces` are the names of the Namespace objects among those passed over, with their labels.
     """
 
     objects: tuple[Found, ...] = ()
     settings: tuple[Found, ...] = ()
     passed_over: tuple[tuple[str, int], ...] = ()
-    namespaces: tuple[str, ...] = ()
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, *kinds: str) -> list[Found]:
         """The objects of these kinds, in file order."""
@@ -101,7 +102,7 @@ def sort(documents: Iterable[Document]) -> Sorted:
     objects: list[Found] = []
     settings: list[Found] = []
     others: Counter[str] = Counter()
-    namespaces: list[str] = []
+    namespaces: dict[str, Mapping[str, str]] = {}
     seen: dict[tuple[str, str, str], str] = {}
     for document in documents:
         for found in _items(document.value, document.where):
@@ -116,8 +117,9 @@ def sort(documents: Iterable[Document]) -> Sorted:
             else:
                 others[kind] += 1
                 if kind == "Namespace" and found.name:
-                    namespaces.append(found.name)
-    return Sorted(tuple(objects), tuple(settings), tuple(others.most_common()), tuple(namespaces))
+                    check(found.value, _NAMESPACE, at="", owner=f"{found.where}: Namespace {found.name}")
+                    namespaces[found.name] = found.value["metadata"].get("labels") or {}
+    return Sorted(tuple(objects), tuple(settings), tuple(others.most_common()), namespaces)
 
 
 def _items(value: Any, where: str) -> Iterable[Found]:
@@ -127,10 +129,10 @@ def _items(value: Any, where: str) -> Iterable[Found]:
             f"{where}: {show(value)} stands where an object belongs. Begin it with apiVersion: and kind:"
         )
     kind, version = value.get("kind"), value.get("apiVersion")
-    for field, given in (("apiVersion", version), ("kind", kind)):
+    for name, given in (("apiVersion", version), ("kind", kind)):
         if not given or not isinstance(given, str):
             what = "not set" if given in (None, "") else f"{show(given)}, it must be text"
-            raise InputError(f"{where}: {field} is {what}. Add it, for example `{_EXAMPLES[field]}`")
+            raise InputError(f"{where}: {name} is {what}. Add it, for example `{_EXAMPLES[name]}`")
     if not str(kind).endswith("List") or "items" not in value:
         metadata = value.get("metadata")
         if metadata is not None and not isinstance(metadata, dict):
@@ -148,9 +150,10 @@ def _items(value: Any, where: str) -> Iterable[Found]:
         yield from _items(inner, f"{where}: items[{index}]")
 
 
+_NAMESPACE = {"metadata": {"labels": {"*": str}}}
 _LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile("(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_NAMED_BY_SERVER = ("Service", "EndpointSlice")  # refused in kube-apiserver's own words
+_NAMED_BY_SERVER = ("Service", "EndpointSlice", "NetworkPolicy")  # refused in kube-apiserver's own words
 _NAME_REMEDY = "Use lower case letters, digits and '-', with a letter or digit first and last"
 _EXAMPLES = {"apiVersion": "apiVersion: v1", "kind": "kind: Service"}
 

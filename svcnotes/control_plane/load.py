@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import fstat
 from pathlib import Path
@@ -95,12 +95,10 @@ def _cluster(found: Sorted) -> Cluster:
         *found.namespaces,
         *(item.namespace for item in found.objects if item.namespace),
     ]
-    spaces = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in dict.fromkeys(named)
-    ]
+    spaces = [_namespace(name, found.namespaces.get(name)) for name in dict.fromkeys(named)]
     state = _stored(
         [*spaces, *full_nodes, *_values(found.of(*workloads.KINDS)), *placed],
-        found.of("Service", "EndpointSlice"),
+        found.of("Service", "EndpointSlice", "NetworkPolicy"),
         config,
     )
     state = controllers.add_slices(state)
@@ -117,6 +115,11 @@ def _cluster(found: Sorted) -> Cluster:
     faults.check(cluster)
     cluster.pods  # noqa: B018 - read now, so that a broken `svcnotes/listens` is an error of loading
     return cluster
+
+
+def _namespace(name: str, labels: Mapping[str, str] | None) -> dict[str, Any]:
+    metadata = {"name": name, "labels": dict(labels)} if labels else {"name": name}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _values(found: Iterable[Found]) -> list[dict[str, Any]]:

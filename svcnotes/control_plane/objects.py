@@ -213,7 +213,8 @@ class OutsideHost:
 class World:
     """What is not Kubernetes' to say (`apiVersion: svcnotes/v1, kind: World`).
 
-    `cni`: bridge, routed (veths without addresses) or vxlan. `sysctls`: dotted names without
+    `cni`: bridge, routed (veths without addresses) or vxlan. `network_policy`: whether the CNI enforces
+    NetworkPolicies (Calico, Cilium, kindnet do; flannel alone does not). `sysctls`: dotted names without
     blanks, such as `net.bridge.bridge-nf-call-iptables`. `routes`: address or CIDR to the name
     of the node that the router hands it to. `cloud`: none, pass-through, proxying or pods.
     `faults`: names with their arguments (`svcnotes.control_plane.faults`).
@@ -221,6 +222,7 @@ class World:
 
     cni: str = "bridge"
     cni_masquerade: bool = False
+    network_policy: bool = True
     sysctls: Mapping[str, str] = field(default_factory=dict)
     routes: Mapping[str, str] = field(default_factory=dict)
     cloud: str = "none"

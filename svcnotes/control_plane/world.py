@@ -82,12 +82,15 @@ def _choice(allowed: tuple[str, ...]) -> Callable[[Any, str], str]:
     return read
 
 
-def _flag(value: Any, at: str) -> bool:
-    if value is None:
-        return False
-    if not isinstance(value, bool):
-        raise InputError(f"{at}: {show(value)} is not allowed here, it must be true or false")
-    return value
+def _flag(*, default: bool) -> Callable[[Any, str], bool]:
+    def read(value: Any, at: str) -> bool:
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise InputError(f"{at}: {show(value)} is not allowed here, it must be true or false")
+        return value
+
+    return read
 
 
 def _sysctls(value: Any, at: str) -> dict[str, str]:
@@ -211,14 +214,15 @@ def _map(value: Any, at: str) -> dict[str, Any]:
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "cni": _choice(CNIS),
-    "cniMasquerade": _flag,
+    "cniMasquerade": _flag(default=False),
+    "networkPolicy": _flag(default=True),
     "sysctls": _sysctls,
     "routes": _routes,
     "cloud": _choice(CLOUDS),
     "hosts": _hosts,
     "faults": _faults,
 }
-_SNAKE = {name: "cni_masquerade" if name == "cniMasquerade" else name for name in _READERS}
+_SNAKE = {name: re.sub("(?=[A-Z])", "_", name).lower() for name in _READERS}
 _CAMEL = {snake: name for name, snake in _SNAKE.items()}
 assert set(_CAMEL) == {field.name for field in fields(World)}  # noqa: S101 - a field without a reader would be ignored
 

@@ -6,7 +6,8 @@ from base64 import b32encode
 from hashlib import sha256
 
 
-def _hash(text: str) -> str:
+def hashed(text: str) -> str:
+    """Sixteen letters and digits that stand for a text in a chain's name."""
     # 16 characters of base32 are 80 bits: the first ten bytes of the digest are all that is needed.
     return b32encode(sha256(text.encode()).digest()[:10]).decode()
 
@@ -18,9 +19,9 @@ def service_hash(port_name: str, protocol: str) -> str:
     `protocol` is lower case. The kernel allows 28 characters for a chain's name, so kube-proxy
     writes a hash: base32 of SHA-256, cut off.
     """
-    return _hash(port_name + protocol)
+    return hashed(port_name + protocol)
 
 
 def endpoint_chain(port_name: str, protocol: str, endpoint: str) -> str:
     """The chain of one endpoint of a port, `KUBE-SEP-...`; `endpoint` is `IP:port` or `[IP]:port`."""
-    return "KUBE-SEP-" + _hash(port_name + protocol + endpoint)
+    return "KUBE-SEP-" + hashed(port_name + protocol + endpoint)

@@ -10,12 +10,15 @@ from svcnotes.kube_proxy import rules
 from svcnotes.netfilter import Ruleset
 from svcnotes.network.addresses import family as family_of
 from svcnotes.network.fault_rules import with_faults
+from svcnotes.network.policy_rules import with_policies
 from svcnotes.network.rule_text import with_rules
 
 
 @lru_cache(maxsize=64)
 def rules_text(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
-    """Write all of a node's rules: kube-proxy's, the CNI's (`cniMasquerade`), and what faults make of them.
+    """Write all of a node's rules: kube-proxy's, the CNI's, and what faults make of them.
+
+    The CNI's are those of `cniMasquerade` and of NetworkPolicies.
 
     Text that replaces the node's rules (`Cluster.with_rules`) is the whole of them: nothing is
     added, and no fault changes it. Raises QuestionError as `kube_proxy.rules` does.
@@ -26,6 +29,7 @@ def rules_text(cluster: Cluster, node: str, proxy_mode: str | None = None, famil
         return text
     if cluster.world.cni_masquerade:
         text = with_cni_masquerade(text, cluster, node, version)
+    text = with_policies(text, cluster, node, version)
     return with_faults(text, cluster, node, version)
 
 

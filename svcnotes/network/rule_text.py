@@ -21,7 +21,10 @@ def with_rules(
         rule = text.find("\n-A ", start, end)
         text = _put(text, end if rule < 0 else rule + 1, block)
         end += len(block)
-    for chain, group in groupby(rules, key=lambda rule: rule.split(maxsplit=2)[1]):
+    own = set(chains)
+    for chain, group in groupby(rules, key=_chain_of):
+        if chain in own:  # nothing stands there yet: all such rules go to the table's end at once
+            continue
         block = "".join(f"{rule}\n" for rule in group)
         opening = f"\n-A {chain} "
         if first:
@@ -32,7 +35,11 @@ def with_rules(
             place = end if found < 0 else text.index("\n", found + 1) + 1
         text = _put(text, place, block)
         end += len(block)
-    return text
+    return _put(text, end, "".join(f"{rule}\n" for rule in rules if _chain_of(rule) in own)) if own else text
+
+
+def _chain_of(rule: str) -> str:
+    return rule.split(maxsplit=2)[1]
 
 
 def with_policy(text: str, table: str, hook: str, policy: str) -> str:

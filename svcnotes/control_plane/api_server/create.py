@@ -12,7 +12,7 @@ from typing import Any
 
 from svcnotes.control_plane.api_server.allocation import Ports, allocate_cluster_ips, allocate_node_ports
 from svcnotes.control_plane.api_server.decoding import DecodeError, compact, decode
-from svcnotes.control_plane.api_server.defaulting import DEFAULTS
+from svcnotes.control_plane.api_server.defaulting import DEFAULTS, fill_in
 from svcnotes.control_plane.api_server.families import default_families, normalize_cluster_ips
 from svcnotes.control_plane.api_server.go_types import struct, type_of
 from svcnotes.control_plane.api_server.kinds import Served, mapped, served
@@ -129,8 +129,7 @@ def _admit(
     namespace, name = metadata.get("namespace") or "", metadata.get("name") or ""
     if known.namespaced and ("Namespace", "", namespace) not in state.objects:
         raise not_found("namespaces", namespace)
-    if known.kind in DEFAULTS:
-        DEFAULTS[known.kind](document)
+    fill_in(known.kind, document)
     if known.kind == "Service":
         prepare_service(state, document, dry_run=dry_run)
     errors = validation_errors(document, known)
@@ -181,6 +180,10 @@ def validation_errors(document: Mapping[str, Any], known: Served) -> list[FieldE
         from svcnotes.control_plane.api_server.validate_endpoints import validate_endpoints
 
         return validate_endpoints(document)
+    if known.kind == "NetworkPolicy":
+        from svcnotes.control_plane.api_server.validate_networkpolicy import validate_network_policy
+
+        return validate_network_policy(document)
     return validate_metadata(document["metadata"], kind=known.kind, namespaced=known.namespaced)
 
 

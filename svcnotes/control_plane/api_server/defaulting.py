@@ -82,8 +82,30 @@ def default_endpoints(endpoints: dict[str, Any]) -> None:
                 address.setdefault("ip", "")
 
 
+def default_network_policy(policy: dict[str, Any]) -> None:
+    """Fill in a NetworkPolicy's defaults, in place."""
+    spec = policy.setdefault("spec", {})
+    for field in ("ingress", "egress"):
+        for rule in spec.get(field) or ():
+            for port in rule.get("ports") or ():
+                if not port.get("protocol"):
+                    port["protocol"] = "TCP"
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+
+
 DEFAULTS = {
     "Service": default_service,
     "EndpointSlice": default_endpoint_slice,
     "Endpoints": default_endpoints,
 }
+
+
+def fill_in(kind: str, document: dict[str, Any]) -> None:
+    """Fill in the defaults of an object of that kind, in place.
+
+    A NetworkPolicy is stored as written besides, since its empty selectors say something.
+    """
+    fill = default_network_policy if kind == "NetworkPolicy" else DEFAULTS.get(kind)
+    if fill is not None:
+        fill(document)

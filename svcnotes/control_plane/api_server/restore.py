@@ -14,7 +14,7 @@ from svcnotes.control_plane.api_server.allocation import (
     held_numbers,
 )
 from svcnotes.control_plane.api_server.create import decoded, known_kind, validation_errors, with_namespace
-from svcnotes.control_plane.api_server.defaulting import DEFAULTS, headless
+from svcnotes.control_plane.api_server.defaulting import fill_in, headless
 from svcnotes.control_plane.api_server.families import default_families, family_of, normalize_cluster_ips
 from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.state import ApiState, Key, Object
@@ -35,8 +35,7 @@ def restore(state: ApiState, objects: Iterable[Object]) -> ApiState:
         key: Key = (known.kind, metadata.get("namespace") or "", metadata.get("name") or "")
         if key in entries:
             raise already_exists(known.resource, key[2])
-        if known.kind in DEFAULTS:
-            DEFAULTS[known.kind](document)
+        fill_in(known.kind, document)
         entries[key] = document, known
     for key in entries:
         state = state.without_object(*key)

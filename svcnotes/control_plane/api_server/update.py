@@ -19,7 +19,7 @@ from svcnotes.control_plane.api_server.create import (
     validation_errors,
     with_namespace,
 )
-from svcnotes.control_plane.api_server.defaulting import DEFAULTS
+from svcnotes.control_plane.api_server.defaulting import fill_in
 from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.patching import patched
 from svcnotes.control_plane.api_server.state import ApiState, Object, StatusError, Written
@@ -163,8 +163,7 @@ def _validated(
             update_service_status(document, old)
             return []
         return update_service(state, document, old, dry_run=dry_run)
-    if known.kind in DEFAULTS:
-        DEFAULTS[known.kind](document)
+    fill_in(known.kind, document)
     if known.kind == "EndpointSlice":
         errors = validate_endpoint_slice(document, old)
     else:

@@ -15,7 +15,7 @@ from svcnotes.control_plane.kubectl.yaml_writer import to_yaml
 from svcnotes.control_plane.resources import by_kind
 
 Object = Mapping[str, Any]
-KINDS = ("Node", "Pod", "Service", "EndpointSlice", "Endpoints")
+KINDS = ("Node", "Pod", "Service", "EndpointSlice", "Endpoints", "NetworkPolicy")
 
 
 def get(

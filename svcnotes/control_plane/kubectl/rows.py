@@ -175,6 +175,24 @@ def ip_address_row(ip_address: Object, now: datetime | None) -> Row:  # noqa: AR
     return [_name(ip_address), "/".join(filter(None, map(str, words)))], []
 
 
+def network_policy_row(policy: Object, now: datetime | None) -> Row:
+    """A NetworkPolicy: which Pods it isolates."""
+    selector = (policy.get("spec") or {}).get("podSelector") or {}
+    labels = selector.get("matchLabels") or {}
+    words = [(key, f"{key}={labels[key]}") for key in labels]
+    for one in selector.get("matchExpressions") or ():
+        key, values = one.get("key", ""), f"({','.join(sorted(one.get('values') or ()))})"
+        written = {
+            "In": f"{key} in {values}",
+            "NotIn": f"{key} notin {values}",
+            "Exists": key,
+            "DoesNotExist": f"!{key}",
+        }
+        words.append((key, written.get(one.get("operator"), key)))
+    since = age(_metadata(policy).get("creationTimestamp"), now)
+    return [_name(policy), ",".join(text for _, text in sorted(words)) or NONE, since], []
+
+
 def plain_row(obj: Object, now: datetime | None) -> Row:
     """Any other kind: name and age, as kubectl shows what it knows nothing of."""
     return [_name(obj), age(_metadata(obj).get("creationTimestamp"), now)], []
@@ -206,6 +224,7 @@ PRINTERS: Mapping[str, Printer] = {
     "Endpoints": Printer(("NAME", "ENDPOINTS", "AGE"), (), endpoints_row),
     "Namespace": Printer(("NAME", "STATUS", "AGE"), (), namespace_row),
     "ServiceCIDR": Printer(("NAME", "CIDRS", "AGE"), (), service_cidr_row),
+    "NetworkPolicy": Printer(("NAME", "POD-SELECTOR", "AGE"), (), network_policy_row),
     "IPAddress": Printer(("NAME", "PARENTREF"), (), ip_address_row),
 }
 PLAIN = Printer(("NAME", "AGE"), (), plain_row)
