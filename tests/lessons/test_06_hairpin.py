@@ -1,0 +1,130 @@
+"""What the lesson on hairpins claims, cell by cell, is what the traces show."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import svcnotes
+from svcnotes import scenarios
+from svcnotes.scenarios.changes import without_rule
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06-hairpin.ipynb"
+CELLS = {
+    cell["id"]: "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+}
+ANNA, BERT, CARL, OUTSIDE = "pod/default/anna", "pod/default/bert", "pod/default/carl", "192.0.2.10"
+SERVICE, NODE_PORT = "10.96.0.80:80", "172.18.0.11:30080"
+A_NODE_1, A_NODE_2, OWN = "10.244.1.1", "10.244.2.1", "10.244.1.10"
+NF_OFF = {"sysctls": {"net.bridge.bridge-nf-call-iptables": "0"}}
+FLAG_OFF = {"faults": [{"name": "hairpin-off"}]}
+YES, LOST = "connected", "timeout"
+
+
+def plain(**world):
+    return scenarios.load("hairpin").with_world(**world)
+
+
+def local():
+    return plain().patch("service", "choir", "spec: {externalTrafficPolicy: Local}")
+
+
+def bare():
+    return without_rule(plain(), "-s 10.244.1.10/32", ["node-1"])
+
+
+# The cell that claims it; the cluster; who dials what; how it ends with anna, bert, carl; whom each of them sees.
+CLAIMS = [
+    ("stage-try", plain, ANNA, SERVICE, (YES, YES, YES), (A_NODE_1, OWN, OWN)),
+    ("stage-try", bare, ANNA, SERVICE, (LOST, YES, YES), (None, OWN, OWN)),
+    ("explain-local", local, ANNA, NODE_PORT, (YES, YES, YES), (A_NODE_1, OWN, OWN)),
+    ("recap", local, "node/node-1", NODE_PORT, (YES, YES, YES), (A_NODE_1, A_NODE_1, "172.18.0.11")),
+    ("explain-lost", lambda: plain(**FLAG_OFF), ANNA, SERVICE, (LOST, YES, YES), (None, OWN, OWN)),
+    ("explain-lost", lambda: plain(**FLAG_OFF), OUTSIDE, NODE_PORT, (YES, YES, YES), (A_NODE_1, A_NODE_1, "172.18.0.11")),
+    ("explain-lost", lambda: plain(**FLAG_OFF), CARL, SERVICE, (YES, YES, LOST), ("10.244.2.10", "10.244.2.10", None)),
+    ("explain-unseen", lambda: plain(**NF_OFF), ANNA, SERVICE, (YES, LOST, YES), (A_NODE_1, OWN, OWN)),
+    ("explain-unseen", lambda: plain(cni="routed", **FLAG_OFF), ANNA, SERVICE, (YES, YES, YES), ("172.18.0.11", OWN, OWN)),
+    ("explain-unseen", lambda: plain(cni="routed", **NF_OFF), ANNA, SERVICE, (YES, YES, YES), ("172.18.0.11", OWN, OWN)),
+    ("debug", lambda: scenarios.load("hairpin-sporadic"), ANNA, SERVICE, (YES, LOST, YES), (A_NODE_1, OWN, OWN)),
+    ("debug", lambda: scenarios.load("hairpin-sporadic"), BERT, SERVICE, (LOST, YES, YES), ("10.244.1.11", A_NODE_1, "10.244.1.11")),
+    ("debug", lambda: scenarios.load("hairpin-sporadic"), CARL, SERVICE, (YES, YES, YES), ("10.244.2.10", "10.244.2.10", A_NODE_2)),
+    ("debug", lambda: scenarios.load("hairpin-sporadic"), OUTSIDE, NODE_PORT, (YES, YES, YES), (A_NODE_1, A_NODE_1, "172.18.0.11")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "make", "source", "to", "outcomes", "seen"), CLAIMS)
+def test_a_claim_of_the_lesson_on_hairpins_is_what_a_trace_shows(cell, make, source, to, outcomes, seen):
+    assert cell in CELLS
+    paths = svcnotes.trace(make(), source, to).paths
+    assert tuple(path.outcome for path in paths) == outcomes
+    assert tuple(path.source_seen for path in paths) == seen
+    assert {path.probability for path in paths} == {Fraction(1, 3)}
+
+
+def test_without_the_rule_it_is_the_pod_that_drops_the_packet_from_itself():
+    assert "martian" in CELLS["stage-try"]
+    path = svcnotes.trace(bare(), ANNA, SERVICE).paths[0]
+    assert path.hops[-1].host == "default/anna"
+    assert path.hops[-1].packet.source == path.hops[-1].packet.destination == OWN
+
+
+def test_with_the_flag_off_the_packet_is_lost_after_masquerade_on_the_bridge():
+    assert "all of it worked" in CELLS["explain-lost"]
+    path = svcnotes.trace(plain(**FLAG_OFF), ANNA, SERVICE).paths[0]
+    assert path.hops[-1].host == "node-1"
+    assert [step.verdict for step in path.hops[-1].steps if step.verdict in ("dnat", "masquerade")] == [
+        "dnat",
+        "masquerade",
+    ]
+
+
+@pytest.mark.parametrize(("pods", "share"), [(1, Fraction(1)), (2, Fraction(1, 2)), (3, Fraction(1, 3))])
+def test_one_call_in_n_is_lost(pods, share):
+    assert "one call in n" in CELLS["explain-lost"]
+    cluster = plain(**FLAG_OFF)
+    for name in ["carl", "bert"][: 3 - pods]:
+        cluster = cluster.delete("pod", name)
+    paths = svcnotes.trace(cluster, ANNA, SERVICE).paths
+    assert sum(path.probability for path in paths if path.outcome == LOST) == share
+
+
+def test_the_neighbours_answer_comes_from_his_own_address_where_the_bridge_is_unseen():
+    assert "10.244.1.11:8080" in CELLS["explain-unseen"]
+    path = svcnotes.trace(plain(**NF_OFF), ANNA, SERVICE).paths[1]
+    home = [hop for hop in path.hops if hop.direction == "back"][-1]
+    assert (home.host, home.packet.source, home.packet.source_port) == ("default/anna", "10.244.1.11", 8080)
+
+
+def test_the_way_back_of_a_hairpin_is_put_right_by_the_node():
+    assert "10.244.1.10:40112" in CELLS["rules-explained"]
+    path = svcnotes.trace(plain(), ANNA, SERVICE).paths[0]
+    home = path.hops[-1].packet
+    assert (home.source, home.source_port, home.destination) == ("10.96.0.80", 80, OWN)
+
+
+def test_a_retry_meets_the_same_pod_since_conntrack_remembers_the_choice():
+    assert "conntrack remembers the choice" in CELLS["practice"]
+    first = svcnotes.trace(plain(), ANNA, SERVICE).paths[2]
+    again = svcnotes.trace(plain(), ANNA, SERVICE, now=1.0, memories=first.memories)
+    assert [path.pod for path in again.paths] == ["default/carl"]
+
+
+def test_the_fix_of_the_debug_round_gives_everybody_an_answer():
+    assert "debug-fix" in CELLS
+    fixed = scenarios.load("hairpin-sporadic").with_world(sysctls={"net.bridge.bridge-nf-call-iptables": "1"})
+    for caller in (ANNA, BERT, CARL):
+        assert {path.outcome for path in svcnotes.trace(fixed, caller, SERVICE).paths} == {YES}
+
+
+def test_the_flag_is_no_fix_for_the_debug_round():
+    flagged = scenarios.load("hairpin-sporadic").with_world(faults=[])
+    assert LOST in {path.outcome for path in svcnotes.trace(flagged, ANNA, SERVICE).paths}
+
+
+def test_every_endpoint_chain_has_the_rule_for_the_pod_that_draws_itself_on_every_node():
+    assert "sep-explained" in CELLS
+    for node in plain().nodes:
+        text = svcnotes.rules(plain(), node)
+        for address in ("10.244.1.10", "10.244.1.11", "10.244.2.10"):
+            assert f' -s {address}/32 -m comment --comment "default/choir:http" -j KUBE-MARK-MASQ' in text
