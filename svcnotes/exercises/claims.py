@@ -27,13 +27,15 @@ class Claim:
 def judged(cluster: Cluster, claims: Sequence[Claim], *before: Part) -> Verdict:
     """Try every claim; the Verdict has a part for each after those `before`, and tells of the first that fails.
 
-    Where none fails it tells of the last one.
+    Where none fails it tells of the last that explains itself.
     """
     found = [claim.judge(cluster) for claim in claims]
     parts = tuple(
         Part(claim.text, verdict.ok, claim.points) for claim, verdict in zip(claims, found, strict=True)
     )
-    told = next((verdict for verdict in found if not verdict.ok), found[-1])
+    failed = [verdict for verdict in found if not verdict.ok]
+    telling = [verdict for verdict in reversed(found) if verdict.explanation]
+    told = next(iter([*failed, *telling]), Verdict())
     return replace(told, parts=(*before, *parts))
 
 

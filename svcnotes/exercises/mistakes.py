@@ -34,7 +34,7 @@ def find_mistakes(
     lines: Sequence[Line],
     hints: tuple[str, ...] = (),
 ) -> Exercise:
-    """Ask for the numbers of the wrong lines (`2, 5`): a point for each, and one for accusing no true line."""
+    """Ask for the numbers of the wrong lines (`2, 5`): a point for each, less one for each true line accused."""
     check_ideas((line.idea for line in lines), name)
     subjects = listed(asked)
     text = "\n".join(f"{number}. {line.text}" for number, line in enumerate(lines, 1))
@@ -46,23 +46,30 @@ def find_mistakes(
         seen = look(subjects)
         mistakes = {number for number, line in enumerate(lines, 1) if not line.holds(seen)}
         accused = named - mistakes
-        parts = [
-            Part(f"line {number} is wrong" if number in named else "one more mistake", number in named)
-            for number in sorted(mistakes, key=lambda one: (one not in named, one))
-        ]
-        parts.append(Part("no true line is accused", bool(named & mistakes) and not accused))
+        parts = _parts(sorted(mistakes & named), len(mistakes - named), len(accused))
         missed = sorted(mistakes - named)
         at_fault = min(accused) if accused else missed[0] if missed and named else 0
         said = [
             f"{number} {_IS[number in mistakes]}: {lines[number - 1].because}" for number in sorted(named)
         ]
         return Verdict(
-            tuple(parts),
+            parts,
             misconception=lines[at_fault - 1].idea if at_fault else "",
             explanation="\n".join(said),
         )
 
     return Exercise(name, f"{question}\n{text}", judge, hints)
+
+
+def _parts(found: list[int], missed: int, accused: int) -> tuple[Part, ...]:
+    """A part for each mistake; a true line that is accused takes the point of one that was found."""
+    kept = found[: max(0, len(found) - accused)]
+    lost = found[len(kept) :]
+    return (
+        *(Part(f"line {number} is wrong", ok=True) for number in kept),
+        *(Part(f"line {number} is wrong, but a true line was accused", ok=False) for number in lost),
+        *(Part("one more mistake", ok=False) for _ in range(missed)),
+    )
 
 
 _IS = {True: "is wrong", False: "is true"}

@@ -85,8 +85,9 @@ WRONG = [
     ("edited", "-t nat -A KUBE-MARK-MASQ -j RETURN", "", 2, "MASQUERADE"),
     ("edited", "-t nat -I KUBE-SEP-VHTXLDOOMQN4AOPN -j RETURN", "", 1, "MASQUERADE"),
     ("diagnosed", "its labels", "selector-mismatch", 0, ""),
-    ("mistakes", "2", "local-refuses", 2, ""),
-    ("mistakes", "1, 2, 3, 4", "", 2, ""),
+    ("mistakes", "2", "local-refuses", 1, ""),
+    ("mistakes", "2, 3, 4", "cluster-needs-a-local-pod", 1, ""),
+    ("mistakes", "1, 2, 3, 4", "", 0, ""),
     ("mistakes", "4", "cluster-needs-a-local-pod", 0, ""),
 ]
 
@@ -192,6 +193,11 @@ def test_long_choices_are_printed_with_numbers():
         "  3. The node refuses.",
     ]
     assert str(kinds.counted).endswith("One of: 3, 2")
+
+
+def test_accusing_every_line_earns_nothing():
+    assert kinds.mistakes.check("1 2 3 4").score == 0
+    assert kinds.mistakes.check("1 2 3").score == Fraction(1, 2)
 
 
 def test_the_lines_with_mistakes_are_printed_as_they_stand():
