@@ -172,7 +172,7 @@ def test_the_shares_are_those_of_the_lesson(policy, shares):
 
 def test_the_scheduler_s_choice_in_the_text_is_where_the_third_pod_runs():
     """explain-health."""
-    assert "puts the third pod, `my-nginx-3`, on node-1" in CELLS["explain-health"]
+    assert "puts the third one, `my-nginx-3`, on node-1" in CELLS["explain-health"]
     assert world(name="loadbalancer-three").pods["default/my-nginx-3"].node == "node-1"
 
 
@@ -272,3 +272,9 @@ def test_the_manifest_to_change_is_the_one_that_the_exercise_knows():
     from svcnotes.exercises import loadbalancer
 
     assert loadbalancer.MANIFEST in CELLS["exercise-write"]
+
+
+def test_a_packet_passed_on_to_the_nodeport_keeps_its_source_under_local():
+    """practice: the fourth kind of balancer, which changes the destination alone."""
+    assert "passes your packet on, but to node:nodePort" in CELLS["practice"]
+    assert ends(world(policy="Local"), to=BY_1) == {("connected", CLIENT)}
