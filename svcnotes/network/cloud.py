@@ -3,8 +3,10 @@
 A pass-through balancer is part of the router: it hands the packet, unchanged, to one of the nodes. A
 proxying one is a host that accepts the connection and makes another, from its own address, to a
 node's nodePort, or (cloud `pods`) straight to a Pod; where the address has ipMode VIP, nodes and Pods
-never come to it, as kube-proxy catches their packets. Simplified: all choices are equally likely, and
-with no healthy node the packet is dropped (some clouds then use all nodes).
+never come to it, as kube-proxy catches their packets. Behind it kube-proxy cannot tell clients apart, so
+the cloud's own firewall holds them to loadBalancerSourceRanges; a pass-through balancer leaves that to
+kube-proxy. Simplified: all choices are equally likely, and with no healthy node the packet is dropped (some
+clouds then use all nodes).
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from functools import lru_cache
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Service, ServicePort
 from svcnotes.kube_proxy import healthcheck
+from svcnotes.kube_proxy.chain_names import hashed
 from svcnotes.network import faults
-from svcnotes.network.addresses import family
+from svcnotes.network.addresses import WIDTH, family
 from svcnotes.network.plan import plan
 
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
+FIREWALL = "CLOUD-FW-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,34 @@ def balancers(cluster: Cluster) -> Mapping[str, Balancer]:
         for address, services in found.items()
         if address not in known.node_of and address not in known.pod_of
     }
+
+
+def source_range_rules(cluster: Cluster, version: int) -> list[str]:
+    """The rules of the cloud's firewall in front of its proxying balancers: who may come to their addresses.
+
+    They belong into filter's FORWARD on the router; other clouds have none.
+    """
+    if cluster.world.cloud not in ("proxying", "pods"):
+        return []
+    jumps, ranges = [], []
+    for address, balancer in balancers(cluster).items():
+        for service in balancer.services if family(address) == version else ():
+            if not service.load_balancer_source_ranges:
+                continue
+            chain = FIREWALL + hashed(f"{address} {service.key}")
+            remark = (
+                f'-m conntrack --ctstate NEW -m comment --comment "{service.key} loadBalancerSourceRanges"'
+            )
+            for port in service.ports:
+                protocol = port.protocol.lower()
+                jumps.append(
+                    f"-A FORWARD -d {address}/{WIDTH[version]} -p {protocol} {remark} "
+                    f"-m {protocol} --dport {port.port} -j {chain}"
+                )
+            allowed = (one.strip() for one in service.load_balancer_source_ranges)
+            ranges += [f"-A {chain} -s {one} -j RETURN" for one in allowed if family(one) == version]
+            ranges.append(f'-A {chain} -m comment --comment "not in loadBalancerSourceRanges" -j DROP')
+    return jumps + ranges
 
 
 def healthy_nodes(cluster: Cluster, service: Service, version: int) -> tuple[str, ...]:

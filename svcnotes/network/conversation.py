@@ -96,7 +96,7 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     packet, host = flight.packet, net.host(flight.host)
     balancer = _balancer(net, flight)
     if balancer is not None and not packet.is_echo:
-        yield from _proxied(net, flight, balancer)
+        yield from _proxied(net, first, flight, balancer)
         return
     process = listener(net, flight.host, packet)
     at = packet.destination_text
@@ -215,10 +215,11 @@ def _balancer(net: Topology, flight: Flight) -> cloud.Balancer | None:
     return cloud.balancers(net.cluster).get(flight.packet.destination)
 
 
-def _proxied(net: Topology, flight: Flight, balancer: cloud.Balancer) -> Iterator[Result]:
+def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balancer) -> Iterator[Result]:
     """A proxying balancer accepts, and asks a backend itself: the Pod sees the balancer.
 
-    Simplified: its SYN,ACK to the client is not followed, and the client's outcome is the backend's.
+    Simplified: it answers the client when its backend has answered, and where the backend did not, the
+    client's outcome is what the balancer met.
     """
     packet = flight.packet
     choices = cloud.backends(net.cluster, balancer, packet.protocol, packet.destination_port)
@@ -244,7 +245,16 @@ def _proxied(net: Topology, flight: Flight, balancer: cloud.Balancer) -> Iterato
         second = taken.made(ask, direction=THERE)
         second = replace(second, probability=flight.probability * Fraction(1, len(choices)))
         for result in converse(net, second):
-            yield replace(result, reason=f"{text}: {result.reason}")
+            whole = f"{text}: {result.reason}"
+            if result.outcome != CONNECTED:
+                yield replace(result, reason=whole)
+                continue
+            back = result.flight.hops[-1]
+            passing = replace(back, ended="the load balancer has its backend's answer, and passes it on")
+            heard = replace(result.flight, hops=(*result.flight.hops[:-1], passing))
+            answer = heard.made(answer_to(packet, _ANSWERS.get(packet.protocol, "")), direction=BACK)
+            for home in _answer(net, first, answer, result.served, ""):
+                yield replace(home, reason=whole if home.outcome == CONNECTED else f"{whole}; {home.reason}")
 
 
 __all__ = ["CONNECTED", "DROPPED", "TIMEOUT", "UNREACHABLE", "Result", "Served", "converse"]

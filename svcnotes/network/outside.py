@@ -142,11 +142,12 @@ def announced(cluster: Cluster, via: Via | None) -> Mapping[str, str]:
 def router_rules(cluster: Cluster, version: int) -> str:
     """The router's own rules, empty for none; `version` is the IP family.
 
-    A cloud translates a Node's ExternalIP to its InternalIP, one to one; its firewall may drop
-    (the fault host-firewall).
+    A cloud translates a Node's ExternalIP to its InternalIP, one to one; its firewall drops who is not in
+    loadBalancerSourceRanges, and what the fault host-firewall says.
     """
     pairs = {e: i for e, i in plan(cluster).external.items() if family(e) == version}
     lines = [f"-A PREROUTING -d {e}/{WIDTH[version]} -j DNAT --to-destination {i}" for e, i in pairs.items()]
     text = with_rules("", "nat", lines) if lines else ""
-    drops = router_firewall(cluster)
-    return with_rules(text, "filter", drops) if drops else text
+    drops = router_firewall(cluster) + cloud.source_range_rules(cluster, version)
+    own = dict.fromkeys(rule.split()[1] for rule in drops if not rule.startswith("-A FORWARD "))
+    return with_rules(text, "filter", drops, chains=list(own)) if drops else text
