@@ -13,6 +13,8 @@ from svcnotes.control_plane.kubectl.apply import apply
 from svcnotes.control_plane.kubectl.create import create
 from svcnotes.control_plane.kubectl.create_service import create_service
 from svcnotes.control_plane.kubectl.delete import delete, delete_file
+from svcnotes.control_plane.kubectl.describe import Key, describe
+from svcnotes.control_plane.kubectl.describe_columns import Event
 from svcnotes.control_plane.kubectl.expose import expose
 from svcnotes.control_plane.kubectl.get import get_command
 from svcnotes.control_plane.kubectl.label import label
@@ -22,9 +24,14 @@ from svcnotes.control_plane.kubectl.server_side_apply import server_side_apply
 from svcnotes.errors import InputError
 
 _SWITCHES = frozenset(
-    {"server-side", "force", "A", "all-namespaces", "overwrite", "ignore-not-found", "save-config"}
-)
-_SHORT = {"f": "filename", "n": "namespace", "o": "output", "p": "patch", "A": "all-namespaces"}
+    {
+        "server-side", "force", "A", "all-namespaces", "overwrite", "ignore-not-found", "save-config", "all",
+        "show-labels", "no-headers", "now",
+    }
+)  # fmt: skip
+_SHORT = {
+    "f": "filename", "n": "namespace", "o": "output", "p": "patch", "A": "all-namespaces", "l": "selector",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -52,7 +59,7 @@ def command(
 ) -> Answer:
     """What a kubectl command line leaves behind; `files` gives the text of the files that it names.
 
-    The verbs: create, apply, replace, patch, delete, get, expose, label, annotate. Raises InputError for a
+    The verbs: create, apply, replace, patch, delete, get, describe, expose, label, annotate. Raises InputError for a
     command or a file that is not known here: what kubectl itself refuses is in the Answer.
     """
     try:
@@ -213,7 +220,37 @@ def _get(words: Words, state: ApiState, files: Mapping[str, str], now: datetime 
         output=words.flag("output"),
         namespace=_namespace(words),
         all_namespaces=words.has("all-namespaces"),
+        selector=words.flag("selector"),
+        show_labels=words.has("show-labels"),
+        headers=not words.has("no-headers"),
         now=now,
+    )
+
+
+def _describe(words: Words, state: ApiState, files: Mapping[str, str], now: datetime | None) -> Answer:  # noqa: ARG001
+    return described(words, state, now, {})
+
+
+def described(
+    words: Words, state: ApiState, now: datetime | None, happened: Mapping[Key, Sequence[Event]]
+) -> Answer:
+    """`kubectl describe`, with the events that happened to the objects."""
+    if not words.plain:
+        said = 'error: You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.\n'
+        return Answer(state, "", said, 1)
+    kind, names = words.plain[0], words.plain[1:]
+    if "/" in kind:
+        kind, _, name = kind.partition("/")
+        names = [name]
+    return describe(
+        kind,
+        names,
+        state,
+        namespace=_namespace(words),
+        all_namespaces=words.has("all-namespaces"),
+        selector=words.flag("selector"),
+        now=now,
+        happened=happened,
     )
 
 
@@ -245,6 +282,7 @@ _VERBS: Mapping[str, Callable[[Words, ApiState, Mapping[str, str], datetime | No
     "patch": _patch,
     "delete": _delete,
     "get": _get,
+    "describe": _describe,
     "expose": _expose,
     "label": _label,
     "annotate": _annotate,

@@ -14,9 +14,12 @@ from svcnotes.control_plane.api_server.status import go_json
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
 from svcnotes.control_plane.kubectl.derived import with_derived
+from svcnotes.control_plane.kubectl.messages import KubectlError, printed
 from svcnotes.control_plane.kubectl.printers import as_json, as_yaml, get, rows
+from svcnotes.control_plane.kubectl.selecting import chooser
 from svcnotes.control_plane.resources import by_word
 
+Object = Mapping[str, Any]
 ENDPOINTS_WARNING = "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n"
 
 
@@ -28,12 +31,20 @@ def get_command(
     output: str = "",
     namespace: str = "default",
     all_namespaces: bool = False,
+    selector: str = "",
+    show_labels: bool = False,
+    headers: bool = True,
     now: datetime | None = None,
 ) -> Answer:
     """What `kubectl get KIND[,KIND...] [NAME...]` prints; the state stays as it is.
 
     `output` is empty, wide, yaml, json, name or `jsonpath={.spec.clusterIP}` (a path of fields).
+    `selector` is what follows `-l`; `show_labels` adds a column, without `headers` the first line is left out.
     """
+    try:
+        fits = chooser(selector)
+    except KubectlError as error:
+        return Answer(state, "", printed([error]), 1)
     resources = []
     for word in words.split(","):
         resource = by_word(word)
@@ -43,9 +54,20 @@ def get_command(
     said = ENDPOINTS_WARNING if any(resource.kind == "Endpoints" for resource in resources) else ""
     kinds = [resource.kind for resource in resources]
     whole = with_derived(state, kinds)
+    shown = {"labels": show_labels, "headers": headers}
     if names:
-        return replace(_named(resources[0], names, whole, output, namespace, said, now), state=state)
-    found = get(whole, kinds, output, all_namespaces=all_namespaces, namespace=namespace, now=now)
+        return replace(_named(resources[0], names, whole, output, namespace, said, now, shown), state=state)
+    objects = [obj for obj in whole.objects.values() if fits(obj)]
+    if output == "name" or output.startswith("jsonpath="):
+        found = "".join(
+            _printed(resource, of_kind, output, now)
+            for resource in resources
+            if (of_kind := _of_kind(objects, resource, "" if all_namespaces else namespace))
+        )
+    else:
+        found = get(
+            objects, kinds, output, all_namespaces=all_namespaces, namespace=namespace, now=now, **shown
+        )
     if not found:
         where = "" if all_namespaces or not resources[0].namespaced else f" in {namespace} namespace"
         return Answer(state, "", f"{said}No resources found{where}{'.' if where else ''}\n")
@@ -60,6 +82,7 @@ def _named(
     namespace: str,
     said: str,
     now: datetime | None,
+    shown: Mapping[str, bool],
 ) -> Answer:
     where = namespace if resource.namespaced else ""
     found = []
@@ -71,10 +94,27 @@ def _named(
             code = 1
         else:
             found.append(obj)
-    return Answer(state, _printed(resource, found, output, now) if found else "", said, code)
+    if found and output not in ("", "wide"):
+        listed = len(found) > 1
+        return Answer(state, _printed(resource, found, output, now, listed=listed), said, code)
+    text = rows(resource, found, wide=output == "wide", now=now, **shown) if found else ""
+    return Answer(state, text, said, code)
 
 
-def _printed(resource: Served, found: Sequence[Mapping[str, Any]], output: str, now: datetime | None) -> str:
+def _of_kind(objects: Sequence[Object], resource: Served, namespace: str) -> list[Object]:
+    """The objects of a kind, in order of names; of one namespace where one is named."""
+    found = [
+        obj
+        for obj in objects
+        if obj.get("kind") == resource.kind
+        and (not namespace or not resource.namespaced or obj["metadata"].get("namespace") == namespace)
+    ]
+    return sorted(found, key=lambda obj: (obj["metadata"].get("namespace") or "", obj["metadata"]["name"]))
+
+
+def _printed(
+    resource: Served, found: Sequence[Object], output: str, now: datetime | None, *, listed: bool = True
+) -> str:
     if output == "yaml":
         return as_yaml(found, listed=False)
     if output == "json":
@@ -82,7 +122,8 @@ def _printed(resource: Served, found: Sequence[Mapping[str, Any]], output: str, 
     if output == "name":
         return "".join(f"{resource.printed}/{obj['metadata']['name']}\n" for obj in found)
     if output.startswith("jsonpath="):
-        return " ".join(_at(obj, output.removeprefix("jsonpath=").strip("'{}")) for obj in found)
+        path = output.removeprefix("jsonpath=").strip("'{}")
+        return _at({"items": list(found)} if listed else found[0], path)
     return rows(resource, found, wide=output == "wide", now=now)
 
 

@@ -25,12 +25,15 @@ def get(
     *,
     all_namespaces: bool = True,
     namespace: str = "default",
+    labels: bool = False,
+    headers: bool = True,
     now: datetime | None = None,
 ) -> str:
     """The text of `kubectl get KINDS -A [-o wide|yaml]`, kind by kind, each in order of names.
 
     `kinds` defaults to those that decide where a packet goes. `output` is empty, `wide`, `yaml` or `json`.
-    Without `all_namespaces` only the objects of `namespace` are shown. AGE counts to `now`; it is
+    Without `all_namespaces` only the objects of `namespace` are shown. `labels` adds their column, without
+    `headers` each table's first line is left out. AGE counts to `now`; it is
     `<unknown>` without one. No control character of a name gets through to the terminal.
     """
     objects = source.objects.values() if isinstance(source, ApiState) else source
@@ -47,7 +50,16 @@ def get(
         return as_json(shown) if output == "json" else as_yaml(shown)
     several = len(found) > 1  # kinds asked for, not kinds found
     return "\n".join(
-        rows(resource, group, wide=output == "wide", namespaces=all_namespaces, prefix=several, now=now)
+        rows(
+            resource,
+            group,
+            wide=output == "wide",
+            namespaces=all_namespaces,
+            prefix=several,
+            labels=labels,
+            headers=headers,
+            now=now,
+        )
         for resource, group in groups
     )
 
@@ -87,20 +99,30 @@ def rows(
     wide: bool = False,
     namespaces: bool = False,
     prefix: bool = False,
+    labels: bool = False,
+    headers: bool = True,
     now: datetime | None = None,
 ) -> str:
-    """One kind's table; `prefix` writes names as `service/web`, `namespaces` adds their column."""
+    """One kind's table; `prefix` writes names as `service/web`, `namespaces` and `labels` add columns."""
     printer = PRINTERS.get(resource.kind, PLAIN)
     row = printer.wide_row if wide and printer.wide_row else printer.row
-    header = [*printer.header, *(printer.wide if wide else ())]
+    header = [*printer.header, *(printer.wide if wide else ()), *(["LABELS"] if labels else ())]
     lines = []
     for obj in objects:
         cells, more = row(obj, now)
         if prefix:
             cells[0] = f"{resource.printed}/{cells[0]}"
         line = [*cells, *more] if wide else cells
+        if labels:
+            line = [*line, _labels(obj)]
         lines.append([_place(obj)[0], *line] if namespaces and resource.namespaced else line)
-    return table(["NAMESPACE", *header] if namespaces and resource.namespaced else header, lines)
+    header = ["NAMESPACE", *header] if namespaces and resource.namespaced else header
+    return table(header, lines) if headers or not lines else table(lines[0], lines[1:])
+
+
+def _labels(obj: Object) -> str:
+    found = (obj.get("metadata") or {}).get("labels") or {}
+    return ",".join(f"{key}={found[key]}" for key in sorted(found)) or "<none>"
 
 
 def _place(obj: Object) -> tuple[str, str]:
