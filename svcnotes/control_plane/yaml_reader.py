@@ -20,6 +20,7 @@ from svcnotes.errors import InputError
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 100
+TOO_DEEP, FLATTEN = f"nested deeper than {MAX_DEPTH} levels", "Flatten the document"
 MAX_ALIASED = 1_000_000
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -115,6 +116,8 @@ def _documents(text: str, name: str) -> Iterator[Document]:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or error.context or "broken YAML"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if "maximum nesting" in problem:  # newer libyaml bounds it too, when it looks ahead for a key
+            raise YamlError(name, line, column, TOO_DEEP, FLATTEN) from None
         raise YamlError(name, line, column, problem, _remedy(problem, text, line)) from None
     except yaml.YAMLError as error:
         raise YamlError(name, 1, 1, str(error).splitlines()[0], "Save the file as plain UTF-8 text") from None
@@ -165,7 +168,7 @@ class _Builder:
             self.add(value, event, plain=event.implicit[0])
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             if len(self.stack) >= MAX_DEPTH:
-                self.fail(event, f"nested deeper than {MAX_DEPTH} levels", "Flatten the document")
+                self.fail(event, TOO_DEEP, FLATTEN)
             mapping = kind is yaml.MappingStartEvent
             if event.anchor:
                 self.anchors.pop(event.anchor, None)

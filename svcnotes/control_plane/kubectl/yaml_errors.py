@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from svcnotes.control_plane.yaml_reader import MAX_DEPTH, YamlError
+from svcnotes.control_plane.yaml_reader import TOO_DEEP, YamlError
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -19,12 +19,11 @@ def go_yaml_error(text: str, error: YamlError) -> str:
 
     A scanner's line counts from 1, a parser's from 0 (go-yaml's own slip), and line 0 is not told.
     """
-    depth = 0
+    if error.problem == TOO_DEEP:  # our reader's own limit: some versions of libyaml would go on, and take for ever
+        return f"yaml: {error.problem}"
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > MAX_DEPTH:  # our reader's own limit: libyaml would go on, and take for ever
-                break
+        for _ in yaml.parse(text, Loader=_Loader):
+            pass
     except yaml.MarkedYAMLError as found:
         mark = found.problem_mark
         if mark is None or mark.line == 0:
