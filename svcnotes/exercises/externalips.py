@@ -96,7 +96,7 @@ def _in_no_rule(address: str) -> Choice:
 
 inside = choose(
     "inside",
-    "There is no route for 80.11.12.10 any more. The pod `shop`, on node-3, dials 80.11.12.10:80. What does it get?",
+    "There is no route for 80.11.12.10 any more. The pod shop, on node-3, dials 80.11.12.10:80. What does it get?",
     Asked(_cluster, SHOP, f"{ADDRESS}:80"),
     (
         Choice("an answer from a pod of MyApp", lambda seen: seen.outcomes == {"connected"}),
@@ -151,7 +151,7 @@ silent = choose(
 
 caught = choose(
     "caught",
-    "The guest's Service `harmless` is in place. The pod `shop` dials its bank, 203.0.113.7:443. Who answers?",
+    "The guest's Service is in place. The pod shop dials its bank, 203.0.113.7:443. Who answers?",
     Asked(_trapped, SHOP, f"{BANK}:443"),
     (
         Choice(
@@ -211,7 +211,7 @@ door = choose(
             "a pod answers: 30080 is the Service's port for outsiders",
             lambda seen: seen.outcomes == {"connected"},
             "an-external-ip-uses-the-nodeport",
-            "The rule for 80.11.12.10 asks for the Service's `port`, 80. A nodePort belongs to the nodes' own addresses.",
+            "The rule for 80.11.12.10 asks for the Service's port, 80. A nodePort belongs to the nodes' own addresses.",
         ),
         Choice(
             "node-1 refuses: nothing listens on 30080",
