@@ -5,9 +5,9 @@ from __future__ import annotations
 from svcnotes.errors import QuestionError
 from svcnotes.toolbox.apps import Asked, end
 from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, connect, target
+from svcnotes.toolbox.naming import look_up
 from svcnotes.toolbox.options import UsageError, read
 from svcnotes.toolbox.output import ERR, OUT, Printed, err, out
-from svcnotes.toolbox.naming import look_up
 from svcnotes.toolbox.session import Call
 from svcnotes.toolbox.web import Fetched, UrlError, fetch, read_url
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +16,8 @@ from svcnotes.toolbox.places import Place
 
 OPENED = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 """When a terminal is opened, as its clock says: a fixed moment, so that two runs print alike."""
+AGE = 600.0
+"""How old the objects are by then, in seconds, where their files do not say."""
 
 RuleKey = tuple[str, int, str, str, str]
 """Where a counter stands: (node, IP family, table, chain, the rule as printed, or its policy line)."""
@@ -38,6 +40,11 @@ class Frame:
     length: int = 0
 
 
+def _nowhere(here: Place, command: object, stdin: str | None) -> Printed:
+    """What stands in the place of a shell until a Terminal gives one."""
+    raise NotImplementedError(here, command, stdin)
+
+
 @dataclass(slots=True)
 class Session:
     """The state behind a Terminal.
@@ -45,7 +52,8 @@ class Session:
     `memories` is what the hosts remember, by host and IP family. `packets` and `bytes` count per rule.
     `kernel_log` holds (host, time, line). `access` are the lines that each Pod logged. `events` counts
     by (host, name of the kernel's counter). `frames` are the packets of the last command. `born` says
-    when an object was first seen here.
+    when an object was first seen here. `opened` is the time of day at the beginning. `execute` runs a
+    command's words at a place, `type_at` a command line.
     """
 
     cluster: Cluster
@@ -60,11 +68,14 @@ class Session:
     frames: list[Frame] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     born: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    opened: datetime = OPENED
+    execute: Callable[[Place, tuple[str, ...], str | None], Printed] = field(repr=False, default=_nowhere)
+    type_at: Callable[[Place, str, str | None], Printed] = field(repr=False, default=_nowhere)
 
     @property
     def clock(self) -> datetime:
         """The time of day."""
-        return OPENED + timedelta(seconds=self.now)
+        return self.opened + timedelta(seconds=self.now)
 
     def ephemeral_port(self) -> int:
         """A port for a new connection, as ip_local_port_range has it."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.toolbox import shell
 from svcnotes.toolbox.filters import FILTERS
-from svcnotes.toolbox.output import ERR, OUT, Output, Printed, err, note, out
+from svcnotes.toolbox.output import ERR, OUT, Output, Printed, err, note
 from svcnotes.toolbox.places import LAPTOP, Place, place
-from svcnotes.toolbox.session import Call, Session
+from svcnotes.toolbox.session import AGE, OPENED, Call, Session
 from svcnotes.toolbox.tools import TOOLS, missing
 
 MOST_TIMES = 1000
@@ -26,7 +27,10 @@ class Terminal:
     """
 
     def __init__(self, cluster: Cluster, *, seed: int = 1) -> None:
-        self._session = Session(cluster, random.Random(seed))  # noqa: S311 - a lesson's dice, no secret
+        session = Session(cluster, random.Random(seed), opened=_opened(cluster))  # noqa: S311 - dice, no secret
+        session.execute, session.type_at = self._command, self._line
+        session.born = dict.fromkeys(cluster.state.objects, -AGE)
+        self._session = session
         self._log: list[tuple[str, str]] = []
 
     def __repr__(self) -> str:
@@ -90,20 +94,17 @@ class Terminal:
 
         The command's own output is in `runs`.
         """
+        self._log.append((host, tcpdump))
         done = self.run(command_host, command, times=times)
-        frames = self._session.frames
         seen = self._typed(host, tcpdump, None)
-        self._session.frames = frames
         return Output(seen.text, seen.exit_code, done.runs or (done,))
 
     def _once(self, host: str, command: str, stdin: str | None) -> Output:
-        frames, self._session.frames = self._session.frames, []
+        self._log.append((host, command))
         printed = self._typed(host, command, stdin)
-        self._session.frames = frames + self._session.frames
         return Output(printed.text, printed.exit_code)
 
     def _typed(self, host: str, command: str, stdin: str | None) -> Printed:
-        self._log.append((host, command))
         self._session.now += THINKING
         try:
             here = place(self.cluster, host)
@@ -111,6 +112,10 @@ class Terminal:
             return err(f"ssh: Could not resolve hostname {host}: Name or service not known\n", 255).then(
                 note(f"{error}", 255)
             )
+        return self._line(here, command, stdin)
+
+    def _line(self, here: Place, command: str, stdin: str | None) -> Printed:
+        """Run a command line at a place."""
         try:
             pipelines = shell.parse(command)
         except shell.ShellError as error:
@@ -162,4 +167,12 @@ class Terminal:
         return tool.run(Call(self._session, here, name, words[1:], stdin))
 
 
-__all__ = ["Terminal", "out"]
+def _opened(cluster: Cluster) -> datetime:
+    """The time of day at the beginning: after the last thing that the cluster's files date."""
+    given = [str(obj["metadata"].get("creationTimestamp") or "") for obj in cluster.state.objects.values()]
+    try:
+        last = max((datetime.fromisoformat(text) for text in given if text), default=OPENED)
+    except (ValueError, TypeError):
+        return OPENED
+    last = last if last.tzinfo else last.replace(tzinfo=UTC)
+    return max(OPENED, last + timedelta(seconds=AGE))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from svcnotes.toolbox.curl import curl
 from svcnotes.toolbox.fetchers import nc, wget
 from svcnotes.toolbox.filters import FILTERS
+from svcnotes.toolbox.kubectl import kubectl
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
 from svcnotes.toolbox.session import Call
@@ -48,6 +49,7 @@ def help_(call: Call) -> Printed:
 
 
 TOOLS: Mapping[str, Tool] = {
+    "kubectl": Tool(kubectl, ASKERS, "kubectl get|describe|logs|exec|apply|patch|delete|label|scale ..."),
     "curl": Tool(curl, ASKERS, "curl [-v] [-s] [-m SECONDS] [-k] [-H 'Host: NAME'] [-w FORMAT] URL"),
     "wget": Tool(wget, ASKERS, "wget [-q] [-O-] [-T SECONDS] [-t TRIES] URL"),
     "nc": Tool(nc, ASKERS, "nc -vz [-u] [-w SECONDS] HOST PORT"),

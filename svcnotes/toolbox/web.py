@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from svcnotes.network.addresses import family
 from svcnotes.toolbox import apps
 from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, Talk, connect, target
-from svcnotes.toolbox.places import Place
 from svcnotes.toolbox.naming import Found, look_up
+from svcnotes.toolbox.places import Place
 from svcnotes.toolbox.session import Session
 
 

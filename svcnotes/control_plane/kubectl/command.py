@@ -63,7 +63,7 @@ def command(
     command or a file that is not known here: what kubectl itself refuses is in the Answer.
     """
     try:
-        words = _words(shlex.split(line) if isinstance(line, str) else list(line))
+        words = read_words(shlex.split(line) if isinstance(line, str) else list(line))
     except ValueError as error:
         raise InputError(f"kubectl: {error}: close every quote of the command") from None
     if words.plain[:1] == ["kubectl"]:
@@ -77,7 +77,8 @@ def command(
     return run(words, state, files or {}, now)
 
 
-def _words(parts: Sequence[str]) -> Words:
+def read_words(parts: Sequence[str]) -> Words:
+    """Sort a command line into plain words and flags by their long names."""
     words = Words()
     rest = iter(parts)
     for part in rest:
