@@ -9,9 +9,9 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
 from svcnotes.exercises.claims import Claim, judged, untried
 from svcnotes.exercises.exercise import Exercise, wrong
-from svcnotes.exercises.rule_edits import edited, is_whole
 from svcnotes.exercises.verdict import Part, Verdict
 from svcnotes.netfilter import Ruleset
+from svcnotes.netfilter.edits import edited, is_whole
 from svcnotes.network.node_rules import rules_text
 
 LOADED = "the rules can be loaded"

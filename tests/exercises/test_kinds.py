@@ -10,8 +10,8 @@ from svcnotes.errors import InputError, RuleError
 from svcnotes.exercises.choose import Choice, choose
 from svcnotes.exercises.misconceptions import ALL
 from svcnotes.exercises.questions import Asked, source_seen
-from svcnotes.exercises.rule_edits import edited
 from svcnotes.exercises.share import read_share
+from svcnotes.netfilter.edits import edited
 from svcnotes.widgets.predictions import predict
 
 HASH = "SV7AMNAGZFKZEMQ4"
