@@ -11,6 +11,7 @@ from svcnotes.netfilter.addresses import address, network, text
 from svcnotes.netfilter.conntrack import Entry
 from svcnotes.netfilter.header import Test, protocol_number
 from svcnotes.netfilter.matches import Place, required
+from svcnotes.netfilter.phases import ASSURED
 from svcnotes.netfilter.reading import listed, masked, ports, whole
 from svcnotes.netfilter.rule import Clause, Option
 from svcnotes.netfilter.skb import DNAT, PROTOCOLS, SNAT, STATES, Skb
@@ -84,7 +85,7 @@ def _has_status(entry: Entry, status: str) -> bool:
         "NONE": not (entry.seen_reply or entry.confirmed),
         "EXPECTED": False,
         "SEEN_REPLY": entry.seen_reply,
-        "ASSURED": entry.phase in ("ASSURED", "ESTABLISHED", "FIN_WAIT"),
+        "ASSURED": entry.phase in ASSURED,
         "CONFIRMED": entry.confirmed,
     }[status]
 

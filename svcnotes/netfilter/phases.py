@@ -13,6 +13,9 @@ TIMEOUTS = {
     ("tcp", "SYN_RECV"): 60,
     ("tcp", "ESTABLISHED"): 432_000,
     ("tcp", "FIN_WAIT"): 120,
+    ("tcp", "CLOSE_WAIT"): 60,
+    ("tcp", "LAST_ACK"): 30,
+    ("tcp", "TIME_WAIT"): 120,
     ("tcp", "CLOSE"): 10,
     ("udp", "UNREPLIED"): 30,
     ("udp", "ASSURED"): 120,
@@ -22,6 +25,8 @@ TIMEOUTS = {
     ("icmp", "REPLIED"): 30,
 }
 OTHER_PROTOCOLS = 600
+ASSURED = frozenset({"ASSURED", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"})
+"""The phases of a connection that both sides have taken up: such an entry is not evicted before its time."""
 
 
 def timeout(protocol: str, phase: str) -> int:
@@ -59,7 +64,7 @@ def first_phase(packet: Packet, *, loose: bool) -> str:
 
 def begins_again(phase: str, packet: Packet) -> bool:
     """Tell whether a SYN opens a connection anew where a closed one is still remembered."""
-    return packet.protocol == "tcp" and phase == "CLOSE" and kind(packet) == "syn"
+    return packet.protocol == "tcp" and phase in ("CLOSE", "TIME_WAIT") and kind(packet) == "syn"
 
 
 def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
@@ -78,9 +83,18 @@ def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
                 return ""
             return phase
         case "fin":
-            return "" if phase == "SYN_SENT" else "FIN_WAIT"
+            if phase == "SYN_SENT":
+                return ""
+            # the first side closes, then the other
+            return {"FIN_WAIT": "LAST_ACK", "CLOSE_WAIT": "LAST_ACK"}.get(phase, _kept(phase, "FIN_WAIT"))
         case "ack":
             if phase == "SYN_SENT":
                 return "" if reply else phase
-            return "ESTABLISHED" if phase == "SYN_RECV" else phase
+            acknowledged = {"SYN_RECV": "ESTABLISHED", "FIN_WAIT": "CLOSE_WAIT", "LAST_ACK": "TIME_WAIT"}
+            return acknowledged.get(phase, phase)
     return phase
+
+
+def _kept(phase: str, otherwise: str) -> str:
+    """A phase after both sides have closed, which a repeated FIN does not change."""
+    return phase if phase in ("LAST_ACK", "TIME_WAIT") else otherwise
