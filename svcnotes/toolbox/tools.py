@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from svcnotes.toolbox.curl import curl
 from svcnotes.toolbox.fetchers import nc, wget
 from svcnotes.toolbox.filters import FILTERS
+from svcnotes.toolbox.iptables import iptables, iptables_save
 from svcnotes.toolbox.kubectl import kubectl
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
+from svcnotes.toolbox.rule_changes import restore
 from svcnotes.toolbox.session import Call
 
 ASKERS = frozenset({NODE, POD, OUTSIDE, LAPTOP})
@@ -53,5 +55,15 @@ TOOLS: Mapping[str, Tool] = {
     "curl": Tool(curl, ASKERS, "curl [-v] [-s] [-m SECONDS] [-k] [-H 'Host: NAME'] [-w FORMAT] URL"),
     "wget": Tool(wget, ASKERS, "wget [-q] [-O-] [-T SECONDS] [-t TRIES] URL"),
     "nc": Tool(nc, ASKERS, "nc -vz [-u] [-w SECONDS] HOST PORT"),
+    "iptables-save": Tool(iptables_save, NODES, "iptables-save [-t TABLE] [-c]"),
+    "iptables": Tool(
+        iptables,
+        NODES,
+        "iptables [-t TABLE] -L [CHAIN] [-n -v --line-numbers] | -S [CHAIN] | -A|-I|-D|-P|-F ...",
+    ),
+    "iptables-restore": Tool(restore, NODES, "iptables-restore < FILE"),
+    "ip6tables-save": Tool(iptables_save, NODES, ""),
+    "ip6tables": Tool(iptables, NODES, ""),
+    "ip6tables-restore": Tool(restore, NODES, ""),
     "help": Tool(help_, ASKERS | HOSTS, ""),
 }
