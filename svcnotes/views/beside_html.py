@@ -7,7 +7,7 @@ from html import escape
 from svcnotes.views.beside import ONLY, SAME, Row, Side, SideBySide, difference_lines
 from svcnotes.views.cells import ALARM, CAPTION, CELL, HEAD, TABLE
 from svcnotes.views.html import SOFT, TINT, mark_html, sentence_html
-from svcnotes.views.layout import NARROW, layout
+from svcnotes.views.layout import COMPACT, NARROW, layout
 from svcnotes.views.pack import alt_text
 from svcnotes.views.story import Moment
 from svcnotes.views.svg import svg
@@ -17,7 +17,7 @@ DIFFERENT = "background:none;color:inherit;font-weight:700;border:2px solid #D55
 
 def beside_html(shown: SideBySide) -> str:
     """Write the whole comparison; what differs has a sign and a frame, not a colour alone."""
-    pictures = "".join(_side(side) for side in shown.sides)
+    pictures = "".join(_side(side, _width(shown)) for side in shown.sides)
     lines = "".join(f"<li>{sentence_html(line)}</li>" for line in difference_lines(shown))
     label = escape(f"{shown.left.title} and {shown.right.title}, side by side")
     return (
@@ -28,8 +28,16 @@ def beside_html(shown: SideBySide) -> str:
     )
 
 
-def _side(side: Side) -> str:
-    picture = layout(side.story, side.cast, NARROW)
+def _width(shown: SideBySide) -> int:
+    """The narrower width where nothing has to be shortened for it, so that two stand side by side sooner."""
+    shapes = [shape for side in shown.sides for shape in layout(side.story, side.cast, COMPACT).shapes]
+    short = any("…" in shape.text for shape in shapes if shape.kind == "text")
+    mute = any(not shape.text.strip("0123456789 ✕") for shape in shapes if shape.kind == "badge")
+    return NARROW if short or mute else COMPACT
+
+
+def _side(side: Side, width: int) -> str:
+    picture = layout(side.story, side.cast, width)
     share = f" {escape(side.share)}." if side.share else ""
     return (
         '<div style="flex:1 1 500px;min-width:0;max-width:620px">'

@@ -10,7 +10,7 @@ from svcnotes.views.headline import headline
 from svcnotes.views.layout import WIDE, layout
 from svcnotes.views.marks import MARKS, names_of
 from svcnotes.views.prose import plain
-from svcnotes.views.shapes import Shape
+from svcnotes.views.shapes import Shape, box_role
 from svcnotes.views.story import tell
 from svcnotes.views.svg import arrow_head
 
@@ -47,7 +47,7 @@ def figure(trace: Trace, path: Path | None = None, cluster: Cluster | None = Non
 
 def _rect(axes: Any, shape: Shape) -> None:
     words = shape.style.split()
-    colour = MARKS[words[0]].colour
+    colour = MARKS[box_role(shape)].colour
     quiet = words == ["node"] or "idle" in words
     _box(axes, shape, LINE if quiet else colour, fill="none" if words[0] == "node" else colour + "1a")
 

@@ -59,6 +59,7 @@ def _connected(story: Story) -> Prose:
     who = short_name(path.pod or path.answered_by)
     seen = path.source_seen or ""
     asker = _asker(story)
+    change = _last_source_change(story)
     second = second_connections(path)
     if second:
         return _proxied(story, who, seen, path.hops[second[-1]].packet.source)
@@ -67,7 +68,8 @@ def _connected(story: Story) -> Prose:
             strong(f"{who} sees "),
             story.names.run(seen),
             strong(f", {asker} itself"),
-            ". No rule changed the source.",
+            ". No rule changed the source." if change is None else ".",
+            _by(change, "Only its port was changed"),
         )
     owner = story.names.of(seen).label
     return prose(
@@ -78,7 +80,7 @@ def _connected(story: Story) -> Prose:
         " ",
         _source(story),
         ".",
-        _by(_last_source_change(story)),
+        _by(change),
     )
 
 

@@ -1,94 +1,66 @@
-"""Where everything stands: one layout for every picture, narrow or wide.
+"""Where everything stands: one layout for every picture, whatever its width.
 
-Outside hosts stand on the left, Nodes in rows on the right, each with its Pods at its right edge. A row has
-two lanes: the upper for the way there, the lower for the way back.
+Outside hosts stand on the left, in the order in which packets meet them; Nodes in rows on the right, each
+with its Pods at its right edge. A row has a lane for the way there and one for the way back, and two more
+where packets turn.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from svcnotes.packet import endpoint_text
-from svcnotes.views.cast import Cast, NodeActor, PodActor
-from svcnotes.views.marks import CLIENT, NODE, OUTSIDE, POD, bare, short_name
+from svcnotes.views.boxes import Words, draw, height_of, outside_lines, pod_lines, rows_wanted
+from svcnotes.views.cast import Cast, NodeActor
+from svcnotes.views.marks import NODE
+from svcnotes.views.measure import MONO_GLYPH, fit, mono, sans
+from svcnotes.views.places import (
+    HEAD,
+    IN,
+    OUT,
+    PODS,
+    Box,
+    Lanes,
+    Places,
+    lanes_of,
+    row_height,
+    turning,
+    visible_hosts,
+)
 from svcnotes.views.route import draw_route
-from svcnotes.views.shapes import Picture, Point, Shape
+from svcnotes.views.shapes import Picture, Shape
 from svcnotes.views.story import Story
 
-NARROW, WIDE = 580, 840  # pixels; each is drawn at this size or larger, so that 12 px type stays 12 px
-MONO, SANS = 7.3, 7.0  # width of a letter of 12 px type
-THERE, BACK = 44, 80  # the lanes, below a row's top
-TOP = 28
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The points that a route goes through; keys are the hosts' names in hops."""
-
-    outside: dict[str, Point]
-    rows: dict[str, float]
-    pods: dict[str, Point]
-    left: float
-    spine: float
-    outside_right: float
-
-    def lane(self, host: str, direction: str) -> float:
-        """Give the y of a Node's lane."""
-        return self.rows[host] + (THERE if direction == "there" else BACK)
+COMPACT, NARROW, WIDE = (
+    500,
+    580,
+    840,
+)  # pixels; each is drawn at this size or larger, so that 12 px type stays 12 px
+TOP, MARGIN, EDGE = 26.0, 4.0, 14.0
+APART = 34.0  # between two boxes outside, with room for an arrow
+LINES = 32.0  # between the ways there and back at a box outside
 
 
 def layout(story: Story, cast: Cast, width: int) -> Picture:
-    """Lay one path out on a picture of that width (pixels): `NARROW` or `WIDE`."""
+    """Lay one path out on a picture of that width in pixels: `COMPACT`, `NARROW` or `WIDE`."""
     wide = width >= WIDE
-    pods = [pod for node in cast.nodes for pod in node.pods]
-    pod_text = max((len(_serves(pod, wide=wide)) for pod in pods), default=11)
-    seen_text = 2 + len(story.path.source_seen or "") + (5 if wide else 0)
-    # The same width whatever the outcome, so that a changed setting moves nothing.
-    pod_width = max(pod_text, seen_text, 20 if wide else 14) * MONO + 19
-    outside_width = max(114.0, *(len(address) * MONO + 24 for _, address in cast.outside or [("", "")]))
-    left = 4 + outside_width + (64 if wide else 32) if cast.outside else 8.0
-    pod_left = width - 14 - pod_width
-    pod_height = 58 if wide else 74
-
-    shapes: list[Shape] = []
-    rows: dict[str, float] = {}
-    pod_points: dict[str, Point] = {}
-    y: float = TOP
-    entry = next((hop.host for hop in story.path.hops if hop.kind == "node"), "")
-    for node in cast.nodes:
-        height = max(104, 32 + len(node.pods) * (pod_height + 6) + 2 + (16 if node.more else 0))
-        rows[node.host] = y
-        style = "node entered" if node.host == entry else "node"
-        shapes.append(Shape("rect", style, left, y, width - 4 - left, height))
-        shapes += _node_words(node, left + 12, y + 19, width - 12, _first_interface(story, cast))
-        for slot, pod in enumerate(node.pods):
-            top = y + 32 + slot * (pod_height + 6)
-            pod_points[pod.host] = (pod_left, top + 12)
-            shapes += _pod(story, pod, pod_left, top, pod_width, pod_height, wide=wide)
-        if not node.pods and cast.complete:
-            shapes.append(Shape("text", "faint", width - 24, y + 66, text="no pod here", anchor="end"))
-        if node.more:
-            shapes.append(
-                Shape("text", "faint", width - 24, y + height - 8, text=f"and {node.more} more", anchor="end")
-            )
-        y += height + 10
+    outside_width = _outside_width(story, cast, width, wide=wide)
+    left = MARGIN + outside_width + (60 if wide else 30) if cast.outside else 8.0
+    pod_width = _pod_width(story, cast, width - left, wide=wide)
+    pods_left = width - EDGE - pod_width
+    shapes, places, bottom = _nodes(story, cast, width, (left, pods_left), wide=wide)
+    y = bottom
     if cast.more:
         shapes.append(Shape("text", "soft", left + 12, y + 8, text=f"and {cast.more} more nodes"))
-        y += 18
-    middle = (TOP + y - 10) / 2 + 10  # with three rows its lanes meet the middle row's
-    outside: dict[str, Point] = {}
-    for index, (host, address) in enumerate(cast.outside):
-        centre = middle + (index - (len(cast.outside) - 1) / 2) * 128
-        outside[host] = (4 + outside_width, centre)
-        shapes += _outside(story, host, address, 4, centre - 36, outside_width, wide=wide)
-        y = max(y, centre + 36 + 64)  # what it dials stands below it
-    if cast.outside:
-        border = 4 + outside_width + (left - 4 - outside_width) / 2
-        shapes.insert(0, Shape("line", "border", points=((border, 8), (border, y - 10))))
-        shapes.append(Shape("text", "soft", 4, 16, text="outside"))
+        y += 20
     shapes.append(Shape("text", "soft", left + 4, 16, text="cluster"))
-    edge = 4 + outside_width if cast.outside else left - 6
-    places = Places(outside, rows, pod_points, left, pod_left - (36 if wide else 28), edge)
+    if cast.outside:
+        boxes, drawn = _outside(story, cast, outside_width, places, bottom, wide=wide)
+        places = replace(places, outside=boxes, outside_right=MARGIN + outside_width)
+        y = max(y, *(box.bottom + 10 for box in boxes.values()))
+        border = MARGIN + outside_width + 4
+        shapes = [Shape("line", "border", points=((border, 8), (border, y - 10))), *shapes, *drawn]
+        shapes.append(Shape("text", "soft", MARGIN, 16, text="outside"))
     route_shapes, routes = draw_route(story, places)
     # Boxes lie under lines, lines under words and badges.
     depth = {"rect": 0, "line": 1, "text": 2, "badge": 3}
@@ -96,85 +68,179 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     return Picture(width, y, tuple(ordered), routes)
 
 
-def _serves(pod: PodActor, *, wide: bool) -> str:
-    return endpoint_text(pod.address, pod.port) if wide and pod.port else pod.address
+# ---- widths: of what may stand in a picture, not of what does, so that a changed setting moves nothing
 
 
-def _first_interface(story: Story, cast: Cast) -> str:
-    """The name of the interface whose address the pod sees, empty where it sees another's."""
-    interfaces = (one for node in cast.nodes for one in node.interfaces)
-    return next((name for name, address in interfaces if address == story.path.source_seen), "")
+def _outside_width(story: Story, cast: Cast, width: int, *, wide: bool) -> float:
+    if not cast.outside:
+        return 0.0
+    lines = [words for actor in cast.outside for words in outside_lines(story, cast, actor, wide=wide)]
+    wanted = max(92.0, *(words.width for words in lines)) + 24
+    return min(wanted, width * (0.34 if wide else 0.38))
 
 
-def _node_words(node: NodeActor, x: float, y: float, right: float, first: str) -> list[Shape]:
-    """The node's name and addresses in one line, as many as there is room for; `first` names the interface that counts."""
-    words = [Shape("text", "name", x, y, text=node.host)]
-    x += len(node.host) * SANS + 16
-    if node.address:
-        words.append(Shape("text", "address", x, y, text=node.address, glyphs=(NODE,)))
-        x += (len(node.address) + 2) * MONO + 16
-    for name, address in sorted(node.interfaces, key=lambda one: one[0] != first):
-        end = x + (len(name) + 1 + len(address) + 2) * MONO
-        if end <= right:
-            words.append(Shape("text", "soft address", x, y, text=name))
-            start = x + (len(name) + 1) * MONO
-            words.append(Shape("text", "soft address", start, y, text=address, glyphs=(NODE,)))
-            x = end + 16
-    return words
-
-
-def _pod(
-    story: Story, pod: PodActor, x: float, y: float, width: float, height: float, *, wide: bool
-) -> list[Shape]:
-    on_path = any(hop.host == pod.host for hop in story.path.hops)
-    shapes = [
-        Shape("rect", "pod" if on_path else "pod idle", x, y, width, height),
-        Shape("text", "name", x + 11, y + 17, text=short_name(pod.host), glyphs=(POD,)),
-        Shape("text", "address", x + 11, y + 33, text=_serves(pod, wide=wide)),
+def _pod_width(story: Story, cast: Cast, room: float, *, wide: bool) -> float:
+    lines = [
+        *(Words("0" * (18 if wide else 14), "address"),),
+        *(
+            words
+            for node in cast.nodes
+            for pod in node.pods
+            for words in pod_lines(story, cast, pod, wide=wide)
+        ),
     ]
-    seen = story.path.source_seen
-    if seen and pod.host == (story.path.pod or story.path.answered_by):
-        role = story.names.of(seen).role
-        moment = next((m.number for m in story.moments if m.kind == "receive"), 0)
-        if wide:
-            shapes.append(Shape("text", "seen", x + 11, y + 50, text="sees", moment=moment))
-            x += 5 * MONO
-        else:
-            shapes.append(Shape("text", "seen", x + 11, y + 49, text="sees", moment=moment))
-            y += 15
-        shapes.append(Shape("text", "seen address", x + 11, y + 50, text=seen, glyphs=(role,), moment=moment))
-    return shapes
+    addresses = [words.width for words in lines if words.address]
+    names = [words.width for words in lines if not words.address]
+    bridges = [mono(f"cni0 {node.bridge}") + MONO_GLYPH for node in cast.nodes if node.bridge]
+    served = [
+        mono(endpoint_text(pod.address, 8080 if wide else 0)) for node in cast.nodes for pod in node.pods
+    ]
+    # A long name may be shortened, an address may not.
+    wanted = max([*addresses, *served, min(max(names, default=0.0), 150.0 if wide else 108.0)]) + 22
+    return min(max(wanted, *bridges) if bridges else wanted, room * 0.55)
+
+
+# ---- nodes
+
+
+def _nodes(
+    story: Story, cast: Cast, width: int, between: tuple[float, float], *, wide: bool
+) -> tuple[list[Shape], Places, float]:
+    left, pods_left = between
+    zone = 44 if wide else 26
+    paths = story.trace.paths
+    shown = visible_hosts(cast)
+    turns = turning(paths, shown)
+    heights = {
+        pod.host: height_of(rows_wanted(cast, paths, pod, wide=wide))
+        for node in cast.nodes
+        for pod in node.pods
+    }
+    rows: dict[str, float] = {}
+    y = TOP
+    tall: dict[str, float] = {}
+    for node in cast.nodes:
+        below = 16 if _head(node, pods_left - zone - left - 12).below else 0
+        rows[node.host] = y
+        tall[node.host] = (
+            below
+            + row_height(node.pods, [heights[pod.host] for pod in node.pods], turns=node.host in turns)
+            + (16 if node.more else 0)
+        )
+        y += tall[node.host] + 8
+    lanes: dict[str, Lanes] = {node.host: lanes_of(node.host, story.path, rows, shown) for node in cast.nodes}
+    boxes: dict[str, Box] = {}
+    home: dict[str, str] = {}
+    shapes: list[Shape] = []
+    entry = next((hop.host for hop in story.path.hops if hop.kind == "node"), "")
+    for node in cast.nodes:
+        top, height = rows[node.host], tall[node.host]
+        style = "node entered" if node.host == entry else "node"
+        shapes.append(Shape("rect", style, left, top, width - MARGIN - left, height))
+        shapes += _node_words(node, left + 12, top, height, pods_left, pods_left - zone)
+        at = top + PODS
+        for pod in node.pods:
+            box = Box(pods_left, at, width - EDGE - pods_left, heights[pod.host], at + OUT, at + IN)
+            boxes[pod.host], home[pod.host] = box, node.host
+            here = pod.host.removeprefix("@")
+            on_path = any(hop.host == here for hop in story.path.hops)
+            kind = "process" if pod.process else "pod"
+            lines = pod_lines(story, cast, pod, wide=wide)
+            shapes += draw(lines, kind if on_path else f"{kind} idle", box.x, at, box.width, box.height)
+            at += box.height + 6
+        end = width - EDGE - 10
+        if not node.pods and cast.complete:
+            shapes.append(Shape("text", "faint", end, top + 62, text="no pod here", anchor="end"))
+        if node.more:
+            shapes.append(
+                Shape("text", "faint", end, top + height - 8, text=f"and {node.more} more", anchor="end")
+            )
+    return (
+        shapes,
+        Places({}, rows, lanes, boxes, home, left, pods_left - zone, pods_left, left - 6),
+        y - 8 + 10,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A node's name and addresses: those in the line at its top, and those for which there is only room below."""
+
+    name: str
+    top: tuple[tuple[str, str], ...]
+    below: tuple[tuple[str, str], ...]
+
+
+def _head(node: NodeActor, room: float) -> _Head:
+    """Share the room in a node's top line; a name of many labels may be told by its first one."""
+    given = [("", node.address), ("flannel.1", node.tunnel)]
+    pairs = [(label, address) for label, address in given if address]
+    for count in range(len(pairs), -1, -1):
+        left = room - sum(_wide(*pair) + 14 for pair in pairs[:count])
+        for name in dict.fromkeys((node.host, node.host.split(".", maxsplit=1)[0])):
+            if sans(name, bold=True) <= left:
+                return _Head(name, tuple(pairs[:count]), tuple(pairs[count:]))
+    return _Head(fit(node.host.split(".", maxsplit=1)[0], room, bold=True), (), tuple(pairs))
+
+
+def _wide(label: str, address: str) -> float:
+    return mono(f"{label} {address}" if label else address) + MONO_GLYPH
+
+
+def _node_words(
+    node: NodeActor, x: float, top: float, height: float, pods_left: float, end: float
+) -> list[Shape]:
+    head = _head(node, end - x)
+    y = top + HEAD
+    words = [Shape("text", "name", x, y, text=head.name)]
+    for row, begin, pairs in (
+        (y, x + sans(head.name, bold=True) + 14, head.top),
+        (top + height - 9, x, head.below),
+    ):
+        at = begin
+        for label, address in pairs:
+            words += _interface(label, address, at, row)
+            at += _wide(label, address) + 14
+    return [*words, *(_interface("cni0", node.bridge, pods_left, y) if node.bridge else [])]
+
+
+def _interface(name: str, address: str, x: float, y: float) -> list[Shape]:
+    if not name:
+        return [Shape("text", "address", x, y, text=address, glyphs=(NODE,))]
+    return [
+        Shape("text", "soft address", x, y, text=name),
+        Shape("text", "soft address", x + mono(name + " "), y, text=address, glyphs=(NODE,)),
+    ]
+
+
+# ---- outside
 
 
 def _outside(
-    story: Story, host: str, address: str, x: float, y: float, width: float, *, wide: bool
-) -> list[Shape]:
-    role = story.names.of(address or bare(story.trace.destination)).role
-    role = role if role in {CLIENT, OUTSIDE} else OUTSIDE
-    shapes = [
-        Shape("rect", role, x, y, width, 72),
-        Shape("text", "name", x + 11, y + 21, text=short_name(host), glyphs=(role,)),
-        Shape("text", "address", x + 11, y + 40, text=address),
-    ]
-    if story.path.hops and host == story.path.hops[0].host:
-        good = story.path.outcome == "connected"
-        word = f"{'✓' if good else '✕'} {story.path.outcome}"
-        shapes.append(Shape("text", "good" if good else "bad", x + 11, y + 60, text=word))
-        shapes += _dials(story, x, y + 92, wide=wide)
-    return shapes
+    story: Story, cast: Cast, width: float, places: Places, bottom: float, *, wide: bool
+) -> tuple[dict[str, Box], list[Shape]]:
+    contents = {actor.host: outside_lines(story, cast, actor, wide=wide) for actor in cast.outside}
+    heights = {host: max(72.0, height_of(len(lines))) for host, lines in contents.items()}
+    whole = sum(heights.values()) + APART * (len(heights) - 1)
+    last = list(heights)[-1] if len(heights) < 3 else list(heights)[1]
+    above = sum(heights[host] + APART for host in list(heights)[: list(heights).index(last)])
+    y = max(TOP, min(_level(places, bottom) - heights[last] / 2 - above, bottom - 10 - whole))
+    boxes: dict[str, Box] = {}
+    shapes: list[Shape] = []
+    for actor in cast.outside:
+        height = heights[actor.host]
+        there = y + height / 2 - LINES / 2
+        boxes[actor.host] = Box(MARGIN, y, width, height, there, there + LINES)
+        shapes += draw(contents[actor.host], actor.role, MARGIN, y, width, height)
+        y += height + APART
+    return boxes, shapes
 
 
-def _dials(story: Story, x: float, y: float, *, wide: bool) -> list[Shape]:
-    """Say what the client dials, below it; a narrow picture has room for the address alone in a line."""
-    packet = story.path.hops[0].packet
-    whole = endpoint_text(packet.destination, packet.destination_port)
-    first = whole if wide else packet.destination
-    role = story.names.of(packet.destination).role
-    shapes = [
-        Shape("text", "soft", x, y, text="dials"),
-        Shape("text", "address", x, y + 17, text=first, glyphs=(role,)),
-    ]
-    if not wide:
-        port = Shape("text", "address", x, y + 33, text=f"port {packet.destination_port}")
-        shapes.append(port)
-    return shapes
+def _level(places: Places, bottom: float) -> float:
+    """The height at which arrows run straight: between the lanes of the row in the middle."""
+    rows = list(places.rows)
+    if not rows:
+        return (TOP + bottom) / 2
+    middle = rows[len(rows) // 2] if len(rows) % 2 else rows[len(rows) // 2 - 1]
+    lanes = places.lanes[middle]
+    return places.rows[middle] + (lanes.there + lanes.back) / 2

@@ -96,7 +96,10 @@ def _from_cluster(cluster: Cluster) -> Iterator[tuple[str, Named]]:
         for address in (*node.addresses, *node.external_addresses):
             yield address, Named(NODE, node.name)
         for cidr in node.pod_cidrs:
-            yield first_address(cidr), Named(NODE, node.name)
+            if cluster.world.cni != "routed":
+                yield first_address(cidr), Named(NODE, node.name)
+            if cluster.world.cni == "vxlan":
+                yield str(ip_network(cidr, strict=False).network_address), Named(NODE, node.name)
     for pod in cluster.pods.values():
         for address in () if pod.host_network else pod.addresses:
             yield address, Named(POD, pod.name)

@@ -1,184 +1,223 @@
-"""The packet's way through a picture: arrows there and back, and a badge for each thing done to it."""
+"""The packet's way through a picture: arrows there and back, and where each thing happens to it.
+
+A node is entered from outside by its left edge, from a pod or another node by its right; where a packet
+leaves by the side that it came in by, it turns into a second lane.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from svcnotes.trace import Hop
+from svcnotes.views.badges import BADGE, ENDS, lay_badges
+from svcnotes.views.places import Box, Places
 from svcnotes.views.shapes import Point, Shape
+from svcnotes.views.stays import Stay, ways
 from svcnotes.views.story import Moment, Story
+from svcnotes.views.tracks import LEFT, RIGHT, Track, Tracks
 
-if TYPE_CHECKING:
-    from svcnotes.views.layout import Places
-
-BADGE, GAP = 22, 6  # height, and the room between two
-WORDS = {
-    "mark": "mark",
-    "dnat": "DNAT",
-    "snat": "SNAT",
-    "undo": "undo",
-    "drop": "DROP ✕",
-    "reject": "REJECT ✕",
-    "end": "ends ✕",
-}
+Spot = tuple[float | Track, float]
+INDENT, TURN = 10.0, 18.0  # before the first badge; the room of a turn
+LINK = {"there": 26.0, "back": 52.0}  # from a box's left edge to the upright line to the box below it
+BESIDE = 12.0  # between the ports of a box that is left and reached again
 
 
 def draw_route(story: Story, places: Places) -> tuple[list[Shape], tuple[tuple[Point, ...], ...]]:
     """Draw the path's arrows and badges; give too, for each moment, the points that lead to it."""
-    pen = _Pen(story, places)
-    for index, hop in enumerate(story.path.hops):
-        pen.visit(index, hop)
-    return [*pen.lines(), *pen.badges], tuple(tuple(route) for route in pen.routes)
+    every = ways(story, places)
+    pen = _Pen(places, _all_badges(story, places, every))
+    for way in every:
+        pen.go(way)
+    return pen.drawn()
+
+
+def _all_badges(story: Story, places: Places, every: list[list[Stay]]) -> dict[int, Shape]:
+    """Lay the badges of each lane, those of a packet that comes by twice in one row; by moment."""
+    found: dict[int, Shape] = {}
+    stays = [stay for way in every for stay in way if stay.business]
+    for host, direction in dict.fromkeys((stay.host, stay.direction) for stay in stays):
+        here = [stay for stay in stays if (stay.host, stay.direction) == (host, direction)]
+        moments = [moment for stay in here for moment in stay.business]
+        left = places.left + INDENT + (TURN if any(s.turns and s.comes == RIGHT for s in here) else 0)
+        right = places.right - 6 - (TURN if any(s.turns and s.comes == LEFT for s in here) else 0)
+        lane = places.rows[host] + places.lanes[host].rules(direction)
+        ordered = moments if here[0].rightwards else moments[::-1]
+        found |= {badge.moment: badge for badge in lay_badges(story, ordered, left, right, lane)}
+    return found
 
 
 @dataclass
 class _Pen:
-    """Goes along the hops and remembers where it was: a builder, not a value."""
+    """Goes along the stays and remembers where it was: a builder, not a value."""
 
-    story: Story
     places: Places
-    badges: list[Shape] = field(default_factory=list)
-    routes: list[list[Point]] = field(default_factory=list)
-    tracks: dict[str, list[Point]] = field(default_factory=lambda: {"there": [], "back": []})
-    walked: list[Point] = field(default_factory=list)
-    stopped: dict[str, bool] = field(default_factory=dict)
+    badges: dict[int, Shape]
+    lines: list[tuple[str, list[Spot], bool]] = field(default_factory=list)
+    stops: list[tuple[list[Spot], Spot | None]] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
+    walked: list[Spot] = field(default_factory=list)
+    tracks: Tracks = field(default_factory=Tracks)
+    direction: str = "there"
 
-    def visit(self, index: int, hop: Hop) -> None:
-        moments = [moment for moment in self.story.moments if moment.hop == index]
-        if hop.host in self.places.rows:
-            self._node(index, hop, moments)
-        elif hop.host in self.places.pods:
-            x, y = self.places.pods[hop.host]
-            lane = y if hop.direction == "there" else y + 36
-            if hop.direction == "there" and index:
-                self._to(hop, (self._spine(hop.direction), lane))
-            self._to(hop, (x, lane))
-            self._stop(moments)
-            if index + 1 < len(self.story.path.hops):
-                self._turn(index, hop, (self._spine(hop.direction), lane))
-        elif hop.host in self.places.outside:
-            x, y = self.places.outside[hop.host]
-            lane = y - 18 if hop.direction == "there" else y + 18
-            if index:
-                self._to(hop, (self._gap(hop.direction), lane))
-            self._to(hop, (x, lane))
-            self._stop(moments)
-            if index + 1 < len(self.story.path.hops):
-                self._turn(index, hop, (self._gap(hop.direction), lane))
-        else:
-            self._stop(moments)
+    def go(self, way: list[Stay]) -> None:
+        """Draw one way."""
+        self.spots, self.walked, self.direction = [], [], way[0].direction
+        drawn = [stay for stay in way if stay.host]
+        for stay in way:
+            if not stay.host:
+                self._stop(stay.others)
+                continue
+            at = next(index for index, one in enumerate(drawn) if one is stay)
+            before = drawn[at - 1] if at else None
+            after = drawn[at + 1] if at + 1 < len(drawn) else None
+            if self.places.kind(stay.host) == "node":
+                self._node(stay, after)
+            elif self.places.kind(stay.host) == "pod":
+                self._reach((self.places.pods[stay.host].x, self._port(stay, before, after)), RIGHT)
+                self._stop(stay.others)
+            else:
+                self._outside(stay, before, after, again=stay.host in {one.host for one in drawn[:at]})
+        ended = bool(drawn and drawn[-1].business and drawn[-1].business[-1].kind in ENDS)
+        self._cut(arrow=not ended)
 
-    def lines(self) -> list[Shape]:
+    def drawn(self) -> tuple[list[Shape], tuple[tuple[Point, ...], ...]]:
+        """Give the shapes, and the points that lead to each moment."""
+        places = self.places
+        zones = {LEFT: (places.outside_right + 4, places.left - 2), RIGHT: (places.right, places.pods_left)}
+        settled = self.tracks.settle(zones)
+
+        def point(spot: Spot) -> Point:
+            return (settled[spot[0]] if isinstance(spot[0], Track) else spot[0]), spot[1]
+
         shapes = []
-        for direction in ("back", "there"):
-            points = tuple(_straightened(self.tracks[direction]))
+        for direction, spots, arrow in sorted(self.lines, key=lambda line: line[0] == "there"):
+            points = straightened(point(spot) for spot in spots)
             if len(points) > 1:
-                arrow = not self.stopped.get(direction, False)
                 shapes.append(Shape("line", direction, points=points, arrow=arrow))
-        return shapes
+        routes: list[tuple[Point, ...]] = []
+        for spots, rest in self.stops:
+            points = tuple(point(spot) for spot in spots) or ((routes[-1][-1] if routes else (0.0, 0.0)),)
+            routes.append((*points[:-1], point(rest)) if rest else points)
+        return [*shapes, *self.badges.values()], tuple(routes)
 
-    def _gap(self, direction: str) -> float:
-        room = self.places.left - self.places.outside_right
-        return self.places.left - room * (0.28 if direction == "there" else 0.5)
+    # ---- where a way goes on
 
-    def _spine(self, direction: str) -> float:
-        return self.places.spine if direction == "there" else self.places.spine + 12
+    def _add(self, *spots: Spot) -> None:
+        for spot in spots:
+            if not self.spots or self.spots[-1] != spot:
+                self.spots.append(spot)
+            self.walked.append(spot)
 
-    def _to(self, hop: Hop, point: Point) -> None:
-        track = self.tracks[hop.direction]
-        if not track or track[-1] != point:
-            track.append(point)
-        self.walked.append(point)
+    def _cut(self, *, arrow: bool) -> None:
+        """End the line that is being drawn; the packet itself goes on."""
+        if len(self.spots) > 1:
+            self.lines.append((self.direction, self.spots, arrow))
+        self.spots = []
 
-    def _turn(self, index: int, hop: Hop, point: Point) -> None:
-        """Go on towards the next host, unless the packet turns round here."""
-        following = self.story.path.hops[index + 1]
-        if following.direction == hop.direction:
-            self._to(hop, point)
-
-    def _stop(self, moments: list[Moment]) -> None:
+    def _stop(self, moments: Iterable[Moment], rest: Spot | None = None) -> None:
         for _ in moments:
-            self.routes.append(
-                self.walked or [self.routes[-1][-1]] if self.walked or self.routes else [(0, 0)]
-            )
-            self.walked = [self.routes[-1][-1]]
+            self.stops.append((self.walked, rest))
+            self.walked = self.walked[-1:]
 
-    def _node(self, index: int, hop: Hop, moments: list[Moment]) -> None:
-        places, hops = self.places, self.story.path.hops
-        lane = places.lane(hop.host, hop.direction)
-        before = hops[index - 1].host if index else ""
-        after = hops[index + 1] if index + 1 < len(hops) else None
-        starts = index == 0 or hops[index - 1].direction != hop.direction
-        from_left = not starts and before not in places.rows and before not in places.pods
-        goes_on = after is not None and after.direction == hop.direction
-        to_left = goes_on and after is not None and not {after.host} & {*places.rows, *places.pods}
-        if from_left:
-            self._to(hop, (self._gap(hop.direction), lane))
-            self._to(hop, (places.left, lane))
-        elif not starts:
-            self._to(hop, (self._spine(hop.direction), lane))
-        done = [moment for moment in moments if moment.kind in WORDS]
-        rightwards = hop.direction == "there"
-        widths = self._widths(done, places.spine - 10 - (places.left + 8))
-        order = done if rightwards else done[::-1]
-        for moment in done:
-            width = widths[moment.number]
-            x = places.left + 8 + sum(widths[m.number] + GAP for m in order[: order.index(moment)])
-            self._badge(moment, x, lane, width)
-            self._to(hop, (x + width / 2, lane))
-            self.walked[-1] = (x + width / 2, lane + BADGE / 2 + 7)
-            self._stop([moment])
-            self.walked[-1] = (x + width / 2, lane)
-        others = [moment for moment in moments if moment.kind not in WORDS]
-        if others:
-            if not self.tracks[hop.direction]:
-                self._to(hop, (places.left + 40, lane))
-            self._stop(others)
-        if goes_on:
-            self._to(hop, (places.left, lane) if to_left else (self._spine(hop.direction), lane))
-            if to_left:
-                self._to(hop, (self._gap(hop.direction), lane))
-        elif done and done[-1].kind in {"drop", "reject", "end"}:
-            self.stopped[hop.direction] = True
+    def _reach(self, spot: Spot, zone: str) -> None:
+        """Go to a spot, by an upright line in that zone where it is not level."""
+        if self.spots and self.spots[-1][1] != spot[1]:
+            x, y = self.spots[-1]
+            track = x if isinstance(x, Track) else self.tracks.new(zone, self.direction, y, spot[1])
+            self._add((track, y), (track, spot[1]))
+        self._add(spot)
 
-    def _widths(self, moments: list[Moment], room: float) -> dict[int, float]:
-        """As wide as the words need, or less where there are too many for the row."""
-        wanted = {
-            m.number: len(f"{m.number} {WORDS[m.kind]}") * 7.4
-            + (38 if m.kind in {"dnat", "snat"} else 0)
-            + 14
-            for m in moments
-        }
-        whole = sum(wanted.values()) + GAP * len(moments)
-        return {number: width * min(1.0, room / whole) for number, width in wanted.items()}
+    # ---- stays
 
-    def _badge(self, moment: Moment, x: float, lane: float, width: float) -> None:
-        glyphs: tuple[str, ...] = ()
-        for kind, end in (("dnat", "destination"), ("snat", "source")):
-            if moment.kind == kind:
-                names = self.story.names
-                glyphs = (
-                    names.of(getattr(moment.before, end)).role,
-                    names.of(getattr(moment.after, end)).role,
-                )
-        style = "end" if "✕" in WORDS[moment.kind] else moment.kind
-        self.badges.append(
-            Shape(
-                "badge",
-                style,
-                x,
-                lane - BADGE / 2,
-                width,
-                BADGE,
-                text=f"{moment.number} {WORDS[moment.kind]}",
-                glyphs=glyphs,
-                moment=moment.number,
-            )
+    def _outside(self, stay: Stay, before: Stay | None, after: Stay | None, *, again: bool) -> None:
+        box = self.places.outside[stay.host]
+        lane = box.there if stay.direction == "there" else box.back
+        if before is not None and self.places.kind(before.host) == "outside":
+            self._link(self.places.outside[before.host], box, stay.direction)
+        elif before is not None:
+            self._reach((box.right, lane + (BESIDE if again else 0)), LEFT)
+        self._stop(stay.others)
+        if after is not None:
+            self._cut(arrow=before is not None)
+            if self.places.kind(after.host) == "node":
+                self._add((box.right, lane))
+
+    def _link(self, one: Box, other: Box, direction: str) -> None:
+        """Go straight from a box to the one above or below it."""
+        x = one.x + LINK[direction]
+        down = other.y > one.y
+        self._add((x, one.bottom if down else one.y), (x, other.y if down else other.bottom))
+
+    def _node(self, stay: Stay, after: Stay | None) -> None:
+        places = self.places
+        first, last = self._lanes(stay)
+        if stay.comes == stay.goes == RIGHT and not stay.business:
+            self._pass(stay, first, after)
+            return
+        edge = {LEFT: places.left, RIGHT: places.right}
+        if stay.comes:
+            self._reach((edge[stay.comes], first), stay.comes)
+        elif not stay.business:
+            self._add((places.left + 40, first))
+        laid = [self.badges[moment.number] for moment in stay.business]
+        ends = (
+            min((b.x for b in laid), default=places.left + 24),
+            max((b.x + b.width for b in laid), default=places.left + 24),
         )
+        turn = ends[0] - TURN if stay.comes == RIGHT else ends[1] + TURN
+        if stay.turns and (first != self._rules(stay)):
+            self._add((turn, first), (turn, self._rules(stay)))
+        for moment, badge in zip(stay.business, laid, strict=True):
+            middle = badge.x + badge.width / 2
+            self._add((middle, self._rules(stay)))
+            self._stop([moment], (middle, self._rules(stay) + BADGE / 2 + 7))
+        self._stop(stay.others)
+        if stay.turns and last != self._rules(stay):
+            self._add((turn, self._rules(stay)), (turn, last))
+        if stay.goes:
+            self._add((edge[stay.goes], last))
+
+    def _pass(self, stay: Stay, lane: float, after: Stay | None) -> None:
+        """Pass a node that does nothing: its moment happens on the upright line, as near to it as that goes."""
+        if not self.spots or after is None:
+            return
+        x, y = self.spots[-1]
+        goal = self._entry(after, stay)
+        level = min(max(lane, min(y, goal)), max(y, goal))
+        track = x if isinstance(x, Track) else self.tracks.new(RIGHT, stay.direction, y, goal)
+        self._add((track, y), (track, level))
+        self._stop(stay.others)
+
+    def _entry(self, stay: Stay, before: Stay) -> float:
+        """The y at which the next stay is reached."""
+        if self.places.kind(stay.host) == "pod":
+            return self._port(stay, before, None)
+        return self._lanes(stay)[0]
+
+    def _rules(self, stay: Stay) -> float:
+        return self.places.rows[stay.host] + self.places.lanes[stay.host].rules(stay.direction)
+
+    def _lanes(self, stay: Stay) -> tuple[float, float]:
+        """The y of the lanes by which a node is entered and left."""
+        rules = self._rules(stay)
+        if not stay.turns:
+            return rules, rules
+        too = self.places.rows[stay.host] + self.places.lanes[stay.host].beside(stay.direction)
+        return (too, rules) if (stay.comes == RIGHT) == (stay.direction == "there") else (rules, too)
+
+    def _port(self, stay: Stay, before: Stay | None, after: Stay | None) -> float:
+        """The y at which a pod is left or reached: level with its node's lane, where its box is that tall."""
+        box = self.places.pods[stay.host]
+        usual = box.there if stay.direction == "there" else box.back
+        node = after if before is None else before
+        at_home = node is not None and node.host == self.places.home[stay.host]
+        if node is None or not at_home or (node.comes == node.goes and not node.turns):
+            return usual
+        wanted = self._lanes(node)[0 if before is None else 1]
+        return wanted if box.y + 6 <= wanted <= box.bottom - 6 else usual
 
 
-def _straightened(points: list[Point]) -> list[Point]:
+def straightened(points: Iterable[Point]) -> tuple[Point, ...]:
     """Leave out points in the middle of a straight line, so that corners alone are drawn."""
     kept: list[Point] = []
     for point in points:
@@ -188,7 +227,7 @@ def _straightened(points: list[Point]) -> list[Point]:
             kept[-1] = point
         else:
             kept.append(point)
-    return kept
+    return tuple(kept)
 
 
 def _between(a: Point, b: Point, c: Point) -> bool:

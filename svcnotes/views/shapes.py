@@ -54,6 +54,12 @@ class Shape:
         return {key: value for key, value in short.items() if value or key in {"k", "s"}}
 
 
+def box_role(shape: Shape) -> str:
+    """Tell whose box a rect is: a process on a node wears the node's colour."""
+    word = shape.style.split(" ", maxsplit=1)[0]
+    return "node" if word == "process" else word
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Shapes on a canvas; `routes[n]` are the points along which the packet comes to moment n + 1."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from svcnotes.views.marks import MARKS
-from svcnotes.views.shapes import Picture, Point, Shape
+from svcnotes.views.shapes import Picture, Point, Shape, box_role
 
 INK, SOFT, PAPER, LINE = (
     "var(--jp-ui-font-color0, #1d232b)",
@@ -13,7 +13,7 @@ INK, SOFT, PAPER, LINE = (
     "var(--jp-layout-color0, #ffffff)",
     "var(--jp-border-color1, #b4bbc6)",
 )
-BAD = "#D55E00"
+BAD = "var(--jp-error-color1, #b34700)"
 
 
 def svg(picture: Picture, label: str) -> str:
@@ -60,7 +60,7 @@ def _glyph(role: str) -> str:
 def _shape(shape: Shape) -> str:
     words = shape.style.split()
     if shape.kind == "rect":
-        colour = MARKS[words[0]].colour
+        colour = MARKS[box_role(shape)].colour
         plain = words == ["node"] or "idle" in words
         stroke = LINE if plain else colour
         tint = "none" if words[0] == "node" or plain else f'{colour}" fill-opacity="0.1'
