@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
-from svcnotes import scenarios
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.exercises.apply import apply
+from svcnotes.exercises import loadbalancer_clusters as worlds
 from svcnotes.exercises.asked import Asked, Seen
 from svcnotes.exercises.choose import Choice, choose
-from svcnotes.exercises.claims import ends
 from svcnotes.exercises.evidence import ending_rule, jump_rule, target_rule
+from svcnotes.exercises.loadbalancer_clusters import ROLLOUT
+from svcnotes.exercises.loadbalancer_write import MANIFEST, write
 from svcnotes.exercises.manifest import CLIENT
 from svcnotes.exercises.questions import missing_chain, outcome, source_seen
 from svcnotes.exercises.share import share
-from svcnotes.scenarios.rollout import ENDING, GONE, Rollout
 from svcnotes.trace import Path
 
 __all__ = [
+    "MANIFEST",
+    "ROLLOUT",
     "backend",
     "blank",
     "drain",
@@ -32,55 +32,6 @@ __all__ = [
     "write",
 ]
 
-VIP = "203.0.113.1:80"
-SERVICE = "default/my-nginx"
-LONE = "default/my-nginx-2"
-ROLLOUT = Rollout(LONE, "my-nginx-3", "node-3")
-"""The rollout of the lesson: my-nginx-2 on node-2 gives way to my-nginx-3 on node-3."""
-
-
-@lru_cache(maxsize=1)
-def _cluster() -> Cluster:
-    return scenarios.load("loadbalancer")
-
-
-@lru_cache(maxsize=1)
-def _without_service() -> Cluster:
-    return _cluster().delete("service", "my-nginx")
-
-
-@lru_cache(maxsize=1)
-def _pending() -> Cluster:
-    return _cluster().with_world(cloud="none")
-
-
-@lru_cache(maxsize=1)
-def _local() -> Cluster:
-    return _cluster().patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
-
-
-@lru_cache(maxsize=1)
-def _three() -> Cluster:
-    return scenarios.load("loadbalancer-three")
-
-
-@lru_cache(maxsize=1)
-def _proxied() -> Cluster:
-    return _local().with_world(cloud="proxying")
-
-
-@lru_cache(maxsize=1)
-def _guarded() -> Cluster:
-    return _cluster().patch("service", "my-nginx", "spec: {loadBalancerSourceRanges: [198.51.100.0/24]}")
-
-
-def _in_rollout(moment: str) -> Callable[[], Cluster]:
-    return lambda: ROLLOUT.at(moment, _local(), SERVICE)
-
-
-_ending = _in_rollout(ENDING)
-_gone = _in_rollout(GONE)
-
 _OPEN = (
     "The cloud is not asked when somebody dials a node. The nodePort was there as soon as the Service was, "
     "and the rule below leads it to a pod."
@@ -90,7 +41,7 @@ pending = outcome(
     "pending",
     "EXTERNAL-IP is <pending>, and no controller is there that would ever change that. "
     "You dial node-1 on the Service's nodePort, 172.18.0.11:30080. What do you get?",
-    Asked(_pending, CLIENT, "172.18.0.11:30080"),
+    Asked(worlds.pending, CLIENT, "172.18.0.11:30080"),
     (
         "Who writes the rules for a nodePort, and what does it need to know?",
         "kube-proxy does, from the Service and its EndpointSlices. Does it need the cloud?",
@@ -103,8 +54,8 @@ lone = share(
     "lone",
     "Policy Local; my-nginx-1 and my-nginx-3 run on node-1, my-nginx-2 alone on node-2. "
     "A thousand clients come through the load balancer. Which share of them does my-nginx-2 get?",
-    Asked(_three, CLIENT, VIP),
-    LONE,
+    Asked(worlds.three, CLIENT, worlds.VIP),
+    worlds.LONE,
     (
         "What does the load balancer choose among: pods, or nodes?",
         "Nodes whose health check passes: node-1 and node-2, each as often as the other.",
@@ -137,7 +88,7 @@ late = choose(
     "late",
     "A rollout, policy Local. my-nginx-2, the only pod on node-2, has ended this moment; my-nginx-1 on node-1 and a new pod "
     "on node-3 are ready. The load balancer checks node-2 again in eight seconds. What do the clients get whom it sends to node-2 until then?",
-    Asked(_gone, CLIENT, VIP),
+    Asked(worlds.gone, CLIENT, worlds.VIP),
     (
         Choice(
             "an answer: node-2 hands them on to another node's pod",
@@ -174,7 +125,7 @@ late = choose(
 blank = missing_chain(
     "blank",
     "A proxying load balancer sends the client's request to node-1. Fill the blank: KUBE-SERVICES → ____ → KUBE-EXT-…",
-    Asked(_proxied, CLIENT, VIP),
+    Asked(worlds.proxied, CLIENT, worlds.VIP),
     "KUBE-SERVICES",
     {
         "KUBE-EXT": (
@@ -222,7 +173,7 @@ backend = choose(
     "backend",
     "A course says: “LoadBalancer: the cloud gives the Service an address. The backends of that address are the IPs of the pods.” "
     "The cloud's balancer is a proxy, nothing special is installed in the cluster. What does it dial?",
-    Asked(_proxied, CLIENT, VIP),
+    Asked(worlds.proxied, CLIENT, worlds.VIP),
     (
         Choice(
             "a pod's address and targetPort, 10.244.1.10:80",
@@ -254,7 +205,7 @@ visitor = source_seen(
     "visitor",
     "Behind a proxying load balancer, 203.0.113.1, the log of my-nginx-1 shows a node's address for everybody. A colleague sets "
     "externalTrafficPolicy: Local. You, 192.0.2.10, call again. Which address does the log show now?",
-    Asked(_proxied, CLIENT, VIP),
+    Asked(worlds.proxied, CLIENT, worlds.VIP),
     "default/my-nginx-1",
     (
         "How many connections are there between you and the pod?",
@@ -285,7 +236,7 @@ inside = outcome(
     "inside",
     "Policy Local. The pod `curl` runs on node-3, which has no pod of my-nginx, and calls the load balancer's address, "
     "203.0.113.1:80. The cloud hands packets on, kube-proxy is in iptables mode. What does it get?",
-    Asked(_local, "pod/default/curl", VIP),
+    Asked(worlds.local, "pod/default/curl", worlds.VIP),
     (
         "Whose rules does the packet meet first?",
         "Those of node-3. It knows 203.0.113.1 as well as any node does.",
@@ -300,7 +251,7 @@ inside = outcome(
 insider = source_seen(
     "insider",
     "The same call: `curl` on node-3 (10.244.3.10) calls 203.0.113.1:80, and my-nginx-1 on node-1 answers. Which source does my-nginx-1 see?",
-    Asked(_local, "pod/default/curl", VIP),
+    Asked(worlds.local, "pod/default/curl", worlds.VIP),
     "default/my-nginx-1",
     (
         "Does the packet ever leave the cluster?",
@@ -325,7 +276,7 @@ ranges = outcome(
     "ranges",
     "The Service has loadBalancerSourceRanges: [198.51.100.0/24]. You, 192.0.2.10, are not of them, and 203.0.113.1 is silent. "
     "Now you dial node-1's nodePort, 172.18.0.11:30080. What do you get?",
-    Asked(_guarded, CLIENT, "172.18.0.11:30080"),
+    Asked(worlds.guarded, CLIENT, "172.18.0.11:30080"),
     (
         "In which rules do the ranges stand? grep the node's rules for 198.51.100.",
         "They stand in KUBE-FW, which only packets for the load balancer's address come to.",
@@ -348,7 +299,7 @@ def _checked(status: int, what: str) -> Callable[[Seen], bool]:
 
 
 def _health(cluster: Callable[[], Cluster]) -> Asked:
-    port = _local().services[SERVICE].health_check_node_port
+    port = worlds.local().services[worlds.SERVICE].health_check_node_port
     return Asked(cluster, CLIENT, f"172.18.0.12:{port}", protocol="http")
 
 
@@ -356,7 +307,7 @@ drain = choose(
     "drain",
     "Policy Local. my-nginx-2, the only pod on node-2, has been told to end: it still serves, and will for some seconds. "
     "What does node-2 answer to the load balancer's health check, and what happens to a packet that comes to node-2 all the same?",
-    (_health(_ending), Asked(_ending, CLIENT, VIP, via="node-2")),
+    (_health(worlds.ending), Asked(worlds.ending, CLIENT, worlds.VIP, via="node-2")),
     (
         Choice(
             "200, and the pod gets the packet",
@@ -388,69 +339,4 @@ drain = choose(
         "kube-proxy uses such an endpoint where a node has no ready one.",
     ),
     rule=lambda seen: target_rule(seen.traces[1].paths[0]),
-)
-
-MANIFEST = """\
-apiVersion: v1
-kind: Service
-metadata: {name: my-nginx}
-spec:
-  type: LoadBalancer
-  loadBalancerSourceRanges: [198.51.100.0/24]
-  selector: {run: my-nginx}
-  ports:
-  - {name: http, port: 80, targetPort: 80}
-"""
-
-
-def _address(cluster: Cluster) -> str:
-    """What a client dials: the address that the cloud gave, and the Service's port."""
-    service = cluster.services[SERVICE]
-    return f"{service.ingress[0].ip}:{service.ports[0].port}" if service.ingress else "203.0.113.1:80"
-
-
-write = apply(
-    "write",
-    "Change this manifest. The office, 192.0.2.0/24, reaches the load balancer's address, and the pods see who of the office calls. "
-    "Nobody else outside gets in there. The pods of the cluster, 10.244.0.0/16, do.",
-    _without_service,
-    (
-        ends(
-            "192.0.2.10, of the office, gets an answer",
-            CLIENT,
-            _address,
-            because="The rule below stands where packets end that no range let through.",
-            hint="The ranges are those that may come in.",
-        ),
-        ends(
-            "the pod sees 192.0.2.10",
-            CLIENT,
-            _address,
-            sees=CLIENT,
-            idea="the-pod-sees-the-client",
-            because="Cluster is the default policy, and Cluster changes the source.",
-            hint="externalTrafficPolicy",
-        ),
-        ends(
-            "192.0.3.10, of another network, waits in vain",
-            "192.0.3.10",
-            _address,
-            "timeout",
-            because="Nothing holds it up.",
-            hint="loadBalancerSourceRanges, and no wider than the office.",
-        ),
-        ends(
-            "the pod curl, on node-3, gets an answer",
-            "pod/default/curl",
-            _address,
-            because="A pod that calls the load balancer's address meets the same rules as a client outside, and its address is in no range.",
-            hint="The list may have several ranges.",
-        ),
-    ),
-    (
-        "One field says which sources may come in, another whether the source is kept.",
-        "externalTrafficPolicy: Local, and two ranges in the list.",
-        "loadBalancerSourceRanges: [192.0.2.0/24, 10.244.0.0/16]",
-    ),
-    MANIFEST,
 )

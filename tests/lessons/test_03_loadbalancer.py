@@ -10,7 +10,7 @@ import pytest
 import svcnotes
 from svcnotes import scenarios
 from svcnotes.control_plane.kubectl.printers import get
-from svcnotes.exercises.loadbalancer import ROLLOUT, SERVICE
+from svcnotes.exercises.loadbalancer_clusters import ROLLOUT, SERVICE
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-loadbalancer.ipynb"
 CELLS = {
