@@ -1,7 +1,8 @@
 """Change the World as an administrator's commands on a node would: a pure function a change.
 
-Simplified: a sysctl is one for all nodes; a route can be put back where the node had it, not led elsewhere;
-restarting kube-proxy writes all of a node's rules anew, those edited by hand included.
+Simplified: a sysctl is one for all nodes; a node's route can be taken away and put back where it was, not
+led elsewhere; hairpin is one flag for all ports of a bridge; restarting kube-proxy writes all of a node's
+rules anew, those edited by hand included.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from svcnotes.control_plane.faults import (
     full_name,
 )
 from svcnotes.network.addresses import prefix
+from svcnotes.network.node_rules import rules_text
 
 Fault = Mapping[str, object]
 WRITTEN = (KUBE_PROXY_STOPPED, RULES_FLUSHED, RULE_MISSING)
 """The faults that kube-proxy mends when it starts: it writes all its rules."""
-IN_RULES = (HOST_FIREWALL, FORWARD_POLICY_DROP, *WRITTEN)
+IN_RULES = (HOST_FIREWALL, FORWARD_POLICY_DROP, RULES_FLUSHED, RULE_MISSING)
 """The faults that stand in a node's rules, and so are in a text saved from it."""
 
 
@@ -47,7 +49,15 @@ def kube_proxy_stopped(cluster: Cluster, node: str) -> Cluster:
 
 def rules_replaced(cluster: Cluster, node: str, text: str, family: int) -> Cluster:
     """The cluster with a text in place of the node's rules; what was broken in them stands in the text, or does not."""
+    for other in cluster.families:
+        if other != family and (node, other) not in cluster.node_rules:
+            cluster = cluster.with_rules(node, rules_text(cluster, node, None, other), other)
     return _without(cluster.with_rules(node, text, family), node, IN_RULES)
+
+
+def sysctl_set(cluster: Cluster, name: str, value: str) -> Cluster:
+    """The cluster with a switch of the kernel set, on every node. Raises InputError for one that has no effect here."""
+    return cluster.with_world(sysctls={**cluster.given_world.sysctls, name: value})
 
 
 def conntrack_enlarged(cluster: Cluster, node: str) -> Cluster:
@@ -71,14 +81,33 @@ def route_restored(cluster: Cluster, host: str, cidr: str) -> Cluster:
     )
 
 
-def listening_everywhere(cluster: Cluster, pods: frozenset[str]) -> Cluster:
-    """The cluster after these Pods' programs listen on every address."""
-    faults = [
-        fault
-        for fault in cluster.given_world.faults
-        if not (fault.get("name") == LISTENS_ON_LOOPBACK and full_name(fault.get("pod")) in pods)
-    ]
-    return _with(cluster, faults)
+def route_removed(cluster: Cluster, host: str, cidr: str) -> Cluster:
+    """The cluster whose host (a node, or `router`) has lost its route to a range."""
+    return _with(cluster, [*cluster.given_world.faults, {"name": ROUTE_MISSING, "on": host, "to": cidr}])
+
+
+def led_to(cluster: Cluster, destination: str, node: str) -> Cluster:
+    """The cluster whose router hands packets for an address or a range to a node; to none where it is empty."""
+    routes = {to: via for to, via in cluster.given_world.routes.items() if to != destination}
+    return cluster.with_world(routes={**routes, destination: node} if node else routes)
+
+
+def cloud_installed(cluster: Cluster) -> Cluster:
+    """The cluster with a controller that gives load balancers an address and leads it to the nodes."""
+    return cluster.with_world(cloud="pass-through")
+
+
+def listening(cluster: Cluster, pods: frozenset[str], *, on_loopback: bool) -> Cluster:
+    """The cluster in which these Pods' programs listen on 127.0.0.1 only, or on every address."""
+    told = pods | {pod for fault in cluster.given_world.faults if (pod := _pod(fault)) not in cluster.pods}
+    faults = [fault for fault in cluster.given_world.faults if _pod(fault) not in told - {""}]
+    bound = sorted(pods) if on_loopback else []
+    return _with(cluster, [*faults, *({"name": LISTENS_ON_LOOPBACK, "pod": pod} for pod in bound)])
+
+
+def _pod(fault: Fault) -> str:
+    """The Pod of a fault listens-on-loopback, empty for any other fault."""
+    return full_name(fault["pod"]) if fault.get("name") == LISTENS_ON_LOOPBACK else ""
 
 
 def _without(

@@ -9,6 +9,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.toolbox import shell
 from svcnotes.toolbox.filters import FILTERS
+from svcnotes.toolbox.following import followed
 from svcnotes.toolbox.output import ERR, OUT, Output, Printed, err, note
 from svcnotes.toolbox.places import LAPTOP, Place, place
 from svcnotes.toolbox.session import AGE, OPENED, Call, Session
@@ -164,7 +165,10 @@ class Terminal:
         tool = TOOLS.get(name)
         if tool is None or here.kind not in tool.where:
             return missing(here, words[0])
-        return tool.run(Call(self._session, here, name, words[1:], stdin))
+        before = self.cluster
+        printed = tool.run(Call(self._session, here, name, words[1:], stdin))
+        self._session.cluster = followed(before, self.cluster)
+        return printed
 
 
 def _opened(cluster: Cluster) -> datetime:

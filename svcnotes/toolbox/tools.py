@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from svcnotes.toolbox.admin_network import (
+    bridge_link_set,
+    bridge_sets,
+    either,
+    ip_route,
+    route_changes,
+    sysctl_write,
+    sysctl_writes,
+    unshown,
+)
+from svcnotes.toolbox.admin_services import helm, systemctl
 from svcnotes.toolbox.curl import curl
 from svcnotes.toolbox.fetchers import nc, wget
 from svcnotes.toolbox.filters import FILTERS
@@ -51,7 +62,11 @@ def help_(call: Call) -> Printed:
 
 
 TOOLS: Mapping[str, Tool] = {
-    "kubectl": Tool(kubectl, ASKERS, "kubectl get|describe|logs|exec|apply|patch|delete|label|scale ..."),
+    "kubectl": Tool(
+        kubectl,
+        ASKERS,
+        "kubectl get|describe|logs|exec|apply|patch|delete|label|scale|set env|rollout restart ...",
+    ),
     "curl": Tool(curl, ASKERS, "curl [-v] [-s] [-m SECONDS] [-k] [-H 'Host: NAME'] [-w FORMAT] URL"),
     "wget": Tool(wget, ASKERS, "wget [-q] [-O-] [-T SECONDS] [-t TRIES] URL"),
     "nc": Tool(nc, ASKERS, "nc -vz [-u] [-w SECONDS] HOST PORT"),
@@ -65,5 +80,12 @@ TOOLS: Mapping[str, Tool] = {
     "ip6tables-save": Tool(iptables_save, NODES, ""),
     "ip6tables": Tool(iptables, NODES, ""),
     "ip6tables-restore": Tool(restore, NODES, ""),
+    "ip": Tool(either(route_changes, ip_route, unshown), HOSTS, "ip route add|del DESTINATION via ADDRESS"),
+    "sysctl": Tool(either(sysctl_writes, sysctl_write, unshown), NODES, "sysctl -w NAME=VALUE"),
+    "bridge": Tool(
+        either(bridge_sets, bridge_link_set, unshown), NODES, "bridge link set dev VETH hairpin on|off"
+    ),
+    "systemctl": Tool(systemctl, NODES, "systemctl start|stop|restart|status|is-active kube-proxy"),
+    "helm": Tool(helm, frozenset({LAPTOP}), "helm install metallb metallb/metallb -n metallb-system"),
     "help": Tool(help_, ASKERS | HOSTS, ""),
 }

@@ -21,6 +21,7 @@ from svcnotes.control_plane.kubectl.label import label
 from svcnotes.control_plane.kubectl.patch import patch
 from svcnotes.control_plane.kubectl.replace import replace
 from svcnotes.control_plane.kubectl.server_side_apply import server_side_apply
+from svcnotes.control_plane.kubectl.set_env import restart, set_env
 from svcnotes.errors import InputError
 
 _SWITCHES = frozenset(
@@ -59,8 +60,9 @@ def command(
 ) -> Answer:
     """What a kubectl command line leaves behind; `files` gives the text of the files that it names.
 
-    The verbs: create, apply, replace, patch, delete, get, describe, expose, label, annotate. Raises InputError for a
-    command or a file that is not known here: what kubectl itself refuses is in the Answer.
+    The verbs: create, apply, replace, patch, delete, get, describe, expose, label, annotate, set env,
+    rollout restart. Raises InputError for a command or a file that is not known here: what kubectl itself
+    refuses is in the Answer.
     """
     try:
         words = read_words(shlex.split(line) if isinstance(line, str) else list(line))
@@ -276,6 +278,23 @@ def _annotate(words: Words, state: ApiState, files: Mapping[str, str], now: date
     )
 
 
+def _set(words: Words, state: ApiState, files: Mapping[str, str], now: datetime | None) -> Answer:  # noqa: ARG001
+    if words.plain[:1] != ["env"]:
+        raise InputError("kubectl set: known here is `kubectl set env KIND/NAME KEY=VALUE`")
+    del words.plain[0]
+    kind, name = _named(words)
+    pairs = words.plain[1:] if "/" in words.plain[0] else words.plain[2:]
+    return set_env(kind, name, pairs, state, namespace=_namespace(words))
+
+
+def _rollout(words: Words, state: ApiState, files: Mapping[str, str], now: datetime | None) -> Answer:  # noqa: ARG001
+    if words.plain[:1] != ["restart"]:
+        raise InputError("kubectl rollout: known here is `kubectl rollout restart KIND/NAME`")
+    del words.plain[0]
+    kind, name = _named(words)
+    return restart(kind, name, state, namespace=_namespace(words), now=now)
+
+
 _VERBS: Mapping[str, Callable[[Words, ApiState, Mapping[str, str], datetime | None], Answer]] = {
     "create": _create,
     "apply": _apply,
@@ -287,4 +306,6 @@ _VERBS: Mapping[str, Callable[[Words, ApiState, Mapping[str, str], datetime | No
     "expose": _expose,
     "label": _label,
     "annotate": _annotate,
+    "set": _set,
+    "rollout": _rollout,
 }
