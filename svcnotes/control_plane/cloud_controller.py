@@ -1,7 +1,7 @@
 """The cloud-controller-manager's part: an address and a finalizer for each Service of type LoadBalancer.
 
-Simplified: all is done at once (a real cloud takes a minute or so, and says by Events how far it is:
-EnsuringLoadBalancer, EnsuredLoadBalancer), and without Events.
+Simplified: all is done at once, where a real cloud takes a minute or so. No Events are stored; `kubectl
+describe` tells those that would have been written (EnsuringLoadBalancer, EnsuredLoadBalancer).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import svcnotes
 from svcnotes import scenarios
 from svcnotes.control_plane.kubectl.printers import get
 from svcnotes.exercises.loadbalancer_clusters import ROLLOUT, SERVICE
+from svcnotes.toolbox import Terminal
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-loadbalancer.ipynb"
 CELLS = {
@@ -278,3 +279,20 @@ def test_a_packet_passed_on_to_the_nodeport_keeps_its_source_under_local():
     """practice: the fourth kind of balancer, which changes the destination alone."""
     assert "passes your packet on, but to node:nodePort" in CELLS["practice"]
     assert ends(world(policy="Local"), to=BY_1) == {("connected", CLIENT)}
+
+
+@pytest.mark.parametrize(("cloud", "events"), [("pass-through", True), ("none", False)])
+def test_the_events_tell_of_the_controller_s_work_and_without_one_there_are_none(cloud, events):
+    """explain-pending and explain-served."""
+    assert "shows no event at all" in CELLS["explain-pending"]
+    assert "the two events tell who saw to it" in CELLS["explain-served"]
+    said = str(Terminal(world(cloud)).run("kubectl describe svc my-nginx"))
+    assert ("EnsuringLoadBalancer" in said and "EnsuredLoadBalancer" in said) == events
+    assert ("<none>" in said.rpartition("Events:")[2]) != events
+
+
+@pytest.mark.parametrize(("cloud", "mode"), [("pass-through", "(VIP)"), ("proxying", "(Proxy)")])
+def test_describe_shows_the_ip_mode_in_brackets(cloud, mode):
+    """explain-inside."""
+    assert "`kubectl describe` shows it in brackets" in CELLS["explain-inside"]
+    assert f"203.0.113.1 {mode}" in str(Terminal(world(cloud)).run("kubectl describe svc my-nginx"))
