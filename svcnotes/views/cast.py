@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from svcnotes.network.node_host import BRIDGE, TUNNEL, node_host
 from svcnotes.trace import Path, Trace
 from svcnotes.views.marks import (
     CLIENT,
@@ -14,7 +14,6 @@ from svcnotes.views.marks import (
     ROUTER,
     SERVICE,
     bare,
-    first_address,
     names_of,
     short_name,
 )
@@ -186,15 +185,19 @@ def _node(
     kept = sorted(shown, key=lambda pod: pod.key not in met)[:MOST_PODS]
     pods = [_pod(pod, family, trace, selector) for pod in shown if pod in kept]
     pods.sort(key=lambda pod: pod.host != asker)  # the asker first: its lines are the shortest there
-    cidr = next((cidr for cidr in node.pod_cidrs if (":" in cidr) == (family == 6)), "")
-    cni = cluster.world.cni
+    addresses = {
+        interface.name: address.partition("/")[0]
+        for interface in node_host(cluster, node.name).interfaces.values()
+        for address in interface.addresses
+        if (":" in address) == (family == 6)
+    }
     return NodeActor(
         node.name,
         node.address(family),
-        first_address(cidr) if cidr and cni != "routed" else "",
+        addresses.get(BRIDGE, ""),
         (*_processes(trace, node.name, node.address(family)), *pods),
         len(shown) - len(kept),
-        str(ip_network(cidr, strict=False).network_address) if cidr and cni == "vxlan" else "",
+        addresses.get(TUNNEL, ""),
     )
 
 

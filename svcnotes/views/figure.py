@@ -113,14 +113,14 @@ def _text(axes: Any, shape: Shape) -> None:
 def _badge(axes: Any, shape: Shape) -> None:
     _box(axes, shape, BAD if shape.style == "end" else INK, "white", shape.height / 2 - 0.5)
     middle = shape.y + shape.height / 2
-    left = shape.x + 8
+    left = shape.x + 6
     axes.text(left, middle, shape.text, fontsize=11 * POINTS, va="center_baseline", color=INK, family=SANS)
     if shape.glyphs:
         first, second = (MARKS[role] for role in shape.glyphs)
-        right = shape.x + shape.width - 7
+        right = shape.x + shape.width - 5
         for x, text, colour in (
-            (right - 28, first.glyph, first.colour),
-            (right - 14, "→", INK),
+            (right - 23, first.glyph, first.colour),
+            (right - 11, "→", INK),
             (right, second.glyph, second.colour),
         ):
             axes.text(

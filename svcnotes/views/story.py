@@ -221,7 +221,21 @@ class _Hop:
                 self._destination(packet),
                 f" ({self.names.of(packet.destination).label}).",
             )
+        if self._hands_back(-1):
+            client = self.names.run(packet.destination)
+            source = self._source(packet)
+            return self._say(
+                "answer", "answers", " answers ", client, " over the first connection, from ", source, "."
+            )
         return None
+
+    def _hands_back(self, other: int) -> bool:
+        """Whether a proxy has the answer of its own connection here, and gives one to its client there."""
+        near = self.index + other
+        hops = self.path.hops
+        if not 0 <= near < len(hops) or self.hop.direction != "back":
+            return False
+        return hops[near].host == self.hop.host and hops[near].direction == "back"
 
     def _answer(self, packet: Packet) -> _Draft:
         to = self.names.run(packet.destination)
@@ -297,6 +311,11 @@ class _Hop:
             return self._say(
                 "accept", "accepts", " accepts the connection itself, and sees the source ", source, "."
             )
+        if self._hands_back(1):
+            seen = self._source(self._seen())
+            return self._say(
+                "deliver", "gets the answer", " gets the answer from ", seen, " on the second connection."
+            )
         if not self._last:
             return None
         if hop.direction == "back" and stray(self.path):
@@ -309,15 +328,6 @@ class _Hop:
                 ", but had dialled ",
                 self._destination(self.path.hops[0].packet),
                 f": it knows no such connection{reset} and waits in vain.",
-            )
-        proxied = any(hop.host == self.path.hops[at].host for at in second_connections(self.path))
-        if hop.direction == "back" and proxied and self.path.outcome != "timeout":
-            return self._say(
-                "deliver",
-                "gets the answer",
-                " gets the answer from ",
-                self._source(self._seen()),
-                " on the second connection, and hands what is in it to the client over the first.",
             )
         if hop.direction == "back" and self.path.outcome != "timeout" and hop.host == self.path.hops[0].host:
             return self._say(
