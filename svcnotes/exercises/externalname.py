@@ -102,7 +102,7 @@ gained = choose(
 
 port = choose(
     "port",
-    "The Service my-db says `port: 80, targetPort: 5432` now. db.example.com listens on 5432 and on 443. The pod shop dials my-db:80. "
+    "The Service my-db has port 80 and targetPort 5432 now. db.example.com listens on 5432 and on 443. The pod shop dials my-db:80. "
     "How does it end?",
     Asked(_mapped, SHOP, "my-db:80"),
     (

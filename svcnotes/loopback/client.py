@@ -9,10 +9,14 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import textwrap
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from svcnotes.loopback.server import ADDRESS, PATIENCE, Server, check_name
+
+WIDTH = 86
+"""Where a long error is broken, in characters: a notebook would break it inside a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,10 @@ class Call:
         return self.status == http.HTTPStatus.OK
 
     def __str__(self) -> str:
-        lines = [f"{self.url} → {self.address}"]
+        scheme, _, name = self.url.partition("://")
+        lines = [f"{scheme.upper()}, dialled as {name} ({self.address})"]
         if self.certified:
-            fits = self.url.partition("://")[2].lower() == self.certified.lower()
+            fits = name.lower() == self.certified.lower()
             verified = "" if self.error else ", accepted" if fits else ", not checked"
             lines.append(f"  TLS hello asks for  {self.sni or 'no name'}")
             lines.append(f"  certificate is for  {self.certified}{verified}")
@@ -51,7 +56,13 @@ class Call:
         if self.status is not None:
             lines.append(f"  {'✔' if self.ok else '✘'} {self.status} {self.body.strip()}")
         if self.error:
-            lines.append(f"  ✘ {self.error}")
+            lines += textwrap.wrap(
+                f"✘ {self.error}",
+                WIDTH,
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_on_hyphens=False,
+            )
         return "\n".join(lines)
 
 

@@ -102,6 +102,7 @@ def _resolve(cluster: Cluster, to: str, name: str, who: Asker) -> tuple[tuple[st
     remedy = (
         ""
         if conf.search
-        else "; only Pods may leave out the end of a name: write SERVICE.NAMESPACE.svc.DOMAIN"
+        else "; only Pods may leave out the end of a name: "
+        "write SERVICE.NAMESPACE.svc.DOMAIN, and the cluster's DNS is asked here, too"
     )
     raise QuestionError(f"to {to}: no such name (NXDOMAIN); asked for {tried}{remedy}")

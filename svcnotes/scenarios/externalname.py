@@ -46,9 +46,9 @@ def kinds() -> Control:
         "kind",
         "my-db is",
         (
-            Choice("ExternalName", unchanged, "an ExternalName"),
-            Choice("EndpointSlice", in_cluster(lambda c: instead(c, SLICE)), "no selector, an EndpointSlice"),
-            Choice("ClusterIP", in_cluster(lambda c: instead(c, PODS)), "a ClusterIP with a pod"),
+            Choice("ExternalName", unchanged),
+            Choice("EndpointSlice", in_cluster(lambda c: instead(c, SLICE)), "EndpointSlice by hand"),
+            Choice("ClusterIP", in_cluster(lambda c: instead(c, PODS)), "ClusterIP, with a pod"),
         ),
     )
 

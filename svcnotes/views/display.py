@@ -9,6 +9,7 @@ from svcnotes.views.beside import SideBySide
 from svcnotes.views.beside_html import beside_html
 from svcnotes.views.crowd import Crowd
 from svcnotes.views.html import trace_html
+from svcnotes.views.lookup import Lookup, lookup_html
 from svcnotes.views.matrix import Matrix
 from svcnotes.views.matrix_html import matrix_html
 from svcnotes.views.text import trace_text
@@ -33,9 +34,10 @@ def register(shell: Any = None) -> bool:
         SideBySide: beside_html,
         Matrix: matrix_html,
         Crowd: crowd_html,
+        Lookup: lookup_html,
     }
     texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line}
-    texts |= dict.fromkeys((SideBySide, Matrix, Crowd), str)
+    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Lookup), str)
     for kind, write in pages.items():
         formatters["text/html"].for_type(kind, write)
     for kind, write in texts.items():

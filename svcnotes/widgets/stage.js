@@ -263,6 +263,7 @@ function render({ model, el }) {
     if (!bar.contains(paths.box)) bar.append(paths.box);
     if (message.error) {
       verdict.textContent = message.error;
+      announce.textContent = message.error;
       root.classList.add("failed");
       for (const part of [difference, figure, legend, steps, strip, hops, rules, twin]) part.replaceChildren();
       return;

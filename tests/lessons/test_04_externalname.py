@@ -14,7 +14,7 @@ from svcnotes.loopback import call, serving
 from svcnotes.scenarios.externalname import PODS, SLICE, askers, instead, kinds
 from svcnotes.toolbox.asking import look_up, resolv_conf
 from svcnotes.toolbox.dig import dig, run_dig
-from svcnotes.views.lookup import lookup_text
+from svcnotes.views.lookup import lookup
 from svcnotes.widgets.stage import Stage
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "04-externalname.ipynb"
@@ -37,15 +37,20 @@ def path(cluster, source, to):
     return found
 
 
-def test_the_packet_leaves_with_the_outside_address_on_it_and_meets_the_plugins_rule_only():
-    says("stage-try", "no rule speaks of my-db", "MASQUERADE at POSTROUTING")
+def test_the_packet_leaves_with_the_outside_address_on_it_and_no_rule_changes_it():
+    says("stage-try", "no rule speaks of my-db, or changes anything")
     found = path(CLUSTER, SHOP, "my-db:5432")
     assert (found.outcome, found.answered_by) == ("connected", "db.example.com")
     assert found.hops[0].packet.destination == "203.0.113.50"
-    assert target_rule(found) == ""
-    assert source_rule(found) == "-A POSTROUTING -s 10.244.1.0/24 ! -d 10.244.0.0/16 -j MASQUERADE"
-    # the same happens to every packet for the outside, Service or not
-    assert source_rule(path(CLUSTER, SHOP, "203.0.113.50:443")) == source_rule(found)
+    assert target_rule(found) == source_rule(found) == ""
+
+
+def test_a_plugin_may_give_the_packet_the_nodes_address_as_it_does_for_any_other():
+    says("practice", "`cniMasquerade: true`")
+    cluster = CLUSTER.with_world(cniMasquerade=True)
+    for to in ("my-db:5432", "203.0.113.50:443"):
+        assert path(cluster, SHOP, to).source_seen == "172.18.0.11"
+        assert source_rule(path(cluster, SHOP, to)).startswith("-A POSTROUTING -s 10.244.1.0/24")
 
 
 @pytest.mark.parametrize("source", [NODE, OUTSIDE])
@@ -58,8 +63,8 @@ def test_a_node_and_a_client_outside_do_not_know_the_name(source):
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("ExternalName", "db.example.com sees 172.18.0.11"),
-        ("EndpointSlice", "db.example.com sees 172.18.0.11"),
+        ("ExternalName", "db.example.com sees 10.244.1.10, shop itself"),
+        ("EndpointSlice", "db.example.com sees 10.244.1.10, shop itself"),
         ("ClusterIP", "my-db-1 sees 10.244.1.10, shop itself"),
     ],
 )
@@ -117,7 +122,7 @@ def test_an_outside_name_costs_six_questions_in_vain():
     codes = [rung.reply.code for rung in look_up(CLUSTER, SHOP, "db.example.com")]
     assert codes == ["NXDOMAIN"] * 6 + ["NOERROR"] * 2
     assert len(look_up(CLUSTER, SHOP, "db.example.com.")) == 2
-    assert len(lookup_text(CLUSTER, SHOP, "my-db").splitlines()) == 2
+    assert len(lookup(CLUSTER, SHOP, "my-db").rungs) == 2
     lazy = CLUSTER.apply(
         "apiVersion: v1\nkind: Pod\nmetadata: {name: lazy}\n"
         'spec: {nodeName: node-1, dnsConfig: {options: [{name: ndots, value: "2"}]}}\n'
@@ -207,7 +212,7 @@ def test_a_slice_leads_to_the_outside_host_by_rules_from_a_pod_and_from_a_node()
         assert "--to-destination 203.0.113.50:5432" in target_rule(found)
     text = "".join(step.rule for hop in path(FIXED, SHOP, "my-db:5432").hops for step in hop.steps)
     assert "KUBE-MARK-MASQ" not in text
-    assert source_rule(path(FIXED, SHOP, "my-db:5432")).startswith("-A POSTROUTING -s 10.244.1.0/24")
+    assert source_rule(path(FIXED, SHOP, "my-db:5432")) == ""
 
 
 def test_with_a_slice_a_port_may_lead_to_another():

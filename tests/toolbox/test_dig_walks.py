@@ -8,7 +8,7 @@ from svcnotes.control_plane.load import load
 from svcnotes.errors import QuestionError
 from svcnotes.toolbox.asking import look_up, resolv_conf
 from svcnotes.toolbox.dig import dig, run_dig
-from svcnotes.views.lookup import lookup_table, lookup_text
+from svcnotes.views.lookup import lookup, lookup_html
 
 CLUSTER = load(str(Path(__file__).parent.parent / "data" / "dig" / "cluster.yaml"))
 SHELL, NAME = "pod/default/shell", "my-db.default.svc.cluster.local"
@@ -82,12 +82,33 @@ def test_an_option_that_is_left_out_is_said_so(words):
 
 
 def test_the_ladder_is_a_table_and_a_text():
-    table = lookup_table(CLUSTER, SHELL, "db.example.com")
+    found = lookup(CLUSTER, SHELL, "db.example.com")
+    table = found.table()
     assert list(table.columns) == ["asked for", "A", "AAAA"]
-    assert list(table["A"]) == ["NXDOMAIN", "NXDOMAIN", "NXDOMAIN", "→ 192.0.2.50"]
-    assert list(table["AAAA"])[-1] == "NOERROR, no address"
-    text = lookup_text(CLUSTER, SHELL, "my-db")
-    assert text.splitlines() == [
-        f"1  {NAME}.  A     → db.example.com → 192.0.2.50",
-        f"2  {NAME}.  AAAA  → db.example.com → no address",
+    assert list(table["A"]) == ["✕ NXDOMAIN"] * 3 + ["✓ 192.0.2.50"]
+    assert list(table["AAAA"])[-1] == "✕ NOERROR, no address"
+    assert str(lookup(CLUSTER, SHELL, "my-db")).splitlines() == [
+        "pod/default/shell looks up my-db",
+        f"  1  {NAME}.  A     ✓ db.example.com → 192.0.2.50",
+        f"  2  {NAME}.  AAAA  ✕ db.example.com → no address",
     ]
+
+
+def test_the_ladder_shows_the_endings_and_lets_no_markup_through():
+    page = lookup_html(lookup(CLUSTER, SHELL, "db.example.com"))
+    assert "<code>db.example.com<strong>.default.svc.cluster.local.</strong></code>" in page
+    assert "<code>db.example.com<strong>.</strong></code>" in page
+    assert page.count("✕ NXDOMAIN") == 6
+    assert "<b>" not in lookup_html(lookup(CLUSTER, SHELL, "<b>x"))
+
+
+def test_a_notebook_shows_the_ladder_as_a_table():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from svcnotes.views.display import register
+
+    shell = InteractiveShell()
+    assert register(shell)
+    data, _ = shell.display_formatter.format(lookup(CLUSTER, SHELL, "web"))
+    assert data["text/html"].startswith("<table>")
+    assert data["text/plain"].startswith("pod/default/shell looks up web")
