@@ -5,8 +5,9 @@ Sources: net/ipv4/fib_frontend.c, route.c and devinet.c (inet_select_addr), RFC 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 
 from svcnotes.network.addresses import WIDTH, family, inside, is_loopback, number, prefix
 
@@ -57,6 +58,17 @@ class RoutingTable:
             )
             for version in (4, 6)
         }
+
+    def __iter__(self) -> Iterator[tuple[str, Route]]:
+        """The routes with their ranges, IPv4 before IPv6, each in order of addresses, the widest first."""
+        for version, levels in self._levels.items():
+            found = [
+                (start << shift, WIDTH[version] - shift, route)
+                for shift, routes in levels
+                for start, route in routes.items()
+            ]
+            for start, bits, route in sorted(found, key=lambda one: one[:2]):
+                yield f"{IPv4Address(start) if version == 4 else IPv6Address(start)}/{bits}", route
 
     def find(self, destination: str) -> Route | None:
         """The route for an address, None where no range holds it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
 from svcnotes.kube_proxy import healthcheck
 from svcnotes.network import faults
@@ -20,6 +21,37 @@ class Listener:
 
     name: str
     pod: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A process of the node itself on a TCP port; `loopback` tells that it listens on 127.0.0.1 only."""
+
+    program: str
+    port: int
+    loopback: bool = False
+
+    def bound_to(self, address: str) -> bool:
+        """Whether it listens on that address."""
+        return not self.loopback or address == "127.0.0.1"
+
+
+KUBE_PROXY, KUBELET, SSHD = "kube-proxy", "kubelet", "sshd"
+PROXY_METRICS = 10249
+_DAEMONS = (
+    Daemon(SSHD, 22),
+    Daemon(KUBELET, 10248, loopback=True),
+    Daemon(KUBE_PROXY, PROXY_METRICS, loopback=True),
+    Daemon(KUBELET, 10250),
+)
+
+
+def daemons(cluster: Cluster, node: str) -> tuple[Daemon, ...]:
+    """What listens on a node beside kube-proxy's health checks: sshd, the kubelet, kube-proxy's own metrics.
+
+    The ports are those of kubeadm's defaults. A kube-proxy that has stopped listens no more.
+    """
+    return tuple(one for one in _DAEMONS if one.program != KUBE_PROXY or node not in cluster.stopped)
 
 
 def listener(net: Topology, host: str, packet: Packet) -> Listener | None:
@@ -46,12 +78,14 @@ def _bound(net: Topology, pod: Pod, packet: Packet) -> bool:
 
 
 def _on_node(net: Topology, node: str, packet: Packet) -> Listener | None:
-    """kube-proxy's health checks, then hostNetwork Pods. The kubelet's and others' ports are left out."""
+    """kube-proxy's health checks, the node's own daemons, then hostNetwork Pods."""
     protocol, port = packet.protocol.upper(), packet.destination_port
     if protocol == "TCP" and packet.family in net.cluster.families:
         ports = healthcheck.listening_ports(net.cluster, node, packet.family)
         own = ports.get(port)
         if own is not None and (not own or packet.destination in own):
+            return Listener(node)
+        if any(one.port == port and one.bound_to(packet.destination) for one in daemons(net.cluster, node)):
             return Listener(node)
     for pod in host_network_pods(net, node):
         if pod.answers(protocol, port) and _bound(net, pod, packet):

@@ -91,7 +91,9 @@ def connect(
     """
     started, port = session.now, session.ephemeral_port()
     limit = min(limit, KERNEL_GIVES_UP)
-    path, legs, way = None, (), ""
+    path: Path | None = None
+    legs: tuple[Leg, ...] = ()
+    way = ""
     for waited in SYNS_AT if protocol == "tcp" else SYNS_AT[:1]:
         if path is not None and waited >= limit:
             break

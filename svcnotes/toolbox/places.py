@@ -10,6 +10,7 @@ from svcnotes.network.asker import Asker, asker
 from svcnotes.network.outside import CLIENT, ROUTER, outside_addresses
 
 LAPTOP = "laptop"
+ROUTER_KIND = "router"
 NODE, POD, OUTSIDE = "node", "pod", "outside"
 
 
@@ -37,7 +38,7 @@ def place(cluster: Cluster, name: str) -> Place:
     if name == LAPTOP:
         return Place(name, LAPTOP, CLIENT, CLIENT)
     if name == ROUTER:
-        return Place(name, ROUTER, ROUTER, "")
+        return Place(name, ROUTER_KIND, ROUTER, "")
     if name.removeprefix("node/") in cluster.nodes:
         node = name.removeprefix("node/")
         return Place(node, NODE, node, f"node/{node}")
