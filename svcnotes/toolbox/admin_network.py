@@ -12,10 +12,11 @@ from svcnotes.network.node_host import node_host
 from svcnotes.network.outside import ROUTER, router_host
 from svcnotes.network.plan import plan
 from svcnotes.toolbox import mending
+from svcnotes.toolbox.conntrack import most
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.session import Call
+from svcnotes.toolbox.sysctl import MAXIMUM
 
-CONNTRACK_MAX = "net.netfilter.nf_conntrack_max"
 _EXISTS = "RTNETLINK answers: File exists\n"
 _NO_ROUTE = "RTNETLINK answers: No such process\n"
 _NO_GATEWAY = "Error: Nexthop has invalid gateway.\n"
@@ -157,10 +158,11 @@ def sysctl_write(call: Call) -> Printed:
 
 
 def _write(call: Call, name: str, value: str) -> Printed:
-    if name == CONNTRACK_MAX:
+    if name == MAXIMUM:
         if not value.isdecimal():
             return err(f'sysctl: setting key "{name}": Invalid argument\n', 1)
-        call.session.cluster = mending.conntrack_enlarged(call.cluster, call.place.host)
+        if int(value) > most(call):
+            call.session.cluster = mending.conntrack_enlarged(call.cluster, call.place.host)
         return out(f"{name} = {value}\n")
     try:
         after = mending.sysctl_set(call.cluster, name, value)
@@ -210,8 +212,3 @@ def either(
         return change(call) if changes(call.args) else show(call)
 
     return tool
-
-
-def unshown(call: Call) -> Printed:
-    """What stands in for a tool's listing where there is none."""
-    return err(f"{call.name}: nothing to show\n", 1)

@@ -13,21 +13,26 @@ from svcnotes.toolbox.admin_network import (
     route_changes,
     sysctl_write,
     sysctl_writes,
-    unshown,
 )
 from svcnotes.toolbox.admin_services import helm, systemctl
+from svcnotes.toolbox.conntrack import conntrack
 from svcnotes.toolbox.curl import curl
 from svcnotes.toolbox.fetchers import nc, wget
 from svcnotes.toolbox.filters import FILTERS
+from svcnotes.toolbox.iproute import bridge, ip
 from svcnotes.toolbox.iptables import iptables, iptables_save
 from svcnotes.toolbox.kubectl import kubectl
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
 from svcnotes.toolbox.rule_changes import restore
 from svcnotes.toolbox.session import Call
+from svcnotes.toolbox.sockets import netstat, ss
+from svcnotes.toolbox.sysctl import sysctl
+from svcnotes.toolbox.tcpdump import tcpdump
 
 ASKERS = frozenset({NODE, POD, OUTSIDE, LAPTOP})
 HOSTS = frozenset({NODE, POD, OUTSIDE, "router"})
+ENDS = frozenset({NODE, POD, OUTSIDE})
 NODES = frozenset({NODE})
 
 
@@ -80,11 +85,23 @@ TOOLS: Mapping[str, Tool] = {
     "ip6tables-save": Tool(iptables_save, NODES, ""),
     "ip6tables": Tool(iptables, NODES, ""),
     "ip6tables-restore": Tool(restore, NODES, ""),
-    "ip": Tool(either(route_changes, ip_route, unshown), HOSTS, "ip route add|del DESTINATION via ADDRESS"),
-    "sysctl": Tool(either(sysctl_writes, sysctl_write, unshown), NODES, "sysctl -w NAME=VALUE"),
-    "bridge": Tool(
-        either(bridge_sets, bridge_link_set, unshown), NODES, "bridge link set dev VETH hairpin on|off"
+    "conntrack": Tool(
+        conntrack, NODES, "conntrack -L|-D [-p tcp] [--dport N] [-s|-d|-r|-q ADDRESS] | -S | -C | -F"
     ),
+    "ss": Tool(ss, ENDS, "ss -lnt[u][p] ['sport = :PORT']"),
+    "netstat": Tool(netstat, ENDS, "netstat -lnt"),
+    "ip": Tool(
+        either(route_changes, ip_route, ip),
+        HOSTS,
+        "ip route | ip route get ADDRESS | ip [-br] addr | ip link | ip route add|del RANGE via ADDRESS",
+    ),
+    "bridge": Tool(
+        either(bridge_sets, bridge_link_set, bridge),
+        NODES,
+        "bridge -d link | bridge link set dev VETH hairpin on|off",
+    ),
+    "sysctl": Tool(either(sysctl_writes, sysctl_write, sysctl), ENDS, "sysctl NAME | sysctl -w NAME=VALUE"),
+    "tcpdump": Tool(tcpdump, HOSTS, "tcpdump -ni INTERFACE|any [-c N] [FILTER], by Terminal.capture"),
     "systemctl": Tool(systemctl, NODES, "systemctl start|stop|restart|status|is-active kube-proxy"),
     "helm": Tool(helm, frozenset({LAPTOP}), "helm install metallb metallb/metallb -n metallb-system"),
     "help": Tool(help_, ASKERS | HOSTS, ""),
