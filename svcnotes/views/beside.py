@@ -110,7 +110,7 @@ class SideBySide:
 
     def table(self) -> pd.DataFrame:
         """Give the table of moments as pandas has it: one row a moment, both sides' fields."""
-        import pandas as pd
+        from svcnotes.views.frames import frame
 
         columns = [f"{side.title}: {name}" for side in self.sides for name in ("step", *FIELDS)]
         rows = [
@@ -124,7 +124,7 @@ class SideBySide:
             ]
             for row in self.rows
         ]
-        return pd.DataFrame(rows, columns=["", *columns])
+        return frame(rows, ["", *columns])
 
 
 def beside(

@@ -82,14 +82,14 @@ class Crowd:
 
     def table(self) -> pd.DataFrame:
         """Give all panels as one pandas table; shares and exact counts are fractions."""
-        import pandas as pd
+        from svcnotes.views.frames import frame
 
         rows = [
             (title, count.name, count.sampled, count.exact, count.share)
             for title, counts in self.panels
             for count in counts
         ]
-        return pd.DataFrame(rows, columns=["panel", "where", "sampled", "exact", "share"])
+        return frame(rows, ["panel", "where", "sampled", "exact", "share"])
 
     def figure(self) -> Figure:
         """Draw the panels per pod and per node with matplotlib, 700 pixels wide."""

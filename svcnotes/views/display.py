@@ -38,6 +38,8 @@ def register(shell: Any = None) -> bool:
     }
     texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line}
     texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Lookup), str)
+    # By name, so that pandas loads with the first table and not before.
+    formatters["text/html"].for_type_by_name("svcnotes.views.frames", "Table", _table_html)
     for kind, write in pages.items():
         formatters["text/html"].for_type(kind, write)
     for kind, write in texts.items():
@@ -50,6 +52,12 @@ def crowd_html(crowd: Crowd) -> str:
     from svcnotes.views import crowd_figure
 
     return crowd_figure.crowd_html(crowd)
+
+
+def _table_html(table: Any) -> str:
+    from svcnotes.views.frames import table_html
+
+    return table_html(table)
 
 
 def hop_line(hop: Hop) -> str:

@@ -79,9 +79,11 @@ class Matrix:
         """Give the table as pandas has it, the cells in words."""
         import pandas as pd
 
+        from svcnotes.views.frames import frame
+
         rows = [[self.words(node, column) for column in self.columns] for node in self.nodes]
         heads = [self.head(column) for column in self.columns]
-        return pd.DataFrame(rows, index=pd.Index(self.nodes, name="entered by"), columns=heads)
+        return frame(rows, heads, pd.Index(self.nodes, name="entered by"))
 
 
 def matrix(

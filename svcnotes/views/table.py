@@ -107,9 +107,9 @@ def rules_table(trace: Trace, path: Path | None = None) -> pd.DataFrame:
 
 
 def _frame(rows: Sequence[tuple[object, ...]], columns: list[str]) -> pd.DataFrame:
-    import pandas as pd
+    from svcnotes.views.frames import frame
 
-    return pd.DataFrame(rows, columns=columns)
+    return frame(rows, columns)
 
 
 def _source(packet: Packet) -> str:
