@@ -61,7 +61,7 @@ def _row(label: Any, values: list[Any]) -> str:
     labels = [] if label is None else list(label) if isinstance(label, tuple) else [label]
     heads = "".join(f'<th scope="row" style="{CELL};{CLOSE}">{escape(str(text))}</th>' for text in labels)
     cells = "".join(
-        f'<td style="{CELL};{CLOSE};white-space:normal;overflow-wrap:break-word">{_words(value)}</td>'
+        f'<td style="{CELL};{CLOSE};white-space:normal;overflow-wrap:anywhere">{_words(value)}</td>'
         for value in values
     )
     return f'<tr style="background:none">{heads}{cells}</tr>'
