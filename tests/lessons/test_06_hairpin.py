@@ -9,6 +9,7 @@ import pytest
 import svcnotes
 from svcnotes import scenarios
 from svcnotes.scenarios.changes import without_rule
+from svcnotes.toolbox import Terminal
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06-hairpin.ipynb"
 CELLS = {
@@ -108,6 +109,15 @@ def test_a_retry_meets_the_same_pod_since_conntrack_remembers_the_choice():
     first = svcnotes.trace(plain(), ANNA, SERVICE).paths[2]
     again = svcnotes.trace(plain(), ANNA, SERVICE, now=1.0, memories=first.memories)
     assert [path.pod for path in again.paths] == ["default/carl"]
+
+
+def test_twelve_calls_show_who_is_missing():
+    assert "bert never does" in CELLS["debug-found"]
+    command = "curl -sS -m 1 http://10.96.0.80/"
+    assert command in CELLS["debug-probe"]
+    said = str(Terminal(scenarios.load("hairpin-sporadic")).run(ANNA, command, times=12))
+    assert {name for name in ("anna", "bert", "carl") if f"from {name}" in said} == {"anna", "carl"}
+    assert "timed out" in said
 
 
 def test_the_fix_of_the_debug_round_gives_everybody_an_answer():
