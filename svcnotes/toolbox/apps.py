@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.modes import DEFAULT
 from svcnotes.network.outside import BALANCER, outside_served
+from svcnotes.network.sockets import PROXY_METRICS
 from svcnotes.toolbox.session import Session
 from svcnotes.trace import Path
 
-TLS_PORTS = (443, 6443, 8443)
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
+TLS_PORTS = (443, 6443, 8443, 10250)
+KUBELET_HEALTHZ, KUBELET_PORT = 10248, 10250
+REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 503: "Service Unavailable"}
 _SELF_SIGNED = "SSL certificate problem: self-signed certificate"
 _MISMATCH = "SSL: no alternative certificate subject name matches target host name '{}'"
 
@@ -47,6 +50,13 @@ class Answer:
     def reason(self) -> str:
         """The words after the number."""
         return REASONS.get(self.status, "")
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The lines before the body, the empty one included."""
+        size = len(self.body.encode())
+        first = f"HTTP/1.1 {self.status} {self.reason}"
+        return first, f"Content-Type: {self.kind}", f"Content-Length: {size}", ""
 
 
 def end(path: Path) -> tuple[str, int, str]:
@@ -93,7 +103,9 @@ def reply(session: Session, path: Path, asked: Asked) -> Answer:
     cluster = session.cluster
     if path.status is not None:
         return Answer(path.status, _json(path.body or {}), "application/json")
-    _, _, seen = end(path)
+    host, port, seen = end(path)
+    if path.pod is None and host in cluster.nodes:
+        return _node_answer(cluster, port, asked)
     if asked.tls != speaks_tls(cluster, path):
         answer = Answer(400, "Client sent an HTTP request to an HTTPS server.\n")
     elif path.pod is None:
@@ -103,6 +115,20 @@ def reply(session: Session, path: Path, asked: Asked) -> Answer:
     if path.pod is not None:
         log(session, path.pod, seen, asked, answer, forwarded_for(path, asked))
     return answer
+
+
+def _node_answer(cluster: Cluster, port: int, asked: Asked) -> Answer:
+    """What a daemon of the node says to HTTP: kube-proxy's metrics, the kubelet."""
+    if port == PROXY_METRICS and asked.path == "/proxyMode":
+        return Answer(200, cluster.proxy.mode or DEFAULT)
+    if port == PROXY_METRICS and asked.path == "/healthz":
+        return Answer(200, "ok")
+    if port == KUBELET_HEALTHZ and asked.path == "/healthz":
+        return Answer(200, "ok")
+    if port == KUBELET_PORT:
+        said = "Unauthorized" if asked.tls else "Client sent an HTTP request to an HTTPS server.\n"
+        return Answer(401 if asked.tls else 400, said)
+    return Answer(404, "404 page not found\n")
 
 
 def _greeting(name: str, seen: str, forwarded: str) -> str:

@@ -7,7 +7,7 @@ Source of the retransmissions: tcp_syn_retries 6 and tcp_syn_linear_timeouts 4 (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svcnotes.kube_proxy.modes import DEFAULT
@@ -15,7 +15,7 @@ from svcnotes.netfilter import Conntrack
 from svcnotes.network.asker import asker
 from svcnotes.network.carry import carry
 from svcnotes.network.errors_home import answer_to
-from svcnotes.network.flight import BACK, DELIVERED, THERE, Ending, Flight, Memory
+from svcnotes.network.flight import BACK, DELIVERED, THERE, Ending, Flight
 from svcnotes.network.hop import Hop
 from svcnotes.network.topology import Topology, topology
 from svcnotes.packet import Packet, endpoint_text
@@ -81,12 +81,12 @@ def connect(
     protocol: str = "tcp",
     *,
     limit: float = KERNEL_GIVES_UP,
-    request: int = 0,
-    answer: int = 0,
+    request: str = "",
+    serve: Callable[[Path], str] | None = None,
 ) -> Talk:
-    """Connect from a place to `ADDRESS:PORT`, send `request` bytes and get `answer` bytes, or fail.
+    """Connect from a place to `ADDRESS:PORT`, send `request` and get what `serve` answers to it, or fail.
 
-    `protocol` is tcp or udp. After `limit` seconds the asker gives up. The session's clock, memories,
+    `protocol` is tcp or udp; `serve` is asked once the request has come to the process at the end. After `limit` seconds the asker gives up. The session's clock, memories,
     counters and frames go along. Raises QuestionError for an address that cannot be asked.
     """
     started, port = session.now, session.ephemeral_port()
@@ -117,7 +117,7 @@ def connect(
     assert path is not None  # noqa: S101 - the first SYN is always sent
     sent = path.hops[0].packet if path.hops else Packet(protocol, found.source_address, port, to, 0)
     if path.outcome == "connected":
-        answered = protocol != "tcp" or talk.carry_on(request, answer)
+        answered = protocol != "tcp" or talk.carry_on(request, serve or _silence)
         _forget_reset(session)
         return Talk(path, sent, session.now - started, "", answered)
     _forget_reset(session)
@@ -125,6 +125,11 @@ def connect(
         return Talk(path, sent, session.now - started, ERRNO.get(path.how, OTHER_ERRNO))
     session.now = started + limit
     return Talk(path, sent, limit, TIMED_OUT)
+
+
+def _silence(path: Path) -> str:
+    del path
+    return ""
 
 
 def _draw(session: Session, paths: Sequence[Path]) -> Path:
@@ -196,11 +201,12 @@ class _Exchange:
         self._note(path.hops[done:], max(len(self.legs) - 1, 0))
         self._reset_stray()
 
-    def _note(self, hops: Sequence[Hop], leg: int, payload: int = 0) -> None:
+    def _note(self, hops: Sequence[Hop], leg: int, payload: str = "") -> None:
         before = None
+        size, first = len(payload.encode()), payload.partition("\r\n")[0]
         for hop in hops:
-            detail = self.segments[leg].detail(hop.packet, from_asker=hop.direction == THERE, payload=payload)
-            observe(self.session, [hop], detail, payload, after=before)
+            detail = self.segments[leg].detail(hop.packet, from_asker=hop.direction == THERE, payload=size)
+            observe(self.session, [hop], detail, size, text=first, after=before)
             before = hop if hop.leaves is not None else None
 
     def _reset_stray(self) -> None:
@@ -213,7 +219,7 @@ class _Exchange:
         arrived = next(step.before for step in last.steps if step.table == "socket")
         self._carry(last.host, answer_to(arrived, "RST"), THERE, max(len(self.legs) - 1, 0))
 
-    def carry_on(self, request: int, answer: int) -> bool:
+    def carry_on(self, request: str, serve: Callable[[Path], str]) -> bool:
         """Finish the handshakes, ask, answer, say goodbye; whether question and answer both came through."""
         last = len(self.legs) - 1
         came = True
@@ -222,8 +228,9 @@ class _Exchange:
             if request:
                 came &= self._send(number, "PSH,ACK", request)
                 self._send(number, "ACK", from_asker=False)
+        answer = serve(self.path) if request and came else ""
         for number in range(last, -1, -1):
-            if request and came:
+            if answer and came:
                 came &= self._send(number, "PSH,ACK", answer, from_asker=False)
                 self._send(number, "ACK")
             if came:
@@ -232,7 +239,7 @@ class _Exchange:
                 self._send(number, "ACK")
         return came
 
-    def _send(self, number: int, flags: str, payload: int = 0, *, from_asker: bool = True) -> bool:
+    def _send(self, number: int, flags: str, payload: str = "", *, from_asker: bool = True) -> bool:
         """Send a segment on a leg; whether it came to the other end."""
         leg = self.legs[number]
         if from_asker:
@@ -243,7 +250,7 @@ class _Exchange:
         return ending is not None and ending.flight.host == leg.asker
 
     def _carry(
-        self, host: str, packet: Packet, direction: str, number: int, payload: int = 0
+        self, host: str, packet: Packet, direction: str, number: int, payload: str = ""
     ) -> Ending | None:
         """Walk one packet; the ending where it was delivered, None where it was lost."""
         session = self.session
@@ -270,6 +277,3 @@ class _Exchange:
 def target(address: str, port: int) -> str:
     """`ADDRESS:PORT` as `trace` reads it."""
     return endpoint_text(address, port)
-
-
-__all__ = ["KERNEL_GIVES_UP", "TIMED_OUT", "Leg", "Memory", "Talk", "connect", "target"]

@@ -186,26 +186,16 @@ def _story(job: _Job, fetched: Fetched, said: str) -> Iterator[str]:
         yield f"* {fetched.tls_error}"
     if fetched.talk is not None and fetched.talk.connected and not fetched.tls_error:
         yield from (f"> {line}" for line in job.request.split("\r\n")[:-1])
-        yield from (f"< {line}" for line in (_head(job, fetched.answer) if fetched.answer else ()))
+        yield from (f"< {line}" for line in (fetched.answer.head if fetched.answer else ()))
     if fetched.talk is not None and fetched.answer is None and not fetched.tls_error:
         yield f"* {said}"
     if fetched.answer is None:
         yield "* Closing connection 0"
 
 
-def _head(job: _Job, answer: Answer) -> list[str]:
-    del job
-    return [
-        f"HTTP/1.1 {answer.status} {answer.reason}",
-        f"Content-Type: {answer.kind}",
-        f"Content-Length: {len(answer.body.encode())}",
-        "",
-    ]
-
-
 def _body(call: Call, job: _Job, answer: Answer) -> list[tuple[int, str]]:
     found = job.found
-    text = "".join(f"{line}\n" for line in _head(job, answer)) if found.has("i", "I") else ""
+    text = "".join(f"{line}\n" for line in answer.head) if found.has("i", "I") else ""
     if found.has("f") and answer.status >= 400:
         return []
     text += "" if found.has("I") else answer.body

@@ -154,8 +154,18 @@ def _get(call: Call, words: list[str]) -> Printed:
     if "iif" in named:
         start = f"{address} from {named.get('from', '0.0.0.0')}"  # noqa: S104 - an address that is printed
         return out([f"{start}{via} dev {route.interface} ", f"    cache iif {named['iif']} "])
-    source = named.get("from") or host.source_for(address, route)
+    source = named.get("from") or _source(host, address, route)
     return out([f"{address}{via} dev {route.interface} src {source} uid 0 ", "    cache "])
+
+
+def _source(host: Host, address: str, route: Route) -> str:
+    """The address that a packet made here gets; an outside host has one of a family."""
+    if route.next_hop != ROUTER:
+        return host.source_for(address, route)
+    own = [
+        a.partition("/")[0] for one in host.interfaces.values() for a in one.addresses if one.name != LOOPBACK
+    ]
+    return next((a for a in own if family(a) == family(address)), "")
 
 
 def _chosen(host: Host, words: Sequence[str]) -> list[Link] | Printed:

@@ -10,7 +10,8 @@ from svcnotes.network.node_host import BRIDGE, node_host
 from svcnotes.packet import Packet, Step
 from svcnotes.toolbox.session import Frame, Session
 
-PER_HOP = 0.000_031  # seconds that a host takes for a packet: for the eye only, the model has no delays
+PER_HOP, PER_INTERFACE = 0.000_025, 0.000_003
+"""Seconds that a host takes for a packet: for the eye only, the model has no delays."""
 _TABLES = ("raw", "mangle", "nat", "filter", "security")
 IP_HEADER = {4: 20, 6: 40}
 
@@ -27,11 +28,18 @@ def datagram_bytes(packet: Packet, payload: int = 0) -> int:
 
 
 def observe(
-    session: Session, hops: Iterable[Hop], detail: str = "", payload: int = 0, *, after: Hop | None = None
+    session: Session,
+    hops: Iterable[Hop],
+    detail: str = "",
+    payload: int = 0,
+    *,
+    text: str = "",
+    sequence: int = 0,
+    after: Hop | None = None,
 ) -> None:
     """Note one packet's way: count the rules that matched, keep its frames, write the kernel's log.
 
-    `detail` is what tcpdump adds for this segment, `payload` its bytes; `after` is the hop before the
+    `detail` is what tcpdump adds for this segment, `payload` its bytes and `text` the first line of them; `sequence` numbers a ping; `after` is the hop before the
     first, where there was one.
     """
     before = after
@@ -40,8 +48,11 @@ def observe(
         for step in hop.steps:
             _step(session, hop, step, payload)
         for interface, way, packet in _passings(session, hop, before):
+            session.now += PER_INTERFACE
             length = payload if packet.protocol in ("tcp", "udp", "sctp") else datagram_bytes(packet, payload)
-            session.frames.append(Frame(session.now, hop.host, interface, way, packet, detail, length))
+            session.frames.append(
+                Frame(session.now, hop.host, interface, way, packet, detail, length, text, sequence)
+            )
         before = hop
 
 

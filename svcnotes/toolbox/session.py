@@ -28,7 +28,8 @@ class Frame:
     """A packet seen on an interface: `time` in seconds since the terminal was opened.
 
     `way` is In or Out. `detail` is what tcpdump writes after the flags of a TCP segment; `length` the
-    bytes of its payload (of the whole datagram for ICMP).
+    bytes of its payload (of the whole datagram for ICMP), `text` the first line of the payload.
+    `sequence` numbers a ping.
     """
 
     time: float
@@ -38,6 +39,8 @@ class Frame:
     packet: Packet
     detail: str = ""
     length: int = 0
+    text: str = ""
+    sequence: int = 0
 
 
 def _nowhere(here: Place, command: object, stdin: str | None) -> Printed:

@@ -23,9 +23,24 @@ from svcnotes.toolbox.iproute import bridge, ip
 from svcnotes.toolbox.iptables import iptables, iptables_save
 from svcnotes.toolbox.kubectl import kubectl
 from svcnotes.toolbox.output import Printed, err, note, out
+from svcnotes.toolbox.ping import ping, traceroute
 from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
 from svcnotes.toolbox.rule_changes import restore
 from svcnotes.toolbox.session import Call
+from svcnotes.toolbox.small_tools import (
+    cat,
+    date,
+    dig,
+    dmesg,
+    getent,
+    hostname,
+    ipvsadm,
+    nft,
+    nslookup,
+    nstat,
+    sleep,
+    true,
+)
 from svcnotes.toolbox.sockets import netstat, ss
 from svcnotes.toolbox.sysctl import sysctl
 from svcnotes.toolbox.tcpdump import tcpdump
@@ -33,6 +48,7 @@ from svcnotes.toolbox.tcpdump import tcpdump
 ASKERS = frozenset({NODE, POD, OUTSIDE, LAPTOP})
 HOSTS = frozenset({NODE, POD, OUTSIDE, "router"})
 ENDS = frozenset({NODE, POD, OUTSIDE})
+EVERYWHERE = ASKERS | HOSTS
 NODES = frozenset({NODE})
 
 
@@ -102,7 +118,22 @@ TOOLS: Mapping[str, Tool] = {
     ),
     "sysctl": Tool(either(sysctl_writes, sysctl_write, sysctl), ENDS, "sysctl NAME | sysctl -w NAME=VALUE"),
     "tcpdump": Tool(tcpdump, HOSTS, "tcpdump -ni INTERFACE|any [-c N] [FILTER], by Terminal.capture"),
+    "ping": Tool(ping, ASKERS, "ping -c N [-W SECONDS] HOST"),
+    "traceroute": Tool(traceroute, ASKERS, "traceroute -n [-T -p PORT] HOST"),
+    "dig": Tool(dig, ASKERS, "dig [@SERVER] NAME [TYPE] [+short] [+search]"),
+    "nslookup": Tool(nslookup, ASKERS, "nslookup NAME"),
+    "getent": Tool(getent, ASKERS, "getent hosts NAME"),
+    "cat": Tool(cat, EVERYWHERE, "cat /etc/resolv.conf | /proc/sys/... | FILE"),
+    "dmesg": Tool(dmesg, NODES, "dmesg"),
+    "nstat": Tool(nstat, NODES, "nstat -az"),
+    "ipvsadm": Tool(ipvsadm, NODES, ""),
+    "nft": Tool(nft, NODES, ""),
+    "hostname": Tool(hostname, ENDS, ""),
+    "date": Tool(date, EVERYWHERE, ""),
+    "sleep": Tool(sleep, EVERYWHERE, "sleep SECONDS"),
+    "true": Tool(true, EVERYWHERE, ""),
+    "false": Tool(true, EVERYWHERE, ""),
     "systemctl": Tool(systemctl, NODES, "systemctl start|stop|restart|status|is-active kube-proxy"),
     "helm": Tool(helm, frozenset({LAPTOP}), "helm install metallb metallb/metallb -n metallb-system"),
-    "help": Tool(help_, ASKERS | HOSTS, ""),
+    "help": Tool(help_, EVERYWHERE, ""),
 }

@@ -11,6 +11,7 @@ from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, Talk, connec
 from svcnotes.toolbox.naming import Found, look_up
 from svcnotes.toolbox.places import Place
 from svcnotes.toolbox.session import Session
+from svcnotes.trace import Path
 
 
 class UrlError(Exception):
@@ -102,31 +103,32 @@ def fetch(
             place,
             target(address, url.port),
             limit=left,
-            request=len(request.encode()),
-            answer=300,
+            request=request,
+            serve=lambda path: _served(session, url, asked, fetched, path, checks=checks),
         )
         fetched.talks.append((address, talk))
         if talk.connected:
-            _talked(session, url, asked, fetched, talk, checks=checks)
+            fetched.stalled = not talk.answered
             break
         if talk.error == TIMED_OUT:
             break
     if fetched.stalled:
+        fetched.answer = None
         session.now = started + (limit if limit < KERNEL_GIVES_UP else 300.0)
     fetched.seconds = session.now - started
     return fetched
 
 
-def _talked(
-    session: Session, url: Url, asked: apps.Asked, fetched: Fetched, talk: Talk, *, checks: bool
-) -> None:
-    if not talk.answered:
-        fetched.stalled = True
-        return
-    tls = apps.speaks_tls(session.cluster, talk.path)
+def _served(
+    session: Session, url: Url, asked: apps.Asked, fetched: Fetched, path: Path, *, checks: bool
+) -> str:
+    """What comes back over the connection, where the request has come through."""
+    tls = apps.speaks_tls(session.cluster, path)
     if url.scheme == "https" and not tls:
         fetched.tls_error = "OpenSSL/3.0.17: error:0A00010B:SSL routines::wrong version number"
     elif url.scheme == "https" and checks:
-        fetched.tls_error = apps.certificate_error(session.cluster, talk.path, url.host)
-    if not fetched.tls_error:
-        fetched.answer = apps.reply(session, talk.path, asked)
+        fetched.tls_error = apps.certificate_error(session.cluster, path, url.host)
+    if fetched.tls_error:
+        return "alert"
+    answer = fetched.answer = apps.reply(session, path, asked)
+    return "".join(f"{line}\r\n" for line in answer.head) + answer.body
