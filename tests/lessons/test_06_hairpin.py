@@ -111,6 +111,22 @@ def test_a_retry_meets_the_same_pod_since_conntrack_remembers_the_choice():
     assert [path.pod for path in again.paths] == ["default/carl"]
 
 
+def test_the_line_that_node_1_keeps_of_a_hairpin_has_two_different_ends():
+    assert "conntrack -L" in CELLS["memory"]
+    node = Terminal(plain(), seed=2)
+    assert f"from anna, you are {A_NODE_1}" in str(node.run(ANNA, "curl -sS -m 1 http://10.96.0.80/"))
+    said = str(node.run("node-1", "conntrack -L -p tcp"))
+    assert f"src={OWN} dst=10.96.0.80 " in said
+    assert f"src={OWN} dst={A_NODE_1} " in said
+
+
+def test_the_bridge_tells_the_flag_of_each_port():
+    assert "bridge -d link show" in CELLS["flags"]
+    said = str(Terminal(plain(**FLAG_OFF)).run("node-1", "bridge -d link show"))
+    assert said.count("hairpin off") == 2
+    assert str(Terminal(plain()).run("node-1", "bridge -d link show")).count("hairpin on") == 2
+
+
 def test_twelve_calls_show_who_is_missing():
     assert "bert never does" in CELLS["debug-found"]
     command = "curl -sS -m 1 http://10.96.0.80/"
