@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.dns import ResolvConf
 from svcnotes.errors import QuestionError
-from svcnotes.toolbox.asking import Asked, ask, conf_at
+from svcnotes.toolbox.asking import TRIES, Ask, Asked, ask, conf_at
 from svcnotes.toolbox.dig_words import DigError, Question, read
 from svcnotes.toolbox.output import Printed, err, out
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = "DiG 9.18.49-1~deb12u3-Debian"
 WHEN = "Mon Jun 01 12:00:00 UTC 2026"
-TRIES = 3
+_NONE = ";; no servers could be reached\n"
 _TAB = 8
 _COLUMNS = ((24, 32, 40, 48), (24, 24, 32, 40), (24, 24, 24, 32))
 """Where ttl, class, kind and data begin: with all of them, with one left out, with two left out."""
@@ -37,8 +38,13 @@ def dig(cluster: Cluster, source: str, words: str | Sequence[str] = "") -> str:
     return run_dig(cluster, source, words).text
 
 
-def run_dig(cluster: Cluster, source: str, words: str | Sequence[str] = "") -> Printed:
-    """The same as `dig`, with streams and exit status: 9 where no server answered. Raises QuestionError."""
+def run_dig(
+    cluster: Cluster, source: str, words: str | Sequence[str] = "", *, by: Ask = ask, when: str = WHEN
+) -> Printed:
+    """The same as `dig`, with streams and exit status: 9 where no server answered. Raises QuestionError.
+
+    `by` puts the questions; `when` is the date that is printed.
+    """
     conf = conf_at(cluster, source)
     try:
         given = shlex.split(words) if isinstance(words, str) else list(words)
@@ -53,10 +59,20 @@ def run_dig(cluster: Cluster, source: str, words: str | Sequence[str] = "") -> P
     banner.append(";; global options: +cmd")
     printed, code = Printed(), 0
     for number, question in enumerate(questions):
-        text, failed = _one(cluster, source, question, conf, banner if number == 0 else [])
+        text, failed = _one(_Run(cluster, source, by, when), question, conf, banner if number == 0 else [])
         printed = printed.then(out(text))
         code = 9 if failed else code
     return Printed(printed.parts, code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What holds for all questions of one command."""
+
+    cluster: Cluster
+    source: str
+    by: Ask
+    when: str
 
 
 def _first_name(given: Sequence[str]) -> int:
@@ -64,22 +80,21 @@ def _first_name(given: Sequence[str]) -> int:
     return next((i for i, word in enumerate(given) if word[:1] not in "@+-"), len(given))
 
 
-def _one(
-    cluster: Cluster, source: str, question: Question, conf: ResolvConf, banner: list[str]
-) -> tuple[str, bool]:
+def _one(run: _Run, question: Question, conf: ResolvConf, banner: list[str]) -> tuple[str, bool]:
     """The text of one question, and whether no server answered."""
     servers = (question.server,) if question.server else conf.nameservers
     if not servers:
-        return f"{_lines(banner)};; no servers could be reached\n", True
+        return f"{_lines(banner)}{_NONE}", True
     names = list(_names(question, conf))
     text = ""
     for place, name in enumerate(names):
-        asked = _asked(cluster, source, servers, question, name)
+        asked = _asked(run, servers, question, name)
         if asked.reply is None:
             return text + _failure(asked, question, name, banner), True
+        text += _errors(asked, question, name, asked.failures)
         last = asked.reply.code != "NXDOMAIN" or place == len(names) - 1
         if last or question.shows("showsearch"):
-            text += _answer(asked, question, name, banner)
+            text += _answer(asked, question, name, banner, run.when)
             banner = []
         if last:
             break
@@ -97,30 +112,56 @@ def _names(question: Question, conf: ResolvConf) -> Iterator[str]:
     yield from conf.candidates(question.name)
 
 
-def _asked(cluster: Cluster, source: str, servers: Sequence[str], question: Question, name: str) -> Asked:
+def _asked(run: _Run, servers: Sequence[str], question: Question, name: str) -> Asked:
     """The first server's answer; the next one is asked where one says nothing."""
     asked = Asked(servers[0])
     for server in servers:
-        protocol = "tcp" if question.shows("tcp") or question.kind == "ANY" else "udp"
-        asked = ask(cluster, source, server, name, question.kind, port=question.port, protocol=protocol)
+        asked = run.by(
+            run.cluster,
+            run.source,
+            server,
+            name,
+            question.kind,
+            port=question.port,
+            protocol="tcp" if _over_tcp(question) else "udp",
+            tries=_tries(question),
+        )
         if asked.reply is not None:
             break
     return asked
 
 
-def _failure(asked: Asked, question: Question, name: str, banner: list[str]) -> str:
+def _over_tcp(question: Question) -> bool:
+    return question.shows("tcp") or question.kind == "ANY"
+
+
+def _tries(question: Question) -> int:
     retries = question.values.get("retry", "")
     tries = int(retries) + 1 if retries else int(question.values.get("tries", TRIES))
-    tries = min(max(tries, 1), 255)
+    return min(max(tries, 1), 255)
+
+
+def _failure(asked: Asked, question: Question, name: str, banner: list[str]) -> str:
+    """What is printed where no try brought an answer."""
+    failures = asked.failures or (asked.error,) * _tries(question)
+    said = _errors(asked, question, name, failures)
+    return said if _over_tcp(question) else f"{said}{_lines(banner)}{_NONE}"
+
+
+def _errors(asked: Asked, question: Question, name: str, failures: Sequence[str]) -> str:
+    """A line (by TCP two) for each try that failed."""
     where = f"{asked.server}#{question.port}"
-    none = ";; no servers could be reached\n"
-    if question.shows("tcp") or question.kind == "ANY":
-        said = f";; Connection to {where}({asked.server}) for {name} failed: {asked.error}.\n{none}"
-        return said * tries
-    return f";; communications error to {where}: {asked.error}\n" * tries + _lines(banner) + none
+    if _over_tcp(question):
+        said = [
+            f";; Connection to {where}({asked.server}) for {name} failed: {error}.\n{_NONE}"
+            for error in failures
+        ]
+    else:
+        said = [f";; communications error to {where}: {error}\n" for error in failures]
+    return "".join(said)
 
 
-def _answer(asked: Asked, question: Question, name: str, banner: list[str]) -> str:
+def _answer(asked: Asked, question: Question, name: str, banner: list[str], when: str) -> str:
     """One message as dig shows it."""
     from svcnotes.control_plane.dns import message
 
@@ -141,7 +182,7 @@ def _answer(asked: Asked, question: Question, name: str, banner: list[str]) -> s
             heading = f";; {title} SECTION:\n" if question.shows("comments") else ""
             text += heading + _lines(rows) + ("\n" if question.shows("comments") else "")
     if question.shows("stats"):
-        text += _stats(got, asked, question)
+        text += _stats(got, asked, question, when)
     return text
 
 
@@ -215,11 +256,11 @@ def _columns(name: str, *cells: tuple[int, str]) -> str:
     return line
 
 
-def _stats(got: Message, asked: Asked, question: Question) -> str:
+def _stats(got: Message, asked: Asked, question: Question, when: str) -> str:
     size = len(got.to_wire(want_shuffle=False))
-    over = "TCP" if question.shows("tcp") or question.kind == "ANY" else "UDP"
+    over = "TCP" if _over_tcp(question) else "UDP"
     server = f"{asked.server}#{question.port}({asked.server}) ({over})"
-    return f";; Query time: 0 msec\n;; SERVER: {server}\n;; WHEN: {WHEN}\n;; MSG SIZE  rcvd: {size}\n\n"
+    return f";; Query time: 0 msec\n;; SERVER: {server}\n;; WHEN: {when}\n;; MSG SIZE  rcvd: {size}\n\n"
 
 
 def _lines(rows: Sequence[str]) -> str:

@@ -9,19 +9,18 @@ from ipaddress import ip_address
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.dns import Record, Reply
 from svcnotes.errors import QuestionError
-from svcnotes.toolbox.asking import Asked, ask, conf_at
+from svcnotes.toolbox.asking import TRIES, Ask, Asked, ask, conf_at
 from svcnotes.toolbox.dig_words import KINDS
 from svcnotes.toolbox.output import Printed, err, out
 
-TRIES = 3
 _SOA = ("serial", "refresh", "retry", "expire", "minimum")
 
 
 class _Lookup:
     """One run of nslookup: what it prints, line by line."""
 
-    def __init__(self, cluster: Cluster, source: str, server: str) -> None:
-        self.cluster, self.source = cluster, source
+    def __init__(self, cluster: Cluster, source: str, server: str, by: Ask) -> None:
+        self.cluster, self.source, self.by = cluster, source, by
         self.conf = conf_at(cluster, source)
         self.servers = (server,) if server else self.conf.nameservers
         self.lines: list[str] = []
@@ -31,13 +30,14 @@ class _Lookup:
         """Ask the servers in turn; None where none answers."""
         asked = Asked("")
         for server in self.servers:
-            asked = ask(self.cluster, self.source, server, name, kind)
+            asked = self.by(self.cluster, self.source, server, name, kind)
+            failures = asked.failures if asked.reply else asked.failures or (asked.error,) * TRIES
+            self.lines += [f";; communications error to {server}#53: {error}" for error in failures]
             if asked.reply is not None:
                 if not asked.reply.recursion:
                     self.lines.append(f";; Got recursion not available from {server}")
                 self.server = server
                 return asked.reply
-            self.lines += [f";; communications error to {server}#53: {asked.error}"] * TRIES
         self.lines.append(";; no servers could be reached")
         self.code = 1
         return None
@@ -113,8 +113,8 @@ def nslookup(cluster: Cluster, source: str, words: str | Sequence[str]) -> str:
     return run_nslookup(cluster, source, words).text
 
 
-def run_nslookup(cluster: Cluster, source: str, words: str | Sequence[str]) -> Printed:
-    """The same as `nslookup`, with streams and exit status. Raises QuestionError."""
+def run_nslookup(cluster: Cluster, source: str, words: str | Sequence[str], *, by: Ask = ask) -> Printed:
+    """The same as `nslookup`, with streams and exit status; `by` puts the questions. Raises QuestionError."""
     try:
         given = shlex.split(words) if isinstance(words, str) else list(words)
     except ValueError as error:
@@ -133,7 +133,7 @@ def run_nslookup(cluster: Cluster, source: str, words: str | Sequence[str]) -> P
     server = rest[1] if len(rest) > 1 else ""
     if server and not _address(server):
         return err(f"nslookup: couldn't get address for '{server}': not found\n")
-    run = _Lookup(cluster, source, server)
+    run = _Lookup(cluster, source, server, by)
     if _address(rest[0]):
         run.reverse(rest[0])
     else:

@@ -10,10 +10,8 @@ from svcnotes.control_plane import dns
 from svcnotes.netfilter.save import layout
 from svcnotes.network import faults
 from svcnotes.network.node_rules import rules_text
-from svcnotes.toolbox.dig import run_dig
 from svcnotes.toolbox.hosts import host_of
 from svcnotes.toolbox.naming import look_up, pod_of
-from svcnotes.toolbox.nslookup import run_nslookup
 from svcnotes.toolbox.options import UsageError, read
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.places import NODE
@@ -86,16 +84,6 @@ def getent(call: Call) -> Printed:
             kinds = [f"{address:<15} STREAM {full}", f"{address:<15} DGRAM  ", f"{address:<15} RAW    "]
             printed = printed.then(out(kinds))
     return printed
-
-
-def dig(call: Call) -> Printed:
-    """`dig [@SERVER] NAME [TYPE] [+short] [+search] [-x ADDRESS]`."""
-    return run_dig(call.cluster, call.place.source, call.args)
-
-
-def nslookup(call: Call) -> Printed:
-    """`nslookup NAME [SERVER]`."""
-    return run_nslookup(call.cluster, call.place.source, call.args)
 
 
 def dmesg(call: Call) -> Printed:

@@ -17,6 +17,7 @@ from svcnotes.toolbox.admin_network import (
 from svcnotes.toolbox.admin_services import helm, systemctl
 from svcnotes.toolbox.conntrack import conntrack
 from svcnotes.toolbox.curl import curl
+from svcnotes.toolbox.dns_tools import dig, nslookup
 from svcnotes.toolbox.fetchers import nc, wget
 from svcnotes.toolbox.filters import FILTERS
 from svcnotes.toolbox.iproute import bridge, ip
@@ -30,13 +31,11 @@ from svcnotes.toolbox.session import Call
 from svcnotes.toolbox.small_tools import (
     cat,
     date,
-    dig,
     dmesg,
     getent,
     hostname,
     ipvsadm,
     nft,
-    nslookup,
     nstat,
     sleep,
     true,
