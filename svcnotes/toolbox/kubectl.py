@@ -83,7 +83,11 @@ def _answered(call: Call, answer: Answer) -> Printed:
         except SvcnotesError as error:
             return err(f"error: {error}\n", 1)
         _date(call.session)
-    parts = ((OUT, answer.stdout), (ERR, answer.stderr))
+    said = answer.stderr.splitlines(keepends=True)
+    # A warning comes with the server's answer, before kubectl says what was done; an error ends it.
+    warned = "".join(line for line in said if line.startswith("Warning: "))
+    rest = "".join(line for line in said if not line.startswith("Warning: "))
+    parts = ((ERR, warned), (OUT, answer.stdout), (ERR, rest))
     return Printed(tuple(part for part in parts if part[1]), answer.exit_code)
 
 

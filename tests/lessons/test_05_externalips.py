@@ -9,6 +9,7 @@ import svcnotes
 from svcnotes import scenarios
 from svcnotes.control_plane.kubectl import run
 from svcnotes.exercises import externalips
+from svcnotes.toolbox import Terminal
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-externalips.ipynb"
 CELLS = {
@@ -136,6 +137,15 @@ def test_the_plugin_refuses_new_addresses_and_leaves_the_old_ones():
 
 def test_the_guests_manifest_in_the_lesson_is_the_one_that_the_exercises_use():
     assert externalips.HARMLESS in CELLS["guest"]
+
+
+def test_the_server_warns_of_the_field_before_kubectl_says_that_it_is_done():
+    assert "warns" in CELLS["guest-said"]
+    terminal = Terminal(scenarios.load("externalips"))
+    terminal.files["harmless.yaml"] = externalips.HARMLESS
+    lines = str(terminal.run("kubectl create -f harmless.yaml")).splitlines()
+    assert lines[0].startswith("Warning: spec.externalIPs is deprecated")
+    assert lines[1] == "service/harmless created"
 
 
 def test_kubectl_prints_both_addresses_where_a_service_has_both():
