@@ -179,8 +179,8 @@ function render({ model, el }) {
   const rules = h("div", { class: "rules-box" });
   const twin = h("details", { class: "twin" });
   const announce = h("p", { class: "aside", role: "status", "aria-live": "polite" });
-  const root = h("section", { class: "svcnotes-stage" }, question, bar, verdict, announce, difference, figure, legend, steps, strip,
-    h("div", { class: "two" }, hops, rules), twin);
+  const root = h("section", { class: "svcnotes-stage" }, question, bar, verdict, announce, difference,
+    h("div", { class: "board" }, figure, legend, steps, strip, rules, hops), twin);
   root.setAttribute("aria-label", message.question || "Stage");
   el.append(root);
 
@@ -410,6 +410,7 @@ function render({ model, el }) {
     steps.querySelectorAll(".step").forEach((button, index) => {
       button.classList.toggle("done", index + 1 < step);
       button.classList.toggle("now", index + 1 === step);
+      button.tabIndex = index + 1 === step ? 0 : -1; // one of them is in the tab order, as with radio buttons
       if (index + 1 === step) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
     });
@@ -447,6 +448,7 @@ function render({ model, el }) {
     if (to !== undefined && !event.target.closest('[role="radiogroup"], .rules')) {
       event.preventDefault();
       nudge(to);
+      if (steps.contains(event.target)) steps.querySelector(".step.now")?.focus(); // the focus goes with the step
     }
     event.stopPropagation();
   });

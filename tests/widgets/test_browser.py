@@ -175,6 +175,35 @@ def test_reduced_motion_moves_nothing(open_page):
     assert page.evaluate("document.querySelector('.bead').getAnimations().length") == 0
 
 
+def test_the_focus_goes_with_the_step(open_page):
+    page = open_page()
+    page.locator(".steps .step").nth(2).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Step 5")
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Step 1")
+    tabbable = page.locator('.steps .step[tabindex="0"]')
+    assert tabbable.count() == 1
+    assert tabbable.get_attribute("aria-current") == "step"
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+def test_the_rule_of_the_step_is_in_sight_with_the_picture_on_a_laptop(open_page, width):
+    page = open_page(width)
+    rule = page.locator(".rules li.now").bounding_box()
+    picture = page.locator(".picture svg").bounding_box()
+    assert rule["y"] + rule["height"] < 760  # of 900: a notebook's own bars take the rest
+    assert rule["x"] > picture["x"] + picture["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_narrow_page_the_rules_come_before_the_table(open_page):
+    page = open_page(700)
+    rules, hops = (page.locator(name).bounding_box() for name in (".rules-box", ".hops"))
+    assert rules["y"] < hops["y"]
+    assert abs(rules["x"] - hops["x"]) < 1
+
+
 def test_play_goes_to_the_end_and_stops(open_page):
     page = open_page()
     page.get_by_role("radio", name="Local").click()
