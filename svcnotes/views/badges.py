@@ -6,7 +6,7 @@ from svcnotes.views.measure import sans
 from svcnotes.views.shapes import Shape
 from svcnotes.views.story import Moment, Story
 
-BADGE, GAP = 22.0, 5.0  # height, and the room between two
+BADGE, GAP = 22.0, 4.0  # height, and the room between two
 WORDS = {
     "mark": "mark",
     "dnat": "DNAT",
@@ -70,4 +70,4 @@ def _marks(story: Story, moment: Moment) -> tuple[str, ...]:
 
 
 def _width(text: str, glyphs: tuple[str, ...]) -> float:
-    return sans(text) * 12 / 13 + (MARKED if glyphs else 0) + 10
+    return sans(text, bold=True) * 12 / 13 + (MARKED + 7 if glyphs else 6)  # bold at its moment

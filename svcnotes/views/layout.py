@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from svcnotes.packet import endpoint_text
-from svcnotes.views.boxes import Words, draw, height_of, outside_lines, pod_lines, rows_wanted
+from svcnotes.views.boxes import PAD, Words, draw, height_of, outside_lines, pod_lines, rows_wanted
 from svcnotes.views.cast import Cast, NodeActor
 from svcnotes.views.marks import NODE
 from svcnotes.views.measure import MONO_GLYPH, fit, mono, sans
@@ -45,7 +45,7 @@ def layout(story: Story, cast: Cast, width: int) -> Picture:
     """Lay one path out on a picture of that width in pixels: `COMPACT`, `NARROW` or `WIDE`."""
     wide = width >= WIDE
     outside_width = _outside_width(story, cast, width, wide=wide)
-    left = MARGIN + outside_width + (60 if wide else 30) if cast.outside else 8.0
+    left = MARGIN + outside_width + (60 if wide else 24 + (width - COMPACT) / 14) if cast.outside else 8.0
     pod_width = _pod_width(story, cast, width - left, wide=wide)
     pods_left = width - EDGE - pod_width
     shapes, places, bottom = _nodes(story, cast, width, (left, pods_left), wide=wide)
@@ -75,7 +75,7 @@ def _outside_width(story: Story, cast: Cast, width: int, *, wide: bool) -> float
     if not cast.outside:
         return 0.0
     lines = [words for actor in cast.outside for words in outside_lines(story, cast, actor, wide=wide)]
-    wanted = max(92.0, *(words.width for words in lines)) + 24
+    wanted = max(92.0, *(words.width for words in lines)) + 2 * PAD + (2 if wide else 0)
     return min(wanted, width * (0.34 if wide else 0.38))
 
 
@@ -107,7 +107,7 @@ def _nodes(
     story: Story, cast: Cast, width: int, between: tuple[float, float], *, wide: bool
 ) -> tuple[list[Shape], Places, float]:
     left, pods_left = between
-    zone = 44 if wide else 26
+    zone = 44 if wide else 20 + (width - COMPACT) / 14
     paths = story.trace.paths
     shown = visible_hosts(cast)
     turns = turning(paths, shown)
@@ -150,7 +150,7 @@ def _nodes(
             at += box.height + 6
         end = width - EDGE - 10
         if not node.pods and cast.complete:
-            shapes.append(Shape("text", "faint", end, top + 62, text="no pod here", anchor="end"))
+            shapes.append(Shape("text", "faint", end, top + 62, text="no endpoint here", anchor="end"))
         if node.more:
             shapes.append(
                 Shape("text", "faint", end, top + height - 8, text=f"and {node.more} more", anchor="end")

@@ -12,7 +12,7 @@ from svcnotes.trace import Path, Trace
 from svcnotes.views.cast import cast_of
 from svcnotes.views.entries import entered
 from svcnotes.views.headline import choice, headline
-from svcnotes.views.layout import NARROW, WIDE, layout
+from svcnotes.views.layout import COMPACT, NARROW, WIDE, layout
 from svcnotes.views.listing import Line, chains_of, listing
 from svcnotes.views.marks import MARKS, Names, names_of, short_name
 from svcnotes.views.prose import packed, plain
@@ -31,7 +31,7 @@ def pack(
     rules: Rules | None = None,
     selector: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Pack a trace: its paths, each with moments, pictures (narrow and wide) and the rules met.
+    """Pack a trace: its paths, each with moments, pictures (of three widths) and the rules met.
 
     `rules` maps node names to rules texts, for the listings; without it they hold the rules that matched.
     `selector` names Pods (`namespace/name`) to draw although no path meets them.
@@ -52,7 +52,7 @@ def pack(
                 "alt": alt_text(story),
                 "deciding": deciding(story),
                 "moments": [_moment(moment, names) for moment in story.moments],
-                "pictures": [layout(story, cast, width).packed() for width in (NARROW, WIDE)],
+                "pictures": [layout(story, cast, width).packed() for width in (COMPACT, NARROW, WIDE)],
                 "listings": _listings(story, chains),
             }
         )

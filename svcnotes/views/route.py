@@ -17,7 +17,7 @@ from svcnotes.views.story import Moment, Story
 from svcnotes.views.tracks import LEFT, RIGHT, Track, Tracks
 
 Spot = tuple[float | Track, float]
-INDENT, TURN = 10.0, 18.0  # before the first badge; the room of a turn
+INDENT, TURN = 8.0, 18.0  # before the first badge; the room of a turn
 LINK = {"there": 26.0, "back": 52.0}  # from a box's left edge to the upright line to the box below it
 BESIDE = 12.0  # between the ports of a box that is left and reached again
 
@@ -39,7 +39,7 @@ def _all_badges(story: Story, places: Places, every: list[list[Stay]]) -> dict[i
         here = [stay for stay in stays if (stay.host, stay.direction) == (host, direction)]
         moments = [moment for stay in here for moment in stay.business]
         left = places.left + INDENT + (TURN if any(s.turns and s.comes == RIGHT for s in here) else 0)
-        right = places.right - 6 - (TURN if any(s.turns and s.comes == LEFT for s in here) else 0)
+        right = places.right - 4 - (TURN if any(s.turns and s.comes == LEFT for s in here) else 0)
         lane = places.rows[host] + places.lanes[host].rules(direction)
         ordered = moments if here[0].rightwards else moments[::-1]
         found |= {badge.moment: badge for badge in lay_badges(story, ordered, left, right, lane)}
