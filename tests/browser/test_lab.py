@@ -1,4 +1,4 @@
-"""The first lesson in real JupyterLab, in a real browser: Run All, a click, and the keyboard alone."""
+"""The lessons in real JupyterLab, in a real browser: Run All, a click, and the keyboard alone."""
 
 import os
 import shutil
@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parent.parent.parent
 NODE = "172.18.0.11"
 CLIENT = "192.0.2.10"
+LAST_HEADING = {"00-start-here": "The map"}
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +66,23 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def page(lab, browser):
+    with opened(lab, browser, "01-nodeport") as page:
+        yield page
+
+
+@contextmanager
+def opened(lab, browser, name):
+    """A lesson in JupyterLab, run from top to bottom, at its first stage."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     page = context.new_page()
-    page.goto(f"{lab}/lab/tree/notebooks/01-nodeport.ipynb?reset")
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     # The notebook follows the running cell; what is far out of sight is not in the page at all.
-    page.get_by_role("heading", name="Recap").wait_for(timeout=120_000)
+    page.get_by_role("heading", name=LAST_HEADING.get(name, "Recap")).wait_for(timeout=120_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
     page.wait_for_function(
         "() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0;"
         " return document.querySelector('.svcnotes-stage [role=radio]') }",
@@ -80,6 +90,31 @@ def page(lab, browser):
     )
     yield page
     context.close()
+
+
+# The lesson on NodePort has tests of its own, below.
+@pytest.mark.parametrize(
+    "name", sorted({path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} - {"01-nodeport"})
+)
+def test_the_lessons_first_stage_obeys_the_keyboard_alone_and_no_cell_complains(lab, browser, name):
+    with opened(lab, browser, name) as page:
+        before = sentence(page)
+        # From the page's own start, Tab alone must come to the first control; then its choices are tried.
+        page.evaluate("() => document.activeElement?.blur()")
+        for _ in range(120):
+            page.keyboard.press("Tab")
+            if page.evaluate("() => document.activeElement?.getAttribute('role') === 'radio'"):
+                break
+        else:
+            pytest.fail("Tab never came to a control")
+        choices = page.evaluate("() => document.activeElement.parentElement.children.length")
+        said = {before}
+        for _ in range(choices - 1):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(400)
+            said.add(sentence(page))
+        assert len(said) > 1, before
+        assert complaints(page) == []
 
 
 def first_stage(page):
@@ -101,10 +136,11 @@ def choose(page, name: str) -> None:
     first_stage(page).locator(f"[data-control=policy] [data-value={name}]").click()
 
 
-def test_run_all_leaves_no_error(page):
-    seen, errors = set(), []
-    for _ in range(60):
-        for cell in page.locator(".jp-CodeCell").all():
+def complaints(page, seen=None):
+    """Every error and every line on stderr in the notebook, read from top to bottom; `seen` gathers the prompts."""
+    errors = []
+    for _ in range(80):
+        for cell in page.locator(".jp-CodeCell").all() if seen is not None else ():
             seen.add(cell.locator(".jp-InputPrompt").first.inner_text())
         errors += page.locator("[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
         errors += page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
@@ -117,7 +153,12 @@ def test_run_all_leaves_no_error(page):
             break
     page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0 }")
     page.wait_for_timeout(300)
-    assert not errors
+    return errors
+
+
+def test_run_all_leaves_no_error(page):
+    seen = set()
+    assert not complaints(page, seen)
     assert "[1]:" in seen
     assert len(seen) >= 15
 
