@@ -15,7 +15,7 @@ from ipaddress import ip_address
 
 from svcnotes.loopback.server import ADDRESS, PATIENCE, Server, check_name
 
-WIDTH = 86
+WIDTH = 80
 """Where a long error is broken, in characters: a notebook would break it inside a word."""
 
 
