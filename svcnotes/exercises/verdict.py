@@ -89,7 +89,6 @@ class Verdict:
 
 def wrapped(text: str, indent: str = "") -> list[str]:
     """The lines of a text, each broken between words where it is too long for a page."""
-    more = indent + "  " if indent else ""
     return [
         part
         for line in text.splitlines()
@@ -97,10 +96,16 @@ def wrapped(text: str, indent: str = "") -> list[str]:
             line,
             WIDTH,
             initial_indent=indent,
-            subsequent_indent=more,
+            subsequent_indent=_hanging(indent + line),
             break_long_words=False,
             break_on_hyphens=False,
             replace_whitespace=False,
         )
         or [""]
     ]
+
+
+def _hanging(line: str) -> str:
+    """How far the rest of a broken line stands in: two more than its beginning, where that stands in."""
+    lead = line[: len(line) - len(line.lstrip())]
+    return f"{lead}  " if lead else ""

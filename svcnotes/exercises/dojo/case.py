@@ -12,33 +12,48 @@ from svcnotes import scenarios
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.yaml_reader import read
 from svcnotes.errors import QuestionError
-from svcnotes.exercises.dojo.demand import Demand
+from svcnotes.exercises.dojo.demand import Demand, Reported
 from svcnotes.exercises.dojo.faults import FAULTS
-from svcnotes.toolbox import Terminal
+from svcnotes.toolbox import Output, Terminal
 
 WORLD = "dojo"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command at a host; `stdin` is what it reads (a manifest, rules)."""
+    """One command at a host; `stdin` is what it reads (a manifest, rules), `times` how often it runs.
+
+    A `tcpdump` watches while another command runs: `during`, and then `times` is how often that one runs.
+    """
 
     at: str
     run: str
     stdin: str = ""
+    times: int = 1
+    during: Command | None = None
+
+    def run_in(self, terminal: Terminal) -> Output:
+        """Type it in a terminal."""
+        if self.during is None:
+            return terminal.run(self.at, self.run, times=self.times, stdin=self.stdin or None)
+        return terminal.capture(self.at, self.run, self.during.at, self.during.run, times=self.times)
 
     def __str__(self) -> str:
-        return f"{self.at}$ {self.run}" + (f"\n{self.stdin.rstrip()}" if self.stdin else "")
+        often = f"   ({self.times} times)" if self.times > 1 else ""
+        meanwhile = f"   (while {self.during})" if self.during else ""
+        read = f"\n{self.stdin.rstrip()}" if self.stdin else ""
+        return f"{self.at}$ {self.run}{meanwhile}{often}{read}"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A broken cluster of the dojo.
 
-    `symptom` is what a user reports, `breaks` what was done to the whole cluster (commands, and
-    changes of the World), `demands` what must hold when it is mended. `fault` is a key of `FAULTS`.
-    `solver` are commands that find it, `fix` commands that mend it: one way of several, for the tests and
-    for the last hint. `lesson` names the notebook that taught it, `numbers` the misconceptions it is about.
+    `symptom` is what a user reports, `shows` the parts of it that a trace can show, `breaks` what was done
+    to the whole cluster (commands, and changes of the World), `demands` what must hold when it is mended.
+    `fault` is a key of `FAULTS`. `solver` are as few probes as can tell it from every other case, `fix`
+    commands that mend it: one way of several, for the tests and for the last hint. `lesson` names the
+    notebook that taught it, `numbers` the misconceptions it is about.
     """
 
     name: str
@@ -49,6 +64,7 @@ class Case:
     demands: tuple[Demand, ...]
     solver: tuple[Command, ...]
     fix: tuple[Command, ...]
+    shows: tuple[Reported, ...] = ()
     hints: tuple[str, ...] = ()
     lesson: str = ""
     numbers: tuple[int, ...] = ()
@@ -99,7 +115,7 @@ def done(cluster: Cluster, one: Command | Mapping[str, Any]) -> Cluster:
     """The cluster after one command, or one change of the World. Raises QuestionError where it fails."""
     if isinstance(one, Command):
         terminal = Terminal(cluster)
-        output = terminal.run(one.at, one.run, stdin=one.stdin)
+        output = one.run_in(terminal)
         if output.exit_code:
             raise QuestionError(f"{one}: {output}")
         return terminal.cluster
@@ -109,6 +125,8 @@ def done(cluster: Cluster, one: Command | Mapping[str, Any]) -> Cluster:
 def _read(name: str, given: Mapping[str, Any]) -> Case:
     if given["fault"] not in FAULTS:
         raise QuestionError(f"case {name}: fault {given['fault']!r} is none of {', '.join(FAULTS)}")
+    if not all(isinstance(hint, str) for hint in given.get("hints", ())):
+        raise QuestionError(f"case {name}: a hint is no text: put it into quotes, for the colon in it")
     return Case(
         name=name,
         title=given["title"],
@@ -118,6 +136,7 @@ def _read(name: str, given: Mapping[str, Any]) -> Case:
         demands=tuple(Demand.read(one) for one in given["demands"]),
         solver=tuple(_command(one) for one in given["solver"]),
         fix=tuple(_command(one) for one in given["fix"]),
+        shows=tuple(Reported.read(one) for one in given.get("shows", ())),
         hints=tuple(given.get("hints", ())),
         lesson=given.get("lesson", ""),
         numbers=tuple(given.get("numbers", ())),
@@ -129,4 +148,5 @@ def _step(given: Mapping[str, Any]) -> Command | Mapping[str, Any]:
 
 
 def _command(given: Mapping[str, Any]) -> Command:
-    return Command(given["at"], given["run"], given.get("stdin", ""))
+    during = _command(given["during"]) if "during" in given else None
+    return Command(given["at"], given["run"], given.get("stdin", ""), given.get("times", 1), during)

@@ -36,6 +36,5 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "internal-local": "internalTrafficPolicy is Local, and the caller's node has no pod.",
         "rp-filter": "A node's reverse path filter drops what comes in by an unexpected interface.",
         "rule-missing": "One rule is missing on one node.",
-        "nothing": "Nothing is broken: the test was the wrong one.",
     }
 )

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 import textwrap
 from collections.abc import Sequence
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.errors import SvcnotesError
+from svcnotes.errors import QuestionError, SvcnotesError
 from svcnotes.exercises.dojo.case import Case, Command, case, names
-from svcnotes.exercises.dojo.evidence import enough, left, shortest, tell_tale
 from svcnotes.exercises.dojo.faults import FAULTS
+from svcnotes.exercises.dojo.telling import told
 from svcnotes.exercises.verdict import WIDTH, Part, Printer, Verdict
 from svcnotes.toolbox import Output, Terminal
 
-SHOWN = 6
-MOST_PROBES = 12
-"""How many of the learner's probes are weighed; later ones count, and are not."""
+
+class Text(str):
+    """A text that a notebook shows as it is, without quotes."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
+        printer.text(str(self))
 
 
 class Session:
     """A case in work: `run` probes, `suspect` says what it is, `fix` changes something, `prove` follows the packets.
 
-    State is the terminal's cluster, the probes run before the first fix, the hypothesis, and the fixes.
+    State is the terminal, the probes run before the first change, the hypothesis, and the changes.
     """
 
     def __init__(self, given: Case) -> None:
         self.case = given
         self._terminal = Terminal(given.broken())
         self._probes: list[Command] = []
-        self._fixes: list[Command] = []
-        self._suspected = ""
+        self._changes: list[Command] = []
+        self.suspected = ""
+        self.because = ""
 
     @property
     def cluster(self) -> Cluster:
@@ -39,83 +46,94 @@ class Session:
 
     @property
     def probes(self) -> tuple[Command, ...]:
-        """The commands run before the first fix, each once, in order."""
-        return tuple(dict.fromkeys(self._probes))
+        """The commands run before the first change, in order."""
+        return tuple(self._probes)
 
-    def run(self, at: str, command: str, stdin: str = "") -> Output:
-        """Run a tool at a host: `run("node-1", "iptables-save -t nat")`. What it prints comes from the model."""
-        if not self._fixes:
-            self._probes.append(Command(at, command, stdin))
-        return self._terminal.run(at, command, stdin=stdin)
+    def run(self, at: str, command: str, stdin: str = "", *, times: int = 1) -> Output:
+        """Run a tool at a host, such as `run("node-1", "iptables-save -t nat")`, once or several times.
 
-    def suspect(self, fault: str = "") -> str:
-        """Say which fault you think it is; without one, list those there are. It can be changed until the fix."""
-        if fault not in FAULTS:
-            listed = "\n".join(f"  {name:<16} {words}" for name, words in FAULTS.items())
-            unknown = f"{fault!r} is none of them. " if fault else ""
-            return f"{unknown}Choose one:\n{listed}"
-        if self._fixes:
-            return "Too late for a new hypothesis: something was changed already. Start the case again."
-        self._suspected = fault
-        return f"Noted: {FAULTS[fault]} How would you see it? Probe, then fix."
+        `stdin` is a text for the command to read. What it prints comes from the model. Raises
+        QuestionError as `Terminal.run` does.
+        """
+        return self._typed(Command(at, command, stdin, times))
+
+    def watch(self, at: str, tcpdump: str, other: str, command: str, *, times: int = 1) -> Output:
+        """What a `tcpdump` at one host prints while a command runs at another.
+
+        `watch("node-1", "tcpdump -ni any tcp port 8080", "client", "curl -m 2 http://172.18.0.11:30080/")`.
+        """
+        return self._typed(Command(at, tcpdump, times=times, during=Command(other, command)))
 
     def fix(self, at: str, command: str, stdin: str = "") -> Output:
-        """Change something: kubectl with YAML at the laptop, iptables, sysctl, ip or systemctl at a node."""
-        self._fixes.append(Command(at, command, stdin))
-        return self._terminal.run(at, command, stdin=stdin)
+        """Change something: kubectl at the laptop; iptables, sysctl, ip, bridge, systemctl at a node; ip at the router."""
+        return self._typed(Command(at, command, stdin), changes=True)
 
-    def hint(self, level: int = 1) -> str:
-        """A hint, from a nudge to the way itself."""
-        every = (*self.case.hints, "One way: " + "\n".join(str(probe) for probe in shortest(self.case.name)))
-        return every[max(0, min(level, len(every)) - 1)]
+    def _typed(self, command: Command, *, changes: bool = False) -> Output:
+        before = self.cluster
+        output = command.run_in(self._terminal)
+        if changes or self.cluster is not before:
+            self._changes.append(command)
+        elif not self._changes:
+            self._probes.append(command)
+        return output
 
-    def prove(self) -> Verdict:
-        """Follow the packets of the symptom in the cluster as it is now, and weigh the way there."""
-        name = self.case.name
-        demands = [demand.part(self.cluster) for demand in self.case.demands]
-        known = Part("the hypothesis, before the fix", ok=self._suspected == self.case.fault)
-        said = next((seen for part, seen in demands if not part.ok), "")
-        mended = all(part.ok for part, _ in demands)
-        told = self._told(name) if mended else ""
-        return Verdict(
-            (*(part for part, _ in demands), known),
-            said=said,
-            explanation=told or self._wrong(),
-            hint="" if mended else self.hint(1),
+    def suspect(self, fault: str = "", because: str = "") -> Text:
+        """Say which fault you think it is, and why; without one, list those there are.
+
+        It can be changed until something is changed. `because` is kept as you wrote it.
+        """
+        if fault not in FAULTS:
+            close = difflib.get_close_matches(fault, FAULTS, 1, 0.5)
+            unknown = (
+                f"{fault!r} is none of them.{f' Did you mean {close[0]}?' if close else ''} " if fault else ""
+            )
+            listed = "\n".join(f"  {name:<15} {words}" for name, words in FAULTS.items())
+            return Text(f"{unknown}Choose one:\n{listed}")
+        if self._changes:
+            return Text("Too late for a new hypothesis: something was changed already. Open the case again.")
+        self.suspected, self.because = fault, because
+        why = f" Because: {because}" if because else ""
+        return Text(
+            f"Noted: {FAULTS[fault]}{why}\nWhich command would print something else if you were wrong?"
         )
 
-    def _wrong(self) -> str:
-        if not self._fixes:
-            return "Nothing was changed yet, and the symptom is still there."
-        return "The symptom is still there: this is what a trace of it shows now."
+    def hint(self, level: int = 1) -> Text:
+        """A hint, from a nudge to the probe that tells it and a way to mend it."""
+        given = self.case
+        probes, mends = ("\n".join(map(str, commands)) for commands in (given.solver, given.fix))
+        every = (*given.hints, f"This tells it:\n{probes}", f"This mends it:\n{mends}")
+        at = max(1, min(level, len(every)))
+        more = f"\n({at} of {len(every)} hints)" if at < len(every) else ""
+        return Text(every[at - 1] + more)
 
-    def _told(self, name: str) -> str:
-        """Which evidence would have told it, and how the learner's order of probes compares."""
-        best = shortest(name)
-        weighed = self.probes[:MOST_PROBES]
-        lines = [f"It was: {FAULTS[self.case.fault]}"]
-        if self._suspected and self._suspected != self.case.fault:
-            lines.append(f"You suspected: {FAULTS[self._suspected]}")
-        count = enough(name, weighed)
-        others = left(name, weighed)
-        if not weighed:
-            lines.append("You changed something without looking first.")
-        elif count:
-            lines.append(
-                f"After probe {count} of {len(self.probes)} no other case of the dojo was left; the shortest way is {len(best)}."
-            )
-        else:
-            also = "; ".join(FAULTS[case(other).fault] for other in sorted(others)[:SHOWN])
-            lines.append(f"Your {len(self.probes)} probes would have looked the same with: {also}")
-        lines.append("What would have told it:")
-        for probe in best:
-            lines.append(f"  {probe}")
-            lines += [f"    {line}" for line in tell_tale(name, probe)]
-        return "\n".join(lines)
+    def prove(self) -> Verdict:
+        """Follow the packets of the symptom in the cluster as it is now, and weigh the way there.
+
+        The parts of the verdict are what must hold, and the hypothesis; the explanation tells which
+        evidence decides, and how the order of your probes compares with the shortest.
+        """
+        demands = [demand.part(self.cluster) for demand in self.case.demands]
+        mended = all(part.ok for part, _ in demands)
+        words = FAULTS.get(self.suspected, "none was written").rstrip(".")
+        known = Part(f"the hypothesis before the first change: {words}", ok=self.suspected == self.case.fault)
+        return Verdict(
+            (*(part for part, _ in demands), known),
+            said=next((seen for part, seen in demands if not part.ok), ""),
+            explanation=told(self.case, self.suspected, self.because, self.probes)
+            if mended
+            else self._still(),
+            hint="" if mended else str(self.hint(1)),
+        )
+
+    def _still(self) -> str:
+        if not self._changes:
+            return "Nothing was changed yet, and the symptom is there: above is what a trace of it shows."
+        return "The symptom is still there: above is what a trace of it shows now."
 
     def __str__(self) -> str:
+        number = names().index(self.case.name) + 1
         symptom = textwrap.fill(f"“{self.case.symptom}”", WIDTH)
-        return f"Case {names().index(self.case.name) + 1}: {self.case.title}\n\n{symptom}"
+        return f"Case {number}: {self.case.title}\n\n{symptom}"
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
         printer.text(str(self))
@@ -126,9 +144,15 @@ def open_case(name: str | int) -> Session:
     return Session(case(name))
 
 
-def draw(seed: int, among: Sequence[str] = ()) -> Session:
-    """Take a case by chance, the same for the same seed; its title is not given away by the name."""
-    return Session(case(random.Random(seed).choice(tuple(among) or names())))  # noqa: S311 - a seeded draw, no secret
+def draw(seed: int, among: Sequence[str | int] = ()) -> Session:
+    """Take a case by chance, the same for the same seed; `among` are names or numbers, all of them where it is empty.
+
+    Raises QuestionError for a seed that is no number, or an unknown case.
+    """
+    if not isinstance(seed, int):
+        raise QuestionError(f"draw: seed={seed!r}: write a whole number, such as your birthday")
+    chosen = tuple(among) or names()
+    return Session(case(random.Random(seed).choice(chosen)))  # noqa: S311 - a seeded draw, no secret
 
 
 def solved(given: Case) -> Cluster:
