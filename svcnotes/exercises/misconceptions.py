@@ -155,6 +155,7 @@ _IDEAS: tuple[tuple[str, int | None, str], ...] = (
     ("a-clusterip-opens-on-nodes", None, "A Service opens a port on the nodes, whatever its type."),
     ("the-pod-sees-the-client", None, "The pod always sees the address of the client."),
     ("the-last-node-counts", None, "The pod sees the node that it runs on."),
+    ("the-answer-has-the-last-nodes-address", None, "An answer comes from the node that sent it out."),
     (
         "the-service-calls",
         None,

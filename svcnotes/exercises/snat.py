@@ -11,7 +11,7 @@ from svcnotes.exercises.asked import Asked, Seen
 from svcnotes.exercises.choose import Choice, choose
 from svcnotes.exercises.claims import Claim, ends
 from svcnotes.exercises.edit_rules import edit_rules
-from svcnotes.exercises.evidence import source_rule, target_rule
+from svcnotes.exercises.evidence import source_rule, steps_there, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.questions import outcome, source_seen
 from svcnotes.exercises.snat_clusters import (
@@ -30,6 +30,7 @@ from svcnotes.exercises.snat_clusters import (
 )
 from svcnotes.exercises.snat_note import note
 from svcnotes.exercises.verdict import Verdict
+from svcnotes.network.node_rules import rules_text
 from svcnotes.trace import Path, trace
 
 __all__ = [
@@ -158,6 +159,19 @@ def _reply() -> Exercise:
 reply = _reply()
 
 
+def _unmet(cluster: Cluster, path: Path) -> str:
+    """A sentence for a new rule that the packet went past, or never came to; empty where it met it."""
+    before = rules_text(lost_on_node_2(), "node-2").splitlines()
+    met = {step.rule for step in steps_there(path)}
+    for line in rules_text(cluster, "node-2").splitlines():
+        if line.startswith("-A ") and line not in before and line not in met:
+            return (
+                f" Your rule in {line.split()[1]} took no part: another rule sent the packet on before, "
+                "or its conditions do not hold there. Which rules of that chain does the packet meet first?"
+            )
+    return ""
+
+
 def _comes_home() -> Claim:
     text = f"{CLIENT} dials node-2 and gets its answer"
 
@@ -167,7 +181,13 @@ def _comes_home() -> Claim:
             return right(explanation=f"The pod sees {path.source_seen}.", rule=source_rule(path))
         if path.source_seen == CLIENT:
             return wrong(
-                said=path.reason, explanation="The pod still sees the client, and answers it directly."
+                said=path.reason,
+                explanation=f"The pod still sees the client, and answers it directly.{_unmet(cluster, path)}",
+            )
+        if path.pod is None and not path.source_seen:
+            return wrong(
+                said=path.reason,
+                explanation="The packet comes to no pod any more: it leaves the table nat before a rule has chosen one.",
             )
         return wrong(
             misconception="any-other-source-will-do" if source_rule(path) else "",

@@ -136,7 +136,7 @@ note = find_mistakes(
             "silence-and-refusal-are-one",
         ),
         Line(
-            "externalTrafficPolicy: local keeps the client's address.",
+            "The manifest's line that keeps the client's address reads externalTrafficPolicy: local.",
             _accepts_lower_case,
             "the value is Local, with a capital letter. kube-apiserver takes no other.",
         ),

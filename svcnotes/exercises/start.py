@@ -49,7 +49,7 @@ answer = choose(
         Choice(
             "172.18.0.11 (node-1)",
             lambda seen: _comes_from(seen) == "172.18.0.11",
-            "the-last-node-counts",
+            "the-answer-has-the-last-nodes-address",
             "node-1 only passes the packet on. node-2 changed it on the way there, and node-2 undoes that on the way back.",
         ),
     ),

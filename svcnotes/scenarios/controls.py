@@ -140,9 +140,9 @@ def pods(cluster: Cluster, placements: Sequence[str] = ()) -> Control:
 def cni() -> Control:
     """Choose how the network plugin carries packets from node to pod."""
     kinds = {
-        "bridge": "bridge cni0, routes between nodes",
-        "vxlan": "bridge cni0, tunnel flannel.1",
-        "routed": "cables without addresses",
+        "bridge": "bridge: cni0, routes between nodes",
+        "vxlan": "VXLAN: cni0, tunnel flannel.1",
+        "routed": "routed: cables without addresses",
     }
     return Control(
         "cni", "network plugin", tuple(Choice(kind, in_world(cni=kind), text) for kind, text in kinds.items())

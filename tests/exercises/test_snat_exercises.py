@@ -71,6 +71,14 @@ def test_a_rule_that_the_packet_never_meets_brings_nothing_home():
         assert verdict.points == 2
         assert verdict.misconception == ""
         assert "still sees the client" in verdict.explanation
+        assert f"Your rule in {answer.split()[3]} took no part" in verdict.explanation
+
+
+@pytest.mark.parametrize("target", ["ACCEPT", "RETURN"])
+def test_a_rule_that_ends_the_walk_before_a_pod_is_chosen_is_told_so(target):
+    verdict = snat.put_back.check(f"-t nat -I KUBE-EXT-SV7AMNAGZFKZEMQ4 -j {target}")
+    assert not verdict.ok
+    assert "comes to no pod any more" in verdict.explanation
 
 
 def test_the_address_of_another_node_brings_the_answer_to_that_node():

@@ -9,7 +9,7 @@ from svcnotes.exercises import start
     ("given", "idea"),
     [
         ("10.244.1.10 (the pod)", "the-client-takes-any-answer"),
-        ("172.18.0.11 (node-1)", "the-last-node-counts"),
+        ("172.18.0.11 (node-1)", "the-answer-has-the-last-nodes-address"),
     ],
 )
 def test_an_answer_from_elsewhere_is_a_known_belief(given, idea):

@@ -9,6 +9,7 @@ import svcnotes
 from svcnotes.exercises import snat_clusters as worlds
 from svcnotes.network.node_rules import rules_text
 from svcnotes.scenarios.changes import without_rule
+from svcnotes.toolbox import Terminal
 from svcnotes.views.cast import cast_of
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02-snat.ipynb"
@@ -65,7 +66,7 @@ CLAIMS = [
         BY_2,
         "connected",
         "172.18.0.12",
-        "a pod on another node",
+        "be it to a pod on another node",
     ),
     (
         "explain-own-node",
@@ -154,6 +155,40 @@ def test_kube_postrouting_has_three_rules():
         if line.startswith("-A KUBE-POSTROUTING")
     ]
     assert [line.rpartition(" -j ")[2].split()[0] for line in lines] == ["RETURN", "MARK", "MASQUERADE"]
+
+
+def test_conntrack_prints_the_two_halves_and_what_the_first_still_waits_for():
+    """note, explain-note: with the rule both changes show; without it the answer is expected at the client."""
+    printed = {}
+    for name, cluster in [("SNAT", worlds.whole()), ("no SNAT", worlds.without())]:
+        terminal = Terminal(cluster)
+        said = terminal.run("client", "curl -sS -m 5 172.18.0.12:30080").text
+        printed[name] = said, terminal.run("node-2", "conntrack -L").text
+    assert "Hello from my-nginx-1, you are 172.18.0.12" in printed["SNAT"][0]
+    assert "src=192.0.2.10 dst=172.18.0.12" in printed["SNAT"][1]
+    assert "src=10.244.1.10 dst=172.18.0.12 sport=80" in printed["SNAT"][1]
+    assert "TIME_WAIT" in printed["SNAT"][1]
+    assert "timed out" in printed["no SNAT"][0]
+    assert "[UNREPLIED] src=10.244.1.10 dst=192.0.2.10" in printed["no SNAT"][1]
+    assert "SYN_SENT" in printed["no SNAT"][1]
+
+
+def test_the_mark_for_a_nodes_own_programs_is_for_those_who_dial_127_0_0_1():
+    """explain-own-node: without it the node's own address still answers, 127.0.0.1 does not."""
+    assert "talks to itself" in CELLS["explain-own-node"]
+    bare = without_rule(worlds.local(), "masquerade LOCAL")
+    assert "127.0.0.1:30080" in CELLS["explain-own-node"]
+    for node, own in [("node-1", BY_1), ("node-2", BY_2)]:
+        assert path_of(bare, f"node/{node}", own).outcome == "connected"
+        assert path_of(bare, f"node/{node}", "127.0.0.1:30080").outcome == "timeout"
+        assert path_of(worlds.local(), f"node/{node}", "127.0.0.1:30080").outcome == "connected"
+
+
+def test_the_answer_to_tool_2_is_dropped_by_the_rule_that_the_debug_round_names():
+    """debug-found"""
+    path = path_of(worlds.local(), worlds.TOOL, BY_3)
+    assert "ct_state_invalid_dropped_pkts" in path.reason
+    assert "the answer to `tool-2`" in CELLS["debug-found"]
 
 
 def test_a_note_has_two_halves_that_show_both_changes():

@@ -1,4 +1,4 @@
-"""A picture says "no pod here" only where it knows."""
+"""A picture says "no endpoint here" only where it knows."""
 
 import svcnotes
 from svcnotes import scenarios
