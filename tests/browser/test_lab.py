@@ -146,7 +146,7 @@ def complaints(page, seen=None):
         errors += page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
         moved = page.evaluate(
             "() => { const p = document.querySelector('.jp-WindowedPanel-outer'); const old = p.scrollTop;"
-            " p.scrollTop += 500; return p.scrollTop > old }"
+            " p.scrollTop += 800; return p.scrollTop > old }"
         )
         page.wait_for_timeout(100)
         if not moved:
