@@ -167,7 +167,8 @@ def _refused(story: Story) -> Prose:
             f" at once{what}. No pod sees anything.",
             _by(rejected, "Rejected"),
         )
-    who = short_name(path.pod or path.answered_by) or "the destination"
+    closed = story.first("closed")
+    who = short_name(path.pod or path.answered_by or (closed.host if closed else "")) or "the destination"
     return prose(
         strong(f"Refused: {who} answers that nothing listens there"),
         f" ({path.how.upper() if path.how == 'rst' else path.how or 'no process'}). ",

@@ -14,7 +14,7 @@ from typing import Any
 from svcnotes.trace import Trace
 from svcnotes.views.cast import cast_of
 from svcnotes.views.headline import choice, headline
-from svcnotes.views.layout import WIDE, layout
+from svcnotes.views.layout import NARROW, layout
 from svcnotes.views.marks import MARKS, names_of
 from svcnotes.views.pack import alt_text
 from svcnotes.views.prose import ADDRESS, CODE, STRONG, Prose
@@ -111,7 +111,7 @@ def trace_html(trace: Trace) -> str:
 
 
 def _path(story: Story) -> str:
-    picture = svg(layout(story, cast_of(story.trace), WIDE), alt_text(story))
+    picture = svg(layout(story, cast_of(story.trace), NARROW), alt_text(story))
     moments = "".join(f"<li>{sentence_html(moment.sentence)}</li>" for moment in story.moments)
     share = choice(story)
     return (
