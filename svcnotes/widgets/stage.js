@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const PLAY_EVERY = 1300; // ms
 const CHANGED = {
   mark: "marked", dnat: "destination", snat: "source", undo: "put back", drop: "dropped ✕",
-  reject: "rejected ✕", end: "ends here ✕", icmp: "refused",
+  reject: "rejected ✕", closed: "nobody listens ✕", end: "ends here ✕", icmp: "refused",
 };
 let stages = 0;
 
