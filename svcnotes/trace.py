@@ -285,7 +285,7 @@ def _path_lines(path: Path) -> Iterator[str]:
     for hop in path.hops:
         arrow = "→" if hop.direction == THERE else "←"
         changed = f"  ⇒  {hop.leaves}" if hop.leaves is not None and _moved(hop) else ""
-        ended = f"  ({hop.ended})" if hop.ended else ""
+        ended = f"  ({hop.ended})" if hop.ended and hop.ended != path.reason else ""
         yield f"    {arrow} {hop.host}: {hop.packet}{changed}{ended}"
 
 
