@@ -27,6 +27,9 @@ from svcnotes.trace import Path, trace
 
 SYNS_AT = (0, 1, 2, 3, 4, 5, 7, 11, 19, 35, 67)
 KERNEL_GIVES_UP = 131.0
+ARP_GIVES_UP = 3.06
+"""Seconds until a host that hears nothing from a neighbour says so: three questions, one a second."""
+_NOBODY = ("icmp-host-unreachable", "icmp6-addr-unreachable")
 ERRNO = {
     "rst": "Connection refused",
     "icmp-port-unreachable": "Connection refused",
@@ -111,7 +114,7 @@ def connect(
         way = way or _entered(path)
         legs = tuple(_legs(path))
         talk = _Exchange(session, place, path, legs, port)
-        talk.note_first()
+        talk.note_first(request if protocol == "udp" else "", serve or _silence)
         if path.outcome == "connected" or path.how:
             break
     assert path is not None  # noqa: S101 - the first SYN is always sent
@@ -121,7 +124,9 @@ def connect(
         _forget_reset(session)
         return Talk(path, sent, session.now - started, "", answered)
     _forget_reset(session)
-    if path.how:
+    patience = ARP_GIVES_UP if path.how in _NOBODY else 0.0
+    if path.how and session.now + patience - started < limit:
+        session.now += patience
         return Talk(path, sent, session.now - started, ERRNO.get(path.how, OTHER_ERRNO))
     session.now = started + limit
     return Talk(path, sent, limit, TIMED_OUT)
@@ -188,17 +193,18 @@ class _Exchange:
             self._net = topology(cluster, cluster.proxy.mode or DEFAULT, outside, None, self.session.now)
         return self._net
 
-    def note_first(self) -> None:
-        """Note the first packet of each leg, and the answer that `trace` followed."""
+    def note_first(self, datagram: str, serve: Callable[[Path], str]) -> None:
+        """Note the first packet of each leg, and the answer that `trace` followed; a datagram has its content."""
         session, path = self.session, self.path
         session.memories = path.memories or session.memories
         done = 0
         for number, leg in enumerate(self.legs):
-            self._note(leg.hops, number)
+            self._note(leg.hops, number, datagram)
             done += len(leg.hops)
             if number + 1 < len(self.legs) and leg.sent.protocol == "tcp":
                 self._send(number, "SYN,ACK", from_asker=False)
-        self._note(path.hops[done:], max(len(self.legs) - 1, 0))
+        answer = serve(path) if datagram and path.outcome == "connected" else datagram
+        self._note(path.hops[done:], max(len(self.legs) - 1, 0), answer)
         self._reset_stray()
 
     def _note(self, hops: Sequence[Hop], leg: int, payload: str = "") -> None:

@@ -107,10 +107,19 @@ def _wget_got(call: Call, fetched: Fetched, said: str, *, quiet: bool, file: str
         return err("" if quiet else said, 8)
     size = len(answer.body.encode())
     name = "STDOUT" if file == "-" else file
-    said += f"Length: {size} [{answer.kind}]\nSaving to: ‘{name}’\n\n"
+    said += f"Length: {size} [{answer.kind}]\nSaving to: ‘{name}’\n"
     if file != "-":
         call.session.files[file] = answer.body
-    parts = ((ERR, "" if quiet else said), (OUT, answer.body if file == "-" else ""))
+    told = (
+        f"\n     0K                                                       100% 1.27M=0s\n\n"
+        f"{call.session.clock:%Y-%m-%d %H:%M:%S} (1.27 MB/s) - {'written to stdout' if file == '-' else f'‘{file}’ saved'} "
+        f"[{size}/{size}]\n\n"
+    )
+    parts = (
+        (ERR, "" if quiet else said),
+        (OUT, answer.body if file == "-" else ""),
+        (ERR, "" if quiet else told),
+    )
     return Printed(tuple(part for part in parts if part[1]))
 
 
@@ -151,7 +160,16 @@ def _nc_one(
     for address in lookup.addresses:
         shown = f"{host} ({address})" if address != host else host
         try:
-            talk = connect(call.session, call.place, target(address, port), protocol, limit=limit)
+            sent = (call.stdin or "") if not scans else "X" if udp else ""
+            talk = connect(
+                call.session,
+                call.place,
+                target(address, port),
+                protocol,
+                limit=limit,
+                request=sent,
+                serve=lambda path: _echoed(call, path.pod, end(path)[2], udp=udp),
+            )
         except QuestionError as error:
             return printed.then(err(f"nc: connect to {shown} port {port} ({protocol}) failed: {error}\n", 1))
         # A datagram that nobody refuses counts as a success: nc cannot know better.

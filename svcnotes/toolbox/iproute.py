@@ -19,10 +19,11 @@ from svcnotes.toolbox.output import Printed, err, out
 from svcnotes.toolbox.session import Call
 
 _OBJECTS = ("route", "address", "addr", "link", "rule", "neighbour", "neighbor")
-_UNREACHABLE = {
-    "blackhole": "RTNETLINK answers: Invalid argument",
-    "unreachable": "RTNETLINK answers: No route to host",
+_NOWHERE = {
+    "blackhole": ("blackhole", "RTNETLINK answers: Invalid argument"),
+    "unreachable": ("throw", "RTNETLINK answers: Network is unreachable"),
 }
+"""How iproute2 calls the model's kinds: a range that is answered with net-unreachable is a throw route."""
 _BRIDGE_FLAGS = (
     "guard off root_block off fastleave off learning on flood on mcast_flood on bcast_flood on mcast_router 1 "
     "mcast_to_unicast off neigh_suppress off vlan_tunnel off isolated off locked off "
@@ -75,8 +76,8 @@ def _has_family(host: Host, version: int) -> bool:
 def _route_lines(call: Call, host: Host, cidr: str, route: Route) -> Iterator[str]:
     version, _, bits = prefix(cidr)
     shown = cidr.removesuffix("/32").removesuffix("/128") if bits else "default"
-    if route.kind in ("blackhole", "unreachable"):
-        yield f"{route.kind} {shown} "
+    if route.kind in _NOWHERE:
+        yield f"{_NOWHERE[route.kind][0]} {shown} "
         return
     if route.kind == "spread":
         yield f"{shown} "
@@ -142,8 +143,8 @@ def _get(call: Call, words: list[str]) -> Printed:
     route = host.route(address)
     if route is None:
         return err("RTNETLINK answers: Network is unreachable\n", 2)
-    if route.kind in _UNREACHABLE:
-        return err(f"{_UNREACHABLE[route.kind]}\n", 2)
+    if route.kind in _NOWHERE:
+        return err(f"{_NOWHERE[route.kind][1]}\n", 2)
     if route.kind == "local":
         source = host.source_for(address, route)
         return out([f"local {address} dev lo src {source} uid 0 ", "    cache <local> "])

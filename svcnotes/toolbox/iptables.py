@@ -130,7 +130,7 @@ def iptables(call: Call) -> Printed:
     chains = list(tables.layout.tables.get(table) or {})
     chain = found.get("L", "S") or next(iter(found.words), "")
     if chain and chain not in chains:
-        return failed(call, "No chain/target/match by that name.", 1)
+        return err(f"{call.name}: No chain/target/match by that name.\n", 1)
     shown = [chain] if chain else chains
     if not chains and (found.has("L") or found.has("S")):
         return _empty(table, rules=found.has("S"))

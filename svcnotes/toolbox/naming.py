@@ -22,6 +22,7 @@ from svcnotes.toolbox.session import Session
 
 ATTEMPT = 5.0  # resolv.conf(5): timeout
 ATTEMPTS = 2
+_QUESTION = "?" * 50  # as long as a question for a name is
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def reach(session: Session, place: Place, server: str, limit: float) -> str:
         left = limit - (session.now - started)
         if left <= 0:
             break
-        talk = connect(session, place, target(server, 53), "udp", limit=min(ATTEMPT, left))
+        talk = connect(session, place, target(server, 53), "udp", limit=min(ATTEMPT, left), request=_QUESTION)
         if talk.connected:
             return ""
         if talk.error != TIMED_OUT:

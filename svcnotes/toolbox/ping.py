@@ -173,7 +173,7 @@ def traceroute(call: Call) -> Printed:
             _probe(call, address, protocol, ttl, port + (ttl * probes + number) * (protocol == "udp"))
             for number in range(max(1, min(probes, 10)))
         ]
-        lines.append(f"{ttl:2}  " + " ".join(_shown(call, went, ttl)))
+        lines.append(f"{ttl:2} " + "".join(_shown(call, went, ttl)))
         if any(one.arrived or one.mark for one in went):
             break
     return out(lines)
@@ -183,11 +183,11 @@ def _shown(call: Call, went: list[_Probe], ttl: int) -> Iterator[str]:
     before = ""
     for one in went:
         if one.address == "*":
-            yield "*"
+            yield " *"
             continue
         milliseconds = _ROUND_TRIP * ttl + 0.004 * call.session.random.random()
-        host = "" if one.address == before else f"{one.address}  "
-        yield f"{host}{milliseconds:.3f} ms{' ' + one.mark if one.mark else ''}"
+        host = "" if one.address == before else f" {one.address}"
+        yield f"{host}  {milliseconds:.3f} ms{' ' + one.mark if one.mark else ''}"
         before = one.address
 
 

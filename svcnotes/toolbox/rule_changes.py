@@ -59,11 +59,15 @@ def change(call: Call, args: Sequence[str], command: str) -> Printed:
         if action == "-Z":
             return _zero(call, family, table)
         if action == "-C":
-            return Printed() if _is_there(text, table, words[1:]) else failed(call, _SAYS[edits.NO_RULE], 1)
+            return (
+                Printed()
+                if _is_there(text, table, words[1:])
+                else err(f"{call.name}: {_SAYS[edits.NO_RULE]}\n", 1)
+            )
         return put(call, edits.changed(text, table, words), family)
     except edits.EditError as error:
         said = _SAYS[error.kind].format(words[1] if error.kind == edits.BUSY else _INDEX.get(action, ""))
-        return failed(call, said, 1)
+        return err(f"{call.name}: {said}\n", 1)
     except RuleError as error:
         said = str(error).partition("\n")[0]
         return failed(call, said.partition(": ")[2] if said.startswith("line ") else said, 2)

@@ -11,6 +11,11 @@ from svcnotes.netfilter.rule import Clause, Option, Rule
 
 ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _HOST = {4: "/32", 6: "/128"}
+_NAMES = {
+    "0.0.0.0/0": "anywhere",
+    "::/0": "anywhere",
+    "127.0.0.0/8": "loopback/8",
+}  # the latter from /etc/networks
 
 
 def columns(rule: Rule, family: int, *, verbose: bool, numeric: bool) -> str:
@@ -40,7 +45,7 @@ def _interface(rule: Rule, name: str) -> str:
 def _address(rule: Rule, name: str, family: int, *, numeric: bool) -> str:
     option = _header(rule, name)
     value = ANYWHERE[family] if option is None else option.values[0].removesuffix(_HOST[family])
-    shown = "anywhere" if value == ANYWHERE[family] and not numeric else value
+    shown = value if numeric else _NAMES.get(value, value)
     return f"{'!' if option is not None and option.negated else ' '}{shown:<19}"
 
 

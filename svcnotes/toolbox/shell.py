@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LONGEST = 10_000
-_OPERATORS = ("&&", "||", "<<", ">>", "|", ";", ">", "<", "&", "(", ")", "\n")
+_OPERATORS = ("&&", "||", "<<<", "<<", ">>", "|", ";", ">", "<", "&", "(", ")", "\n")
 _CLOSE = "bash: unexpected EOF while looking for matching `{}'"
 _NO = "bash: this terminal does not know `{}': {}"
 
@@ -168,7 +168,7 @@ def _pipelines(tokens: list[Token], documents: Iterator[str]) -> Iterator[Pipeli
     words: list[Token] = []
     link = ""
     for token in [*tokens, Token("\n", True)]:
-        if not token.operator or token.text in ("<<", "<", ">", ">>", "1>", "2>", "&>"):
+        if not token.operator or token.text in ("<<<", "<<", "<", ">", ">>", "1>", "2>", "&>"):
             words.append(token)
             continue
         if token.text == "&" and words and words[-1] in (Token("2>", True), Token("1>", True)):
@@ -207,7 +207,9 @@ def _command(tokens: list[Token], documents: Iterator[str]) -> Command:
             continue
         if target is None or target.operator:
             raise ShellError("bash: syntax error near unexpected token `newline'")
-        if token.text == "<<":
+        if token.text == "<<<":
+            stdin = f"{target.text}\n"
+        elif token.text == "<<":
             stdin = next(documents, "")
         elif token.text == "<":
             reads = target.text

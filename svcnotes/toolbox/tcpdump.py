@@ -53,7 +53,7 @@ def tcpdump(call: Call) -> Printed:
     parts = (
         (ERR, _head(interface)),
         (OUT, "".join(f"{text}\n" for text in lines)),
-        (ERR, _tail(len(shown), len(seen))),
+        (ERR, _tail(len(shown), stopped=not 0 < count <= len(seen))),
     )
     return Printed(tuple(part for part in parts if part[1]))
 
@@ -68,11 +68,10 @@ def _head(interface: str) -> str:
     )
 
 
-def _tail(shown: int, seen: int) -> str:
-    def packets(number: int) -> str:
-        return f"{number} packet{'' if number == 1 else 's'}"
-
-    return f"{packets(shown)} captured\n{packets(seen)} received by filter\n0 packets dropped by kernel\n"
+def _tail(count: int, *, stopped: bool) -> str:
+    """The last lines; `stopped` by hand, where the count asked for was not reached."""
+    packets = f"{count} packet{'' if count == 1 else 's'}"
+    return f"{'^C' * stopped}{chr(10) * stopped}{packets} captured\n{packets} received by filter\n0 packets dropped by kernel\n"
 
 
 def _line(session: Session, frame: Frame, *, with_interface: bool, clock: bool) -> str:
