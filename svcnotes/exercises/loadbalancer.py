@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises import loadbalancer_clusters as worlds
 from svcnotes.exercises.asked import Asked, Seen
 from svcnotes.exercises.choose import Choice, choose
@@ -32,22 +31,46 @@ __all__ = [
     "write",
 ]
 
-_OPEN = (
-    "The cloud is not asked when somebody dials a node. The nodePort was there as soon as the Service was, "
-    "and the rule below leads it to a pod."
-)
 
-pending = outcome(
+def _waiting(*, reached: bool) -> Callable[[Seen], bool]:
+    """Whether there is no address in front, and a node's port leads to a pod, or does not."""
+    return lambda seen: (
+        not seen.cluster.services[worlds.SERVICE].ingress and (seen.outcomes == {"connected"}) == reached
+    )
+
+
+pending = choose(
     "pending",
-    "EXTERNAL-IP is <pending>, and no controller is there that would ever change that. "
-    "You dial node-1 on the Service's nodePort, 172.18.0.11:30080. What do you get?",
+    "EXTERNAL-IP says <pending>. The cluster is three bare machines with Kubernetes on them, and nothing else. "
+    "You come back in an hour. What do you find?",
     Asked(worlds.pending, CLIENT, "172.18.0.11:30080"),
     (
-        "Who writes the rules for a nodePort, and what does it need to know?",
-        "kube-proxy does, from the Service and its EndpointSlices. Does it need the cloud?",
+        Choice(
+            "an address: load balancers take their time",
+            lambda seen: bool(seen.cluster.services[worlds.SERVICE].ingress),
+            "pending-passes-by-itself",
+            "Somebody has to ask for a load balancer and write its address down. No program here does, and waiting installs none.",
+        ),
+        Choice(
+            "still <pending>, and no way in from outside",
+            _waiting(reached=False),
+            "pending-means-broken",
+            "Nobody is asked for leave when you dial a node. The nodePort was there as soon as the Service was, "
+            "and the rules of 172.18.0.11 lead port 30080 to a pod.",
+        ),
+        Choice(
+            "still <pending>, but 172.18.0.11:30080 leads to a pod",
+            _waiting(reached=True),
+            because="The address in front is missing, and only that. kube-proxy wrote the rules for the nodePort without it.",
+        ),
+    ),
+    (
+        "Who would fill in the address, and who writes the rules for a nodePort?",
+        "kube-proxy writes them, from the Service and its EndpointSlices. Does it need a load balancer?",
         "A LoadBalancer is a NodePort with an address in front.",
     ),
-    ideas={"refused": ("pending-means-broken", _OPEN), "timeout": ("pending-means-broken", _OPEN)},
+    tells=lambda path: path.outcome != "connected",
+    rule=lambda seen: target_rule(seen.paths[0]),
 )
 
 lone = share(
@@ -75,9 +98,13 @@ lone = share(
 )
 
 
+def _passes_node_2(path: Path) -> bool:
+    return any(hop.host == "node-2" for hop in path.hops)
+
+
 def _by_node_2(seen: Seen) -> list[Path]:
     """The paths of those clients whom the balancer sends to node-2."""
-    return [path for path in seen.paths if any(hop.host == "node-2" for hop in path.hops)]
+    return [path for path in seen.paths if _passes_node_2(path)]
 
 
 def _all_end(what: str) -> Callable[[Seen], bool]:
@@ -94,13 +121,13 @@ late = choose(
             "an answer: node-2 hands them on to another node's pod",
             _all_end("connected"),
             "local-forwards",
-            "That is what Cluster does. Under Local a node has its own pods or none; the rule below says so.",
+            "That is what Cluster does. Under Local a node has its own pods or none, and for none it has a DROP.",
         ),
         Choice(
             "a refusal, and they try again at once",
             _all_end("refused"),
             "local-refuses",
-            "There are ready pods on other nodes, so kube-proxy drops instead of rejecting: the rule below is a DROP.",
+            "There are ready pods on other nodes, so kube-proxy drops instead of rejecting: nothing comes back.",
         ),
         Choice(
             "silence, until they give up",
@@ -119,6 +146,7 @@ late = choose(
         "It sends them to node-2. Policy Local, and no pod there.",
         "In the NodePort lesson, what did node-3 do with a packet under Local?",
     ),
+    tells=_passes_node_2,
     rule=lambda seen: next((text for path in _by_node_2(seen) if (text := ending_rule(path))), seen.rule),
 )
 
@@ -250,7 +278,7 @@ inside = outcome(
 
 insider = source_seen(
     "insider",
-    "The same call: `curl` on node-3 (10.244.3.10) calls 203.0.113.1:80, and my-nginx-1 on node-1 answers. Which source does my-nginx-1 see?",
+    "The same call: `curl` on node-3 (10.244.3.10) dials 203.0.113.1:80. Suppose that it comes to my-nginx-1 on node-1: which source would that pod see?",
     Asked(worlds.local, "pod/default/curl", worlds.VIP),
     "default/my-nginx-1",
     (
@@ -274,7 +302,7 @@ insider = source_seen(
 
 ranges = outcome(
     "ranges",
-    "The Service has loadBalancerSourceRanges: [198.51.100.0/24]. You, 192.0.2.10, are not of them, and 203.0.113.1 is silent. "
+    "The Service has loadBalancerSourceRanges: [198.51.100.0/24]. You, 192.0.2.10, are outside of that, and 203.0.113.1 is silent for you. "
     "Now you dial node-1's nodePort, 172.18.0.11:30080. What do you get?",
     Asked(worlds.guarded, CLIENT, "172.18.0.11:30080"),
     (
@@ -298,16 +326,14 @@ def _checked(status: int, what: str) -> Callable[[Seen], bool]:
     )
 
 
-def _health(cluster: Callable[[], Cluster]) -> Asked:
-    port = worlds.local().services[worlds.SERVICE].health_check_node_port
-    return Asked(cluster, CLIENT, f"172.18.0.12:{port}", protocol="http")
-
-
 drain = choose(
     "drain",
     "Policy Local. my-nginx-2, the only pod on node-2, has been told to end: it still serves, and will for some seconds. "
     "What does node-2 answer to the load balancer's health check, and what happens to a packet that comes to node-2 all the same?",
-    (_health(worlds.ending), Asked(worlds.ending, CLIENT, worlds.VIP, via="node-2")),
+    (
+        Asked(worlds.ending, CLIENT, f"172.18.0.12:{worlds.HEALTH}", protocol="http"),
+        Asked(worlds.ending, CLIENT, worlds.VIP, via="node-2"),
+    ),
     (
         Choice(
             "200, and the pod gets the packet",

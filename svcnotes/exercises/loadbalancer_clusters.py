@@ -11,6 +11,8 @@ from svcnotes.scenarios.rollout import ENDING, GONE, Rollout
 VIP = "203.0.113.1:80"
 SERVICE = "default/my-nginx"
 LONE = "default/my-nginx-2"
+HEALTH = 31234
+"""The healthCheckNodePort under Local: named here, so that a question can be stated before a cluster is read."""
 ROLLOUT = Rollout(LONE, "my-nginx-3", "node-3")
 """The rollout of the lesson: my-nginx-2 on node-2 gives way to my-nginx-3 on node-3."""
 
@@ -36,7 +38,8 @@ def pending() -> Cluster:
 @lru_cache(maxsize=1)
 def local() -> Cluster:
     """The same under policy Local."""
-    return cluster().patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
+    spec = f"spec: {{externalTrafficPolicy: Local, healthCheckNodePort: {HEALTH}}}"
+    return cluster().patch("service", "my-nginx", spec)
 
 
 @lru_cache(maxsize=1)

@@ -34,8 +34,8 @@ write = apply(
     worlds.without_service,
     (
         ends(
-            "192.0.2.10, of the office, gets an answer",
-            CLIENT,
+            "192.0.2.77, of the office, gets an answer",
+            "192.0.2.77",
             _address,
             because="The rule below stands where packets end that no range let through.",
             hint="The ranges are those that may come in.",

@@ -54,7 +54,16 @@ def share(
         why = why or "Add up the probabilities of the paths that end so: svcnotes.trace gives each exactly."
         return wrong(show(value), misconception=idea, explanation=why, rule=rule)
 
-    return Exercise(name, question, judge, hints, choices, ask=packets[0].trace, tells=counts)
+    # Who sees what is another question, so a connection is not told of.
+    return Exercise(
+        name,
+        question,
+        judge,
+        hints,
+        choices,
+        ask=packets[0].trace,
+        tells=lambda path: counts(path) and path.outcome != "connected",
+    )
 
 
 def read_share(text: str) -> tuple[Fraction, Fraction] | None:

@@ -31,8 +31,9 @@ def source_seen(
 ) -> Exercise:
     """Ask which source address `pod` (`namespace/name`) sees.
 
-    The answer is an address, and what follows it is taken for a remark: `192.0.2.10 (you)`. `ideas` maps
-    an address to a misconception and an explanation that go before those found from the trace.
+    The answer is an address, and what follows it is taken for a remark: `192.0.2.10 (you)`. Where there are
+    `choices`, their number from 1 will do. `ideas` maps an address to a misconception and an explanation
+    that go before those found from the trace.
     """
     check_ideas((idea for idea, _ in (ideas or {}).values()), name)
 
@@ -42,9 +43,10 @@ def source_seen(
         if path is None:
             return wrong(explanation=f"This packet never reaches {pod}: the question has no answer.")
         try:
-            given = str(ip_address(re.split(r"[\s/]", answer.strip(), maxsplit=1)[0]))
+            given = str(ip_address(re.split(r"[\s/]", _chosen(answer.strip(), choices), maxsplit=1)[0]))
         except ValueError:
-            return wrong(explanation="An answer is one address, such as 192.0.2.10.")
+            or_number = ", or the number of one of the choices" if choices else ""
+            return wrong(explanation=f"An answer is one address, such as 192.0.2.10{or_number}.")
         rule = source_rule(path)
         if given == path.source_seen:
             changed = "the rule below changed it on the way" if rule else "no rule changed it on the way"
@@ -56,6 +58,12 @@ def source_seen(
     return Exercise(
         name, question, judge, hints, choices, ask=asked.trace, tells=lambda path: path.pod == pod
     )
+
+
+def _chosen(answer: str, choices: tuple[str, ...]) -> str:
+    """The choice that a number names; any other answer stays as it is."""
+    number = int(answer) if re.fullmatch(r"[0-9]{1,2}", answer) else 0
+    return choices[number - 1] if 1 <= number <= len(choices) else answer
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def beside_html(shown: SideBySide) -> str:
     label = escape(f"{shown.left.title} and {shown.right.title}, side by side")
     return (
         f'<section role="group" aria-label="{label}">'
-        f'<div style="display:flex;flex-wrap:wrap;gap:8px 20px;align-items:flex-end">{pictures}</div>'
+        f'<div style="display:flex;flex-wrap:wrap;gap:8px 20px;align-items:stretch">{pictures}</div>'
         f'<p style="margin:8px 0 0"><strong>What differs</strong></p><ul style="margin:0 0 8px">{lines}</ul>'
         f"{_table(shown)}</section>"
     )
@@ -40,10 +40,10 @@ def _side(side: Side, width: int) -> str:
     picture = layout(side.story, side.cast, width)
     share = f" {escape(side.share)}." if side.share else ""
     return (
-        '<div style="flex:1 1 500px;min-width:0;max-width:620px">'
+        '<div style="flex:1 1 500px;min-width:0;max-width:620px;display:flex;flex-direction:column">'
         f'<p style="margin:0 0 2px;font-size:16px;font-weight:650">{escape(side.title)}</p>'
         f'<p style="margin:0 0 6px">{sentence_html(side.sentence)}{share}</p>'
-        f"{svg(picture, alt_text(side.story))}</div>"
+        f'<div style="margin-top:auto">{svg(picture, alt_text(side.story))}</div></div>'
     )
 
 

@@ -10,15 +10,20 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// Text whose names, such as my-nginx-1, are not torn at a hyphen; a very long one may be.
+function whole(text) {
+  return text.split(/(\w{1,12}(?:-\w{1,12}){1,3})(?![\w-])/).map((part, index) => (index % 2 ? h("span", { class: "name" }, part) : part));
+}
+
 function sentence(runs, marks) {
-  return runs.map(([text, kind, role]) => {
+  return runs.flatMap(([text, kind, role]) => {
     if (kind === "address") {
       const mark = h("span", { class: `mark mark-${role}`, "aria-hidden": "true" }, `${(marks[role] || ["•"])[0]} `);
       return h("span", { class: "address" }, mark, text);
     }
     if (kind === "code") return h("code", {}, text);
-    if (kind === "strong") return h("strong", {}, text);
-    return document.createTextNode(text);
+    if (kind === "strong") return h("strong", {}, ...whole(text));
+    return whole(text);
   });
 }
 
@@ -31,8 +36,8 @@ function render({ model, el }) {
   const commit = h("button", { type: "button", ...suppress }, "Commit");
   const feedback = h("p", { class: "feedback", role: "status", "aria-live": "polite" });
   const root = h("section", { class: "svcnotes-predict" },
-    h("fieldset", {}, h("legend", {}, message.question),
-      ...message.options.map((text, index) => h("label", {}, inputs[index], h("span", {}, text))), commit),
+    h("fieldset", {}, h("legend", {}, ...whole(message.question)),
+      ...message.options.map((text, index) => h("label", {}, inputs[index], h("span", {}, ...whole(text)))), commit),
     feedback);
   el.append(root);
 

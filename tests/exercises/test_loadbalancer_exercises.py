@@ -1,5 +1,8 @@
 """The exercises on load balancers: right answers are accepted, and the idea behind each known wrong one is named."""
 
+import subprocess
+import sys
+
 import pytest
 
 from svcnotes.exercises import loadbalancer
@@ -8,9 +11,9 @@ from svcnotes.exercises.exercise import Exercise
 EXERCISES = [name for name in loadbalancer.__all__ if isinstance(getattr(loadbalancer, name), Exercise)]
 
 ANSWERS = [
-    ("pending", "connected", "", "DNAT"),
-    ("pending", "timeout", "pending-means-broken", "DNAT"),
-    ("pending", "refused", "pending-means-broken", "DNAT"),
+    ("pending", "still <pending>, but 172.18.0.11:30080 leads to a pod", "", "DNAT"),
+    ("pending", "still <pending>, and no way in", "pending-means-broken", "DNAT"),
+    ("pending", "an address", "pending-passes-by-itself", "DNAT"),
     ("lone", "1/2", "", ""),
     ("lone", "50 %", "", ""),
     ("lone", "1/3", "local-spreads-evenly", ""),
@@ -31,6 +34,8 @@ ANSWERS = [
     ("visitor", "203.0.113.1", "", ""),
     ("visitor", "192.0.2.10", "local-undoes-a-proxy", ""),
     ("visitor", "172.18.0.11", "everything-is-snated", ""),
+    ("visitor", "2", "", ""),
+    ("visitor", "1", "local-undoes-a-proxy", ""),
     ("ranges", "connected", "", "DNAT"),
     ("ranges", "timeout", "source-ranges-guard-the-nodeport", "DNAT"),
     ("drain", "503, and the pod gets the packet", "", "DNAT"),
@@ -73,9 +78,9 @@ MANIFESTS = [
     (
         "a client alone instead of the office",
         RIGHT.replace("192.0.2.0/24", "192.0.2.10/32"),
-        5,
+        4,
         "",
-        "DNAT",
+        "KUBE-PROXY-FIREWALL",
     ),
     (
         "policy Cluster",
@@ -108,3 +113,12 @@ def test_hints_on_load_balancers_grow(name):
     exercise = getattr(loadbalancer, name)
     assert len(exercise.hints) >= 3
     assert [exercise.check("", attempt=n).hint for n in (1, 2, 3)] == list(exercise.hints[:3])
+
+
+def test_the_exercises_on_load_balancers_are_stated_before_any_cluster_is_read():
+    code = (
+        "from svcnotes.exercises import loadbalancer, loadbalancer_clusters as worlds; "
+        "print(worlds.cluster.cache_info().currsize, worlds.three.cache_info().currsize)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "0"]
