@@ -4,8 +4,22 @@ Faults are in the model: a rule that is missing, a route, a label. Every tool pr
 """
 
 from svcnotes.exercises.dojo.case import Case, Command, case, names
+from svcnotes.exercises.dojo.catalogue import catalogue, clusters
 from svcnotes.exercises.dojo.demand import Demand, Reported
 from svcnotes.exercises.dojo.faults import FAULTS
 from svcnotes.exercises.dojo.session import Session, draw, open_case
 
-__all__ = ["FAULTS", "Case", "Command", "Demand", "Reported", "Session", "case", "draw", "names", "open_case"]
+__all__ = [
+    "FAULTS",
+    "Case",
+    "Command",
+    "Demand",
+    "Reported",
+    "Session",
+    "case",
+    "catalogue",
+    "clusters",
+    "draw",
+    "names",
+    "open_case",
+]
