@@ -89,8 +89,8 @@ def connect(
 ) -> Talk:
     """Connect from a place to `ADDRESS:PORT`, send `request` and get what `serve` answers to it, or fail.
 
-    `protocol` is tcp or udp; `serve` is asked once the request has come to the process at the end. After `limit` seconds the asker gives up. The session's clock, memories,
-    counters and frames go along. Raises QuestionError for an address that cannot be asked.
+    `protocol` is tcp or udp; `serve` is asked once the request has come to the process at the end. After
+    `limit` seconds the asker gives up. The session's clock, memories, counters and frames go along. Raises QuestionError for an address that cannot be asked.
     """
     started, port = session.now, session.ephemeral_port()
     limit = min(limit, KERNEL_GIVES_UP)
@@ -159,6 +159,22 @@ def _legs(path: Path) -> Iterator[Leg]:
             begun = number + 1
 
 
+def _numbered(hops: Sequence[Hop]) -> Iterator[tuple[int, Sequence[Hop]]]:
+    """The ways of single packets, each with the number of its leg: a balancer's answers come home in turn."""
+    begun, there, back = 0, -1, -1
+    for place, hop in enumerate(hops):
+        if hop.leaves is not None:
+            continue
+        way, begun = hops[begun : place + 1], place + 1
+        if way[0].direction == THERE:
+            there += 1
+            back = there
+            yield there, way
+        else:
+            yield max(back, 0), way
+            back -= 1
+
+
 def _forget_reset(session: Session) -> None:
     """A connection whose only answer was a RST is forgotten at once (nf_conntrack_proto_tcp.c)."""
 
@@ -178,7 +194,7 @@ class _Exchange:
 
     def __init__(self, session: Session, place: Place, path: Path, legs: tuple[Leg, ...], port: int) -> None:
         self.session, self.path, self.legs = session, path, legs
-        self.segments = [Segments(port + number, session.now) for number in range(len(legs) or 1)]
+        self.segments = [Segments(port + number) for number in range(len(legs) + 1)]
         self.place = place
         self._net: Topology | None = None
 
@@ -197,15 +213,12 @@ class _Exchange:
         """Note the first packet of each leg, and the answer that `trace` followed; a datagram has its content."""
         session, path = self.session, self.path
         session.memories = path.memories or session.memories
-        done = 0
-        for number, leg in enumerate(self.legs):
-            self._note(leg.hops, number, datagram)
-            done += len(leg.hops)
-            if number + 1 < len(self.legs) and leg.sent.protocol == "tcp":
-                self._send(number, "SYN,ACK", from_asker=False)
         answer = serve(path) if datagram and path.outcome == "connected" else datagram
-        self._note(path.hops[done:], max(len(self.legs) - 1, 0), answer)
-        self._reset_stray()
+        leg = -1
+        for number, hops in _numbered(path.hops):
+            leg = number
+            self._note(hops, number, datagram if hops[0].direction == THERE else answer)
+        self._reset_stray(leg)
 
     def _note(self, hops: Sequence[Hop], leg: int, payload: str = "") -> None:
         before = None
@@ -215,7 +228,7 @@ class _Exchange:
             observe(self.session, [hop], detail, size, text=first, after=before)
             before = hop if hop.leaves is not None else None
 
-    def _reset_stray(self) -> None:
+    def _reset_stray(self, leg: int) -> None:
         """A host that gets a SYN,ACK of no connection answers RST, which goes its own way."""
         last = self.path.hops[-1] if self.path.hops else None
         if last is None or last.leaves is not None or last.packet.flags != "SYN,ACK":
@@ -223,7 +236,7 @@ class _Exchange:
         if not any(step.table == "socket" and step.verdict == "refuse" for step in last.steps):
             return
         arrived = next(step.before for step in last.steps if step.table == "socket")
-        self._carry(last.host, answer_to(arrived, "RST"), THERE, max(len(self.legs) - 1, 0))
+        self._carry(last.host, answer_to(arrived, "RST"), THERE, leg)
 
     def carry_on(self, request: str, serve: Callable[[Path], str]) -> bool:
         """Finish the handshakes, ask, answer, say goodbye; whether question and answer both came through."""

@@ -104,7 +104,8 @@ def dated(session: Session, state: ApiState) -> ApiState:
     """The state with a creationTimestamp for each object: svcnotes' API server has no clock, a terminal has."""
     objects = dict(state.objects)
     for key, obj in state.objects.items():
-        if not obj["metadata"].get("creationTimestamp"):
+        made_here = session.born.get(key, 0.0) >= 0.0
+        if made_here or not obj["metadata"].get("creationTimestamp"):
             objects[key] = {**obj, "metadata": {**obj["metadata"], "creationTimestamp": _born(session, key)}}
     return replace(state, objects=VersionedMap(objects))
 

@@ -75,7 +75,7 @@ def _step(session: Session, hop: Hop, step: Step, payload: int) -> None:
 def _passings(session: Session, hop: Hop, before: Hop | None) -> Iterable[tuple[str, str, Packet]]:
     """The interfaces that a packet passes at a host, each with its direction and the packet there."""
     veths = node_host(session.cluster, hop.host).veths if hop.host in session.cluster.nodes else {}
-    if hop.in_interface:
+    if hop.in_interface and hop.in_interface != LOOPBACK:
         port = veths.get(before.host, "") if before is not None else ""
         if hop.in_interface == BRIDGE and port:
             yield port, "In", hop.packet

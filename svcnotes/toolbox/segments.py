@@ -10,14 +10,13 @@ _BIG = 2**32
 class Segments:
     """Counts what each side of a connection has sent.
 
-    The first sequence numbers and the time stamps come from `key` and the clock: Linux' are random.
+    The first sequence numbers and the time stamps come from `key`: Linux' are random.
     """
 
-    def __init__(self, key: int, now: float) -> None:
+    def __init__(self, key: int) -> None:
         self.first = {True: _scatter(key, 2_654_435_761), False: _scatter(key, 2_246_822_519)}
         self.stamp = {True: _scatter(key, 3_266_489_917), False: _scatter(key, 668_265_263)}
         self.sent = {True: 1, False: 1}
-        self.begun = now
         self._last: tuple[object, str] = (None, "")
 
     def detail(self, packet: Packet, *, from_asker: bool, payload: int = 0) -> str:

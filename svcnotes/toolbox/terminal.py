@@ -166,7 +166,10 @@ class Terminal:
         if tool is None or here.kind not in tool.where:
             return missing(here, words[0])
         before = self.cluster
-        printed = tool.run(Call(self._session, here, name, words[1:], stdin))
+        try:
+            printed = tool.run(Call(self._session, here, name, words[1:], stdin))
+        except QuestionError as error:
+            printed = err(f"{name}: {error}\n")
         self._session.cluster = followed(before, self.cluster)
         return printed
 
