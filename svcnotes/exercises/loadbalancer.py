@@ -306,7 +306,7 @@ ranges = outcome(
     "Now you dial node-1's nodePort, 172.18.0.11:30080. What do you get?",
     Asked(worlds.guarded, CLIENT, "172.18.0.11:30080"),
     (
-        "In which rules do the ranges stand? grep the node's rules for 198.51.100.",
+        "Which rule leads to KUBE-FW: that for the load balancer's address, that for the nodePort, or both?",
         "They stand in KUBE-FW, which only packets for the load balancer's address come to.",
         "A packet for the nodePort goes from KUBE-NODEPORTS straight to KUBE-EXT.",
     ),
