@@ -146,8 +146,8 @@ def _unknown_alias(
 ) -> Trace:
     """An ExternalName of the outside world: where it leads is not for this world to say."""
     reason = (
-        f"the name is an alias of {aim.alias}, a name outside this world: the packet leaves the cluster "
-        "(give the World a host of that name, and it is followed)"
+        f"the name is an alias of {aim.alias}, which no host of this world is called. If nobody else is either, "
+        "there is no address, and no packet sets out; if somebody is, give the World a host of that name"
     )
     path = Path("external", Fraction(1), reason=reason)
     to_text = endpoint_text(aim.alias, aim.port) if aim.port else aim.alias

@@ -98,11 +98,14 @@ def _resolve(cluster: Cluster, to: str, name: str, who: Asker) -> tuple[tuple[st
             f"to {to}: {found.name} is there and has no address: it is an alias that leads nowhere "
             "(to itself, in a circle, to a name that the cluster does not have), or no whole name; ask for another"
         )
-    tried = ", ".join(found.asked) or name
-    remedy = (
-        ""
-        if conf.search
-        else "; only Pods may leave out the end of a name: "
-        "write SERVICE.NAMESPACE.svc.DOMAIN, and the cluster's DNS is asked here, too"
+    if conf.search:
+        tried = ", ".join(found.asked) or name
+        raise QuestionError(f"to {to}: no such name (NXDOMAIN); asked for {tried}")
+    servers = " or ".join(conf.nameservers) or "nobody"
+    outer = set(conf.nameservers) <= set(dns.OUTSIDE)
+    raise QuestionError(
+        f"to {to}: no such name (NXDOMAIN), so no packet sets out. {who.host or 'A host outside'} asks {servers}"
+        f"{', a server that knows nothing of the cluster' if outer and conf.nameservers else ''}; only Pods may "
+        "leave out the end of a name. Ask from a Pod, or for SERVICE.NAMESPACE.svc.DOMAIN: "
+        "svcnotes puts such a full name to the cluster's DNS, whoever asks"
     )
-    raise QuestionError(f"to {to}: no such name (NXDOMAIN); asked for {tried}{remedy}")

@@ -12,7 +12,7 @@ from svcnotes.packet import Packet, Step, endpoint_text
 from svcnotes.scenarios.changes import backing_pods, find_service
 from svcnotes.trace import Path, Trace
 from svcnotes.views.cast import Cast, cast_of
-from svcnotes.views.compare import Change, answer_changes, counterpart, deciding_name, deciding_rules
+from svcnotes.views.compare import Change, answer_changes, counterpart, deciding_name, deciding_rules, value
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.marks import names_of, short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
@@ -253,9 +253,9 @@ def difference_lines(shown: SideBySide) -> list[Prose]:
         prose(
             strong(change.field),
             ": ",
-            _value(shown.left, change.before),
+            value(shown.left.story, change.before),
             " ≠ ",
-            _value(shown.right, change.after),
+            value(shown.right.story, change.after),
         )
         for change in shown.changes
     ]
@@ -264,10 +264,6 @@ def difference_lines(shown: SideBySide) -> list[Prose]:
             named = [prose(", " if index else "", code(name)) for index, name in enumerate(rules)]
             lines.append(prose(strong(f"rules that decided only under {side.title}"), ": ", *named))
     return lines or [prose("Nothing that the pod or the client could notice.")]
-
-
-def _value(side: Side, text: str) -> Prose:
-    return prose(side.story.names.run(text)) if text in side.story.names.by_address else prose(text)
 
 
 def _text(shown: SideBySide) -> Iterator[str]:

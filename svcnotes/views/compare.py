@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from svcnotes.packet import Step
 from svcnotes.trace import Path
 from svcnotes.views.entries import entered
-from svcnotes.views.marks import short_name
+from svcnotes.views.marks import is_address, short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
 from svcnotes.views.story import Moment, Story, caller, rule_name
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field of the answer that differs: `field` is outcome, pod, source seen or endpoints."""
+    """One field of the answer that differs: `field` is outcome, pod, source seen, endpoints or address dialled."""
 
     field: str
     before: str
@@ -54,7 +54,11 @@ def counterpart(path: Path, paths: tuple[Path, ...]) -> Path:
 
 
 def answer_changes(before: Story, after: Story) -> list[Change]:
-    """Give the fields of the answer that differ, in order of weight."""
+    """Give the fields of the answer that differ, in order of weight.
+
+    The address dialled is a part of the answer where a name was asked for. Where the question itself gave
+    another one, it is told only if nothing else differs.
+    """
     old, new = before.path, after.path
     rows = [
         ("outcome", old.outcome, new.outcome),
@@ -62,7 +66,10 @@ def answer_changes(before: Story, after: Story) -> list[Change]:
         ("source seen", old.source_seen or "nobody saw one", new.source_seen or "nobody saw one"),
         ("endpoints", str(_pods(before)), str(_pods(after))),
     ]
-    return [Change(*row) for row in rows if row[1] != row[2]]
+    found = [Change(*row) for row in rows if row[1] != row[2]]
+    dialled = Change("address dialled", before.trace.destination, after.trace.destination)
+    told = before.trace.to == after.trace.to or not found
+    return [*found, dialled] if told and dialled.before != dialled.after else found
 
 
 def _reached(path: Path) -> str:
@@ -105,25 +112,19 @@ def _sentence(
         return prose("Nothing that the pod or the client could notice has changed.")
     parts: list[Prose] = []
     for change in changes:
-        if change.field == "source seen":
-            parts.append(
-                prose(
-                    strong("source "),
-                    _address(before, change.before),
-                    " → ",
-                    _address(after, change.after),
-                )
-            )
-        elif change.field == "endpoints":
-            parts.append(prose(strong("endpoints in reach "), change.before, " → ", change.after))
-        else:
-            parts.append(prose(strong(change.field + " "), change.before, " → ", change.after))
+        word = {"source seen": "source", "endpoints": "endpoints in reach"}.get(change.field, change.field)
+        ends = (value(before, change.before), " → ", value(after, change.after))
+        parts.append(prose(strong(f"{word} "), *ends))
     joined = prose(*(prose("; " if index else "", part) for index, part in enumerate(parts)))
     return prose(joined, ". ", _rules("No longer", gone), _rules("Now", come))
 
 
-def _address(story: Story, text: str) -> Prose:
-    return prose(story.names.run(text)) if text[:1].isdigit() or ":" in text else prose(text)
+def value(story: Story, text: str) -> Prose:
+    """Give what a changed field says: an address, with or without a port, keeps its mark."""
+    for address in (text, text.rpartition(":")[0].strip("[]")):
+        if is_address(address):
+            return prose(story.names.run(address, text))
+    return prose(text)
 
 
 def _rules(word: str, names: list[str]) -> Prose:

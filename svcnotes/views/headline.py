@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svcnotes.views.entries import entered
-from svcnotes.views.marks import short_name
+from svcnotes.views.marks import is_address, short_name
 from svcnotes.views.prose import Prose, Run, code, prose, strong
 from svcnotes.views.story import Moment, Story, rule_name, second_connections, stray
 
@@ -12,12 +12,28 @@ MASQUERADES = frozenset({"snat"})
 
 def headline(story: Story) -> Prose:
     """Say what became of the path's packet, and at which step which rule decided it."""
+    return prose(_ending(story), _looked_up(story))
+
+
+def _ending(story: Story) -> Prose:
     outcome = story.path.outcome
     if outcome == "connected":
         return _connected(story)
     if story.path.pod and outcome == "timeout":
         return _answer_lost(story)
     return {"refused": _refused, "timeout": _timeout, "external": _external}.get(outcome, _unreachable)(story)
+
+
+def _looked_up(story: Story) -> Prose:
+    """Where a name was dialled: which address it had become before there was a packet."""
+    if not story.path.hops:
+        return ()
+    first = story.path.hops[0].packet
+    name = story.trace.to.removesuffix(f":{first.destination_port}").strip("[]")
+    if is_address(name) or name == story.names.of(first.destination).label:
+        return ()  # the name of a node or of an outside host stands beside its address anyway
+    had = story.names.run(first.destination)
+    return prose(" DNS had turned ", code(name), " into ", had, " before the packet set out.")
 
 
 def choice(story: Story) -> str:

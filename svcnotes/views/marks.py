@@ -69,6 +69,15 @@ class Names:
         return Run(text or address, ADDRESS, self.of(address).role)
 
 
+def is_address(text: str) -> bool:
+    """Tell an address from a name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def short_name(key: str) -> str:
     """Shorten `namespace/name` to the name."""
     return key.rsplit("/", 1)[-1]

@@ -57,7 +57,13 @@ CLIENT, NODEPORT = "192.0.2.10", "172.18.0.11:30080"
         (CLIENT, NODEPORT, {"proxy_mode": "magic"}, "no such mode"),
         (CLIENT, NODEPORT, {"source_port": 0}, "from 1 to 65535"),
         ("pod/default/tool-1", "nowhere:80", {}, r"no such name \(NXDOMAIN\); asked for nowhere.default.svc"),
-        (CLIENT, "web:80", {}, "only Pods may leave out the end of a name"),
+        (CLIENT, "web:80", {}, "only Pods may leave out the end of a name. Ask from a Pod, or for SERVICE"),
+        (
+            "node/node-1",
+            "web:80",
+            {},
+            "no packet sets out. node-1 asks 192.0.2.53, a server that knows nothing",
+        ),
     ],
 )
 def test_a_question_about_what_is_not_there_names_it_and_the_remedy(source, to, more, words):

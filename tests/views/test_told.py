@@ -4,16 +4,19 @@ from functools import lru_cache
 
 import pytest
 
+from svcnotes import scenarios
 from svcnotes.control_plane.load import load
 from svcnotes.scenarios.changes import without_rule
+from svcnotes.scenarios.externalname import SLICE, instead
 from svcnotes.trace import trace
+from svcnotes.views.compare import compare
 from svcnotes.views.headline import headline
 from svcnotes.views.marks import names_of
 from svcnotes.views.pack import alt_text, deciding, pack
 from svcnotes.views.prose import plain
 from svcnotes.views.story import second_connections, stray, tell
 
-CLIENT, VIP = "192.0.2.10", "203.0.113.10:80"
+CLIENT, VIP, SHOP = "192.0.2.10", "203.0.113.10:80", "pod/default/shop"
 
 
 @lru_cache(maxsize=16)
@@ -130,6 +133,39 @@ def test_an_alias_of_a_name_outside_this_world_is_no_packet_at_all(data):
     assert story.moments == ()
     assert plain(headline(story)).startswith("The name leads out of this world. The name is an alias of")
     assert pack(story.trace, cluster)["paths"][0]["moments"] == []
+
+
+def test_a_name_that_was_dialled_is_told_with_the_address_that_it_had_become():
+    cluster = scenarios.load("externalname")
+    for kind, address in ((cluster, "203.0.113.50"), (instead(cluster, SLICE), "10.96.0.50")):
+        said = plain(headline(told(kind, SHOP, "my-db:5432")))
+        assert said.endswith(f"DNS had turned my-db into {address} before the packet set out.")
+
+
+def test_a_hosts_own_name_and_an_address_need_no_such_word():
+    cluster = scenarios.load("externalname")
+    for to in ("db.example.com:5432", "203.0.113.50:5432", "node-2:80"):
+        assert "DNS" not in plain(headline(told(cluster, SHOP, to)))
+
+
+def test_a_name_that_leads_to_another_address_is_a_change_even_if_the_end_is_the_same():
+    cluster = scenarios.load("externalname")
+    alias, by_rules = (told(kind, SHOP, "my-db:5432") for kind in (cluster, instead(cluster, SLICE)))
+    found = compare(alias, by_rules)
+    assert [(change.field, change.before, change.after) for change in found.changes] == [
+        ("address dialled", "203.0.113.50:5432", "10.96.0.50:5432")
+    ]
+    assert str(found).startswith("address dialled 203.0.113.50:5432 → 10.96.0.50:5432. Now: KUBE-SEP-")
+    assert {run.role for run in found.sentence if run.kind == "address"} == {"outside", "service"}
+
+
+def test_whoever_asks_for_another_address_is_told_so_only_if_nothing_else_differs(data):
+    cluster = recorded(data, "nodeport-cluster")
+    there, here = (told(cluster, CLIENT, f"172.18.0.1{n}:30080", "web-a") for n in (2, 1))
+    assert [change.field for change in compare(there, here).changes] == ["source seen"]
+    elsewhere = told(cluster, "pod/default/tool-3", "172.18.0.12:30080", "web-a")
+    again = told(cluster, "pod/default/tool-3", "10.244.2.1:30080", "web-a")
+    assert [change.field for change in compare(elsewhere, again).changes] == ["address dialled"]
 
 
 @pytest.mark.parametrize("cloud", ["pass-through", "proxying", "pods"])
