@@ -86,13 +86,14 @@ def connect(
     limit: float = KERNEL_GIVES_UP,
     request: str = "",
     serve: Callable[[Path], str] | None = None,
+    source_port: int = 0,
 ) -> Talk:
     """Connect from a place to `ADDRESS:PORT`, send `request` and get what `serve` answers to it, or fail.
 
     `protocol` is tcp or udp; `serve` is asked once the request has come to the process at the end. After
-    `limit` seconds the asker gives up. The session's clock, memories, counters and frames go along. Raises QuestionError for an address that cannot be asked.
+    `limit` seconds the asker gives up; `source_port` 0 is one that is free. The session's clock, memories, counters and frames go along. Raises QuestionError for an address that cannot be asked.
     """
-    started, port = session.now, session.ephemeral_port()
+    started, port = session.now, source_port or session.ephemeral_port()
     limit = min(limit, KERNEL_GIVES_UP)
     path: Path | None = None
     legs: tuple[Leg, ...] = ()

@@ -62,8 +62,12 @@ def grep(args: Sequence[str], text: str) -> Printed:
 
 
 def _numbers(args: Sequence[str], letter: str) -> list[str]:
-    """`-3` written out as `-C 3` (for grep) or `-n 3` (for head and tail)."""
-    return [part for a in args for part in ((f"-{letter}", a[1:]) if re.fullmatch(r"-\d+", a) else (a,))]
+    """`-3` written out as `-C 3` (for grep) or `-n 3` (for head and tail), where it is no option's value."""
+    found: list[str] = []
+    for word in args:
+        value = bool(found) and re.fullmatch(r"-[ABCnem]", found[-1])
+        found += [f"-{letter}", word[1:]] if re.fullmatch(r"-\d+", word) and not value else [word]
+    return found
 
 
 def _pattern(text: str, found: Options) -> str:

@@ -34,7 +34,7 @@ def kubectl(call: Call) -> Printed:
         return out(
             "kubectl controls the Kubernetes cluster manager.\n\nUsage:\n  kubectl [flags] [options]\n"
         )
-    verb = next((word for word in args if not word.startswith("-")), "")
+    verb = next(iter(read_words(args).plain), "")
     own = {"logs": _logs, "exec": _exec, "scale": _scale, "version": lambda *_: out(VERSION)}
     try:
         if verb in own:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 LONGEST = 10_000
 _OPERATORS = ("&&", "||", "<<<", "<<", ">>", "|", ";", ">", "<", "&", "(", ")", "\n")
 _CLOSE = "bash: unexpected EOF while looking for matching `{}'"
+_KEYWORDS = ("for", "while", "until", "if", "case", "function", "{", "[[")
 _NO = "bash: this terminal does not know `{}': {}"
 
 
@@ -219,6 +220,8 @@ def _command(tokens: list[Token], documents: Iterator[str]) -> Command:
             raise ShellError(_NO.format("2> FILE", "send it to /dev/null or to &1"))
         else:
             file, appends, merged = target.text, token.text == ">>", merged or token.text == "&>"
+    if words[:1] and words[0] in _KEYWORDS:
+        raise ShellError(_NO.format(words[0], "write one command, and run it with times=10 for ten times"))
     if not words:
         raise ShellError("bash: a redirection needs a command")
     return Command(tuple(words), stdin, file, appends, reads, frozenset(quiet), merged)

@@ -12,6 +12,7 @@ from svcnotes.toolbox.filters import FILTERS
 from svcnotes.toolbox.following import followed
 from svcnotes.toolbox.output import ERR, OUT, Output, Printed, err, note
 from svcnotes.toolbox.places import LAPTOP, Place, place
+from svcnotes.toolbox.reconciling import reconcile
 from svcnotes.toolbox.session import AGE, OPENED, Call, Session
 from svcnotes.toolbox.tools import TOOLS, missing
 
@@ -46,6 +47,7 @@ class Terminal:
     def cluster(self, cluster: Cluster) -> None:
         """Put another cluster in place; the hosts remember what they remember."""
         self._session.cluster = cluster
+        reconcile(self._session)
 
     @property
     def log(self) -> list[tuple[str, str]]:
@@ -170,7 +172,9 @@ class Terminal:
             printed = tool.run(Call(self._session, here, name, words[1:], stdin))
         except QuestionError as error:
             printed = err(f"{name}: {error}\n")
-        self._session.cluster = followed(before, self.cluster)
+        if self.cluster is not before:
+            self._session.cluster = followed(before, self.cluster)
+            reconcile(self._session)
         return printed
 
 

@@ -18,11 +18,11 @@ from svcnotes.toolbox.admin_services import helm, systemctl
 from svcnotes.toolbox.conntrack import conntrack
 from svcnotes.toolbox.curl import curl
 from svcnotes.toolbox.dns_tools import dig, nslookup
-from svcnotes.toolbox.fetchers import nc, wget
 from svcnotes.toolbox.filters import FILTERS
 from svcnotes.toolbox.iproute import bridge, ip
 from svcnotes.toolbox.iptables import iptables, iptables_save
 from svcnotes.toolbox.kubectl import kubectl
+from svcnotes.toolbox.nc import nc
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.ping import ping, traceroute
 from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
@@ -43,6 +43,7 @@ from svcnotes.toolbox.small_tools import (
 from svcnotes.toolbox.sockets import netstat, ss
 from svcnotes.toolbox.sysctl import sysctl
 from svcnotes.toolbox.tcpdump import tcpdump
+from svcnotes.toolbox.wget import wget
 
 ASKERS = frozenset({NODE, POD, OUTSIDE, LAPTOP})
 HOSTS = frozenset({NODE, POD, OUTSIDE, "router"})

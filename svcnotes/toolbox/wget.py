@@ -1,32 +1,15 @@
-"""`wget` (GNU, version 1.21) and `nc` (OpenBSD's)."""
+"""`wget`, in the words of GNU wget 1.21."""
 
 from __future__ import annotations
 
-from svcnotes.errors import QuestionError
-from svcnotes.toolbox.apps import Asked, end
-from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, connect, target
-from svcnotes.toolbox.naming import look_up
+from svcnotes.toolbox.apps import Asked
+from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT
 from svcnotes.toolbox.options import UsageError, read
-from svcnotes.toolbox.output import ERR, OUT, Printed, err, out
+from svcnotes.toolbox.output import ERR, OUT, Printed, err
 from svcnotes.toolbox.session import Call
 from svcnotes.toolbox.web import Fetched, UrlError, fetch, read_url
 
 _AGENT = "Wget/1.21.3"
-_NC_USAGE = """usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M ttl]
-\t  [-m minttl] [-O length] [-P proxy_username] [-p source_port]
-\t  [-q seconds] [-s sourceaddr] [-T keyword] [-V rtable] [-W recvlimit]
-\t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]
-\t  [destination] [port]
-"""
-_SERVICES = {
-    22: "ssh",
-    53: "domain",
-    80: "http",
-    443: "https",
-    3306: "mysql",
-    5432: "postgresql",
-    8080: "http-alt",
-}
 
 
 def wget(call: Call) -> Printed:
@@ -121,87 +104,3 @@ def _wget_got(call: Call, fetched: Fetched, said: str, *, quiet: bool, file: str
         (ERR, "" if quiet else told),
     )
     return Printed(tuple(part for part in parts if part[1]))
-
-
-def nc(call: Call) -> Printed:
-    """`nc [-v] [-z] [-u] [-w SEC] HOST PORT[-PORT]`."""
-    try:
-        found = read(call.args, flags=tuple("vzun46kN"), valued=("w", "p", "s", "q", "i"))
-        limit = float(found.get("w", default=str(KERNEL_GIVES_UP)))
-        host, ports = found.words
-        low, _, high = ports.partition("-")
-        numbers = range(int(low), int(high or low) + 1)
-        if not (0 < numbers.start < numbers.stop <= 65536 and len(numbers) <= 100):
-            raise ValueError
-    except UsageError as error:
-        said = "option requires an argument" if error.needs_value else "invalid option"
-        return err(f"nc: {said} -- '{error.option.lstrip('-')}'\n{_NC_USAGE}", 1)
-    except ValueError:
-        if len(call.args) and len(found.words) == 2:
-            return err(f"nc: port number invalid: {found.words[1]}\n", 1)
-        return err(_NC_USAGE, 1)
-    printed = Printed((), 1)
-    for port in numbers:
-        printed = printed.then(
-            _nc_one(call, host, port, limit, verbose=found.has("v"), udp=found.has("u"), scans=found.has("z"))
-        )
-    return printed
-
-
-def _nc_one(
-    call: Call, host: str, port: int, limit: float, *, verbose: bool, udp: bool, scans: bool
-) -> Printed:
-    lookup = look_up(call.session, call.place, host)
-    if not lookup.addresses:
-        why = "Temporary failure in name resolution" if lookup.silent else "Name or service not known"
-        return err(f'nc: getaddrinfo for host "{host}" port {port}: {why}\n', 1)
-    protocol = "udp" if udp else "tcp"
-    printed = Printed((), 1)
-    for address in lookup.addresses:
-        shown = f"{host} ({address})" if address != host else host
-        try:
-            sent = (call.stdin or "") if not scans else "X" if udp else ""
-            talk = connect(
-                call.session,
-                call.place,
-                target(address, port),
-                protocol,
-                limit=limit,
-                request=sent,
-                serve=lambda path: _echoed(call, path.pod, end(path)[2], udp=udp),
-            )
-        except QuestionError as error:
-            return printed.then(err(f"nc: connect to {shown} port {port} ({protocol}) failed: {error}\n", 1))
-        # A datagram that nobody refuses counts as a success: nc cannot know better.
-        if talk.connected or (udp and talk.error == TIMED_OUT):
-            name = _SERVICES.get(port, "*")
-            word = f"Connection to {shown} {port} port [{protocol}/{name}] succeeded!\n" if verbose else ""
-            answer = (
-                ""
-                if scans or not talk.connected
-                else _echoed(call, talk.path.pod, end(talk.path)[2], udp=udp)
-            )
-            return Printed(printed.parts).then(err(word, 0)).then(out(answer))
-        if verbose or not scans:
-            how = (
-                "timed out: Operation now in progress" if talk.error == TIMED_OUT else f"failed: {talk.error}"
-            )
-            quiet = udp and talk.error != TIMED_OUT
-            printed = printed.then(
-                err(
-                    ""
-                    if quiet or not verbose
-                    else f"nc: connect to {shown} port {port} ({protocol}) {how}\n",
-                    1,
-                )
-            )
-    return Printed(printed.parts, 1)
-
-
-def _echoed(call: Call, pod: str | None, seen: str, *, udp: bool) -> str:
-    """What the app sends back to a line of text."""
-    if not call.stdin or pod is None:
-        return ""
-    if udp:
-        return f"Hello from {pod.partition('/')[2]}, you are {seen}\n"
-    return "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
