@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-WIDTH = 86
+WIDTH = 76
 """Where printed lines are broken, in characters: a notebook would break them inside a word."""
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 from svcnotes.views.cells import ALARM, CAPTION, CELL, HEAD, TABLE
 from svcnotes.views.html import SOFT, mark_html
-from svcnotes.views.marks import NODE, OUTSIDE, POD
+from svcnotes.views.marks import NODE, OUTSIDE, POD, short_name
 from svcnotes.views.matrix import NEVER, NOBODY, Matrix, troubles
 
 
@@ -26,9 +26,11 @@ def matrix_html(shown: Matrix) -> str:
 
 
 def _head(shown: Matrix, column: str) -> str:
-    role = POD if shown.homes.get(column) else OUTSIDE
-    text = escape(column) if column == NOBODY else mark_html(role, shown.head(column))
-    return f'<th scope="col" style="{HEAD}">{text}</th>'
+    home = shown.homes.get(column, "")
+    name = escape(column) if column == NOBODY else mark_html(POD if home else OUTSIDE, short_name(column))
+    # on a line of its own, so that three pods fit 700 pixels
+    place = f"<br>({escape(home)})" if home else ""
+    return f'<th scope="col" style="{HEAD}">{name}{place}</th>'
 
 
 def _cell(shown: Matrix, node: str, column: str) -> str:
