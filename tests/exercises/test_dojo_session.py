@@ -87,6 +87,13 @@ def test_a_probe_that_changes_something_counts_as_a_change(session):
     assert "Too late for a new hypothesis" in session.suspect("kube-proxy")
 
 
+def test_a_fix_that_changes_nothing_leaves_the_hypothesis_open(session):
+    assert session.fix("node-2", "iptables -t mangle -L -n").exit_code == 0
+    session.fix("node-2", "no-such-command")
+    assert len(session.probes) == 2
+    assert "Noted" in session.suspect("kube-proxy")
+
+
 def test_a_fault_that_is_not_known_brings_the_list_with_the_nearest(session):
     said = session.suspect("cube-proxy")
     assert "Did you mean kube-proxy?" in said

@@ -65,13 +65,16 @@ class Session:
         return self._typed(Command(at, tcpdump, times=times, during=Command(other, command)))
 
     def fix(self, at: str, command: str, stdin: str = "") -> Output:
-        """Change something: kubectl at the laptop; iptables, sysctl, ip, bridge, systemctl at a node; ip at the router."""
-        return self._typed(Command(at, command, stdin), changes=True)
+        """Change something: kubectl at the laptop; iptables, sysctl, ip, bridge, systemctl at a node; ip at the router.
 
-    def _typed(self, command: Command, *, changes: bool = False) -> Output:
+        What changes nothing counts as a probe, as what `run` changes counts as a change.
+        """
+        return self._typed(Command(at, command, stdin))
+
+    def _typed(self, command: Command) -> Output:
         before = self.cluster
         output = command.run_in(self._terminal)
-        if changes or self.cluster is not before:
+        if self.cluster is not before:
             self._changes.append(command)
         elif not self._changes:
             self._probes.append(command)
