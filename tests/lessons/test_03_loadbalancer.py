@@ -12,6 +12,7 @@ from svcnotes import scenarios
 from svcnotes.control_plane.kubectl.printers import get
 from svcnotes.exercises.loadbalancer_clusters import ROLLOUT, SERVICE
 from svcnotes.toolbox import Terminal
+from svcnotes.views.matrix import matrix
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-loadbalancer.ipynb"
 CELLS = {
@@ -296,3 +297,39 @@ def test_describe_shows_the_ip_mode_in_brackets(cloud, mode):
     """explain-inside."""
     assert "`kubectl describe` shows it in brackets" in CELLS["explain-inside"]
     assert f"203.0.113.1 {mode}" in str(Terminal(world(cloud)).run("kubectl describe svc my-nginx"))
+
+
+def test_the_table_below_the_shares_has_the_reason_for_them():
+    """explain-lone: a line for each node, and node-3's says what a packet would get there."""
+    assert "node-1 to two pods, node-2 all to one" in CELLS["explain-lone"]
+    shown = matrix(world(policy="Local", name="loadbalancer-three"), SERVICE, to=VIP)
+    shares = {key: str(cell.probability) for key, cell in shown.cells.items()}
+    assert shares == {
+        ("node-1", "default/my-nginx-1"): "1/2",
+        ("node-1", "default/my-nginx-3"): "1/2",
+        ("node-2", "default/my-nginx-2"): "1",
+        ("node-3", "nobody"): "1",
+    }
+    assert shown.cell("node-3", "nobody").ends == ("timeout",)
+
+
+@pytest.mark.parametrize(("moment", "known"), [("ending", False), ("gone", False), ("noticed", True)])
+def test_the_balancer_knows_of_the_new_pod_only_when_it_has_asked(moment, known):
+    """explain-rollout."""
+    assert "goes on sending to node-2, and not yet to node-3" in CELLS["explain-rollout"]
+    paths = svcnotes.trace(world(policy="Local", moment=moment), CLIENT, VIP).paths
+    entered = {next(hop.host for hop in path.hops if hop.kind == "node") for path in paths}
+    assert ("node-3" in entered) == known
+    assert ("node-2" in entered) != known
+
+
+def test_source_ranges_put_one_more_chain_before_kube_ext():
+    """exercise-write-text: KUBE-FW for those in the list, a DROP in KUBE-PROXY-FIREWALL for the rest."""
+    assert "lets on to KUBE-EXT those only who are in the list" in CELLS["exercise-write-text"]
+    rules = svcnotes.rules(scenarios.load("loadbalancer-timeout"), "node-1").splitlines()
+    vip = [rule for rule in rules if rule.startswith("-A KUBE-SERVICES -d 203.0.113.1/32")]
+    assert [rule.rpartition(" -j ")[2] for rule in vip] == ["KUBE-FW-SV7AMNAGZFKZEMQ4"]
+    on = [rule for rule in rules if rule.startswith("-A KUBE-FW-") and " -j KUBE-EXT-" in rule]
+    assert ["-s 192.0.20.0/24" in rule for rule in on] == [True]
+    dropped = [rule for rule in rules if rule.startswith("-A KUBE-PROXY-FIREWALL")]
+    assert [rule.rpartition(" -j ")[2] for rule in dropped] == ["DROP"]
