@@ -62,7 +62,7 @@ def answer_changes(before: Story, after: Story) -> list[Change]:
     old, new = before.path, after.path
     rows = [
         ("outcome", old.outcome, new.outcome),
-        ("pod", _reached(old) or "none", _reached(new) or "none"),
+        (_whom(old, new), _reached(old) or "none", _reached(new) or "none"),
         ("source seen", old.source_seen or "nobody saw one", new.source_seen or "nobody saw one"),
         ("endpoints", str(_pods(before)), str(_pods(after))),
     ]
@@ -74,6 +74,11 @@ def answer_changes(before: Story, after: Story) -> list[Change]:
 
 def _reached(path: Path) -> str:
     return short_name(path.pod or path.answered_by)
+
+
+def _whom(*paths: Path) -> str:
+    """What to call those reached: pods, unless one of them is a host outside or a node's own program."""
+    return "pod" if all(path.pod or not path.answered_by for path in paths) else "who answers"
 
 
 def _pods(story: Story) -> int:

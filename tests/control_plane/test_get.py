@@ -16,6 +16,7 @@ from svcnotes.control_plane.kubectl.printers import get
 from svcnotes.control_plane.kubectl.tables import table
 from svcnotes.control_plane.kubectl.yaml_writer import ambiguous, to_yaml
 from svcnotes.control_plane.yaml_reader import read
+from svcnotes.errors import InputError
 
 DATA = Path(__file__).parents[1] / "data" / "api"
 DUMP = (DATA / "dump.yaml").read_text()
@@ -164,6 +165,46 @@ def test_json_is_indented_by_four_and_escapes_what_html_would_read():
 def test_a_path_of_fields_picks_values(path, text):
     state = ApiState.empty().restore(OBJECTS)
     assert run(state, f"get svc my-nginx -o jsonpath='{path}'").stdout == text
+
+
+def test_custom_columns_print_one_field_each_and_none_where_there_is_none():
+    state = ApiState.empty().restore(OBJECTS)
+    columns = "NAME:.metadata.name,PORTS:.spec.ports[*].port,LABELS:.metadata.labels,IPS:.spec.externalIPs"
+    lines = run(state, f"get svc my-nginx -o custom-columns={columns}").stdout.splitlines()
+    assert lines == [
+        "NAME       PORTS      LABELS              IPS",
+        "my-nginx   8080,443   map[run:my-nginx]   <none>",
+    ]
+
+
+def test_a_list_of_nothing_is_no_complaint_where_fields_are_picked():
+    answer = run(ApiState.fresh(), "get pods -o jsonpath='{.items[*].metadata.name}'")
+    assert (answer.stdout, answer.stderr) == ("", "")
+    assert run(ApiState.fresh(), "get pods -o custom-columns=NAME:.metadata.name").stdout == "NAME\n"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "jsonpath='{range .items[*]}{.metadata.name}{end}'",
+        "jsonpath='{.items[?(@.spec.externalIPs)]}'",
+        "custom-columns=NAME",
+        "custom-columns='NAME:{range}'",
+    ],
+)
+def test_a_template_that_is_not_known_here_is_no_empty_answer(output):
+    state = ApiState.empty().restore(OBJECTS)
+    with pytest.raises(InputError, match="write"):
+        run(state, f"get svc -o {output}")
+
+
+@pytest.mark.parametrize("verb", ["create", "apply", "replace", "delete"])
+def test_what_is_piped_in_is_called_stdin(verb):
+    text = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: nowhere}\nspec: {ports: [{port: 70000}]}\n"
+    answer = run(ApiState.fresh(), f"{verb} -f -", {"-": text})
+    assert '"STDIN"' in answer.stderr
+    assert '"-"' not in answer.stderr
+    assert answer.exit_code == 1
 
 
 def test_nothing_there_is_said_on_stderr():

@@ -306,3 +306,20 @@ def test_whatever_is_typed_something_is_printed(host, words):
         pytest.fail(f"{words}: {error}")
     assert isinstance(output.text, str)
     assert 0 <= output.exit_code < 256
+
+
+def test_what_is_piped_into_kubectl_is_called_stdin_where_it_is_refused(terminal):
+    manifest = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}], type: Nonsense}\n"
+    )
+    terminal.files["web.yaml"] = manifest
+    text = str(terminal.run("kubectl create -f - < web.yaml"))
+    assert text == str(terminal.run("cat web.yaml | kubectl create -f -"))
+    assert 'The Service "web" is invalid: spec.type: Unsupported value: "Nonsense"' in text
+    locked = Terminal(NODEPORT)
+    missing = str(
+        locked.run("kubectl create -f -", stdin=manifest.replace("name: web", "name: web, namespace: none"))
+    )
+    assert missing.startswith(
+        'Error from server (NotFound): error when creating "STDIN": namespaces "none" not found'
+    )

@@ -96,10 +96,11 @@ def read_words(parts: Sequence[str]) -> Words:
 
 
 def _text(words: Words, files: Mapping[str, str]) -> tuple[str, str]:
+    """The text of the file that `-f` names, and what kubectl's messages call it: `-` is STDIN to them."""
     name = words.flag("filename")
     if name not in files:
         raise InputError(f"kubectl: the file {name!r} is not there; its text must be given along")
-    return files[name], name
+    return files[name], "STDIN" if name == "-" else name
 
 
 def _number(words: Words, name: str) -> int:

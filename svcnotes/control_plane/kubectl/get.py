@@ -10,10 +10,10 @@ from typing import Any
 from svcnotes.control_plane.api_server import update
 from svcnotes.control_plane.api_server.kinds import Served
 from svcnotes.control_plane.api_server.state import ApiState
-from svcnotes.control_plane.api_server.status import go_json
 from svcnotes.control_plane.kubectl.answer import Answer
 from svcnotes.control_plane.kubectl.delete import unknown
 from svcnotes.control_plane.kubectl.derived import with_derived
+from svcnotes.control_plane.kubectl.fields import custom_columns, jsonpath
 from svcnotes.control_plane.kubectl.messages import KubectlError, printed
 from svcnotes.control_plane.kubectl.printers import as_json, as_yaml, get, rows
 from svcnotes.control_plane.kubectl.selecting import chooser
@@ -21,6 +21,7 @@ from svcnotes.control_plane.resources import by_word
 
 Object = Mapping[str, Any]
 ENDPOINTS_WARNING = "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n"
+_COLUMNS = "custom-columns="
 
 
 def get_command(
@@ -38,7 +39,8 @@ def get_command(
 ) -> Answer:
     """What `kubectl get KIND[,KIND...] [NAME...]` prints; the state stays as it is.
 
-    `output` is empty, wide, yaml, json, name or `jsonpath={.spec.clusterIP}` (a path of fields).
+    `output` is empty, wide, yaml, json, name, `jsonpath={.spec.clusterIP}` (a path of fields) or
+    `custom-columns=NAME:.metadata.name,...`.
     `selector` is what follows `-l`; `show_labels` adds a column, without `headers` the first line is left out.
     """
     try:
@@ -58,19 +60,24 @@ def get_command(
     if names:
         return replace(_named(resources[0], names, whole, output, namespace, said, now, shown), state=state)
     objects = [obj for obj in whole.objects.values() if fits(obj)]
-    if output == "name" or output.startswith("jsonpath="):
+    where = "" if all_namespaces else namespace
+    if output.startswith(("jsonpath=", _COLUMNS)):
+        # One list of all kinds, empty or not: "No resources found" is said for people's tables only.
+        picked = [obj for resource in resources for obj in _of_kind(objects, resource, where)]
+        return Answer(state, _printed(resources[0], picked, output, now), said)
+    if output == "name":
         found = "".join(
             _printed(resource, of_kind, output, now)
             for resource in resources
-            if (of_kind := _of_kind(objects, resource, "" if all_namespaces else namespace))
+            if (of_kind := _of_kind(objects, resource, where))
         )
     else:
         found = get(
             objects, kinds, output, all_namespaces=all_namespaces, namespace=namespace, now=now, **shown
         )
     if not found:
-        where = "" if all_namespaces or not resources[0].namespaced else f" in {namespace} namespace"
-        return Answer(state, "", f"{said}No resources found{where}{'.' if where else ''}\n")
+        inside = f" in {namespace} namespace." if where and resources[0].namespaced else ""
+        return Answer(state, "", f"{said}No resources found{inside}\n")
     return Answer(state, found, said)
 
 
@@ -122,19 +129,8 @@ def _printed(
     if output == "name":
         return "".join(f"{resource.printed}/{obj['metadata']['name']}\n" for obj in found)
     if output.startswith("jsonpath="):
-        path = output.removeprefix("jsonpath=").strip("'{}")
-        return _at({"items": list(found)} if listed else found[0], path)
+        whole = {"items": list(found)} if listed else found[0]
+        return jsonpath(whole, output.removeprefix("jsonpath="))
+    if output.startswith(_COLUMNS):
+        return custom_columns(found, output.removeprefix(_COLUMNS))
     return rows(resource, found, wide=output == "wide", now=now)
-
-
-def _at(obj: Any, path: str) -> str:
-    """The values at a plain path such as `.spec.ports[0].nodePort` or `[*]`; empty where there is none."""
-    found = [obj]
-    for part in path.replace("[", ".").replace("]", "").split("."):
-        if part == "*":
-            found = [item for held in found if isinstance(held, list) for item in held]
-        elif part.isdecimal():
-            found = [held[int(part)] for held in found if isinstance(held, list) and int(part) < len(held)]
-        elif part:
-            found = [held[part] for held in found if isinstance(held, Mapping) and part in held]
-    return " ".join(value if isinstance(value, str) else go_json(value) for value in found)
