@@ -133,7 +133,7 @@ port = choose(
 
 tls = choose(
     "tls",
-    "db.example.com serves web pages by HTTPS, with a good certificate for its own name. A program in shop opens https://my-db. What does it get?",
+    "db.example.com serves a web page by HTTPS, with a good certificate for its own name. A program in shop opens https://my-db. What does it get?",
     _cluster,
     (
         Choice(
@@ -270,7 +270,10 @@ def _next_name(
             return right(given, explanation=f"In order: {', '.join(tried)}.")
         idea, why = ideas.get(
             given,
-            ("", "Each line of the search list is put behind the name as it was typed, with a dot between."),
+            (
+                "",
+                "The endings of the search list are put behind the name as it was typed, with a dot between.",
+            ),
         )
         return wrong(given, misconception=idea, explanation=why)
 
@@ -280,10 +283,16 @@ def _next_name(
 blank = _next_name(
     "blank",
     "The pod vault lives in the namespace finance. A program in it looks up `my-db.default`. "
-    "Fill the blank: my-db.default.finance.svc.cluster.local → ____ → done.",
+    "Its resolver asks for two full names, and the second is there. Fill the blank: "
+    "my-db.default.finance.svc.cluster.local (no such name) → ____ (found).",
     "my-db.default",
     {
         "my-db.default": ("", "It comes to that at the end only: the name has one dot, and ndots is 5."),
+        "my-db.default.cluster.local": (
+            "",
+            "That is the third rung. The second has the answer, so nobody asks for the third.",
+        ),
+        "svc.cluster.local": ("", "That is the ending alone. Which name is it put behind?"),
         "my-db.svc.cluster.local": (
             "",
             "Nothing is taken away from what was typed: things are put behind it.",
@@ -294,7 +303,7 @@ blank = _next_name(
         ),
     },
     (
-        "What is the second suffix in vault's search list?",
+        "What is the second ending in vault's search list?",
         "svc.cluster.local. Put it behind what was typed.",
         "my-db.default + svc.cluster.local",
     ),

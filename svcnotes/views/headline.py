@@ -33,7 +33,7 @@ def _looked_up(story: Story) -> Prose:
     if is_address(name) or name == story.names.of(first.destination).label:
         return ()  # the name of a node or of an outside host stands beside its address anyway
     had = story.names.run(first.destination)
-    return prose(" DNS had turned ", code(name), " into ", had, " before the packet set out.")
+    return prose(f" DNS had turned {name} into ", had, " before the packet set out.")
 
 
 def choice(story: Story) -> str:

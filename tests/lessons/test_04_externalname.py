@@ -38,11 +38,25 @@ def path(cluster, source, to):
 
 
 def test_the_packet_leaves_with_the_outside_address_on_it_and_no_rule_changes_it():
-    says("stage-try", "no rule speaks of my-db, or changes anything")
+    says("stage-try", "everybody on the way passes it on unchanged")
     found = path(CLUSTER, SHOP, "my-db:5432")
     assert (found.outcome, found.answered_by) == ("connected", "db.example.com")
     assert found.hops[0].packet.destination == "203.0.113.50"
     assert target_rule(found) == source_rule(found) == ""
+
+
+def test_with_a_slice_the_packet_sets_out_with_the_services_own_address_and_node_1_rewrites_it():
+    says("stage-try", "sets out with the Service's own address")
+    found = path(FIXED, SHOP, "my-db:5432")
+    assert found.hops[0].packet.destination == "10.96.0.50"
+    assert next(hop.host for hop in found.hops for step in hop.steps if step.verdict == "dnat") == "node-1"
+
+
+def test_the_stages_sentence_says_what_dns_made_of_the_name_and_what_a_change_changes():
+    stage = Stage(CLUSTER, "default/my-db", to="my-db:5432", controls=[kinds(), askers()])
+    assert stage.sentence.endswith("DNS had turned my-db into 203.0.113.50 before the packet set out.")
+    stage.kind = "EndpointSlice"
+    assert stage.difference.startswith("address dialled 203.0.113.50:5432 → 10.96.0.50:5432. Now: KUBE-SEP-")
 
 
 def test_a_plugin_may_give_the_packet_the_nodes_address_as_it_does_for_any_other():
