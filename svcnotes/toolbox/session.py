@@ -99,6 +99,3 @@ class Call:
     def cluster(self) -> Cluster:
         """The cluster as it is now."""
         return self.session.cluster
-
-
-__all__ = ["OPENED", "Call", "Frame", "Printed", "RuleKey", "Session"]

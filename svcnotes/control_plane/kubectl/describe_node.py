@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from svcnotes.control_plane.kubectl.ages import age
-from svcnotes.control_plane.kubectl.describe_columns import NONE, Object, head, labels, text, when
+from svcnotes.control_plane.kubectl.describe_columns import NONE, Object, head, text, when
 from svcnotes.control_plane.kubectl.rows import node_row
 
 _INFO = (
@@ -71,6 +71,3 @@ def node(obj: Object, pods: Sequence[Object], now: datetime | None) -> Iterator[
 def _taint(one: Object) -> str:
     value = f"={one['value']}" if one.get("value") else ""
     return text(f"{one.get('key', '')}{value}:{one.get('effect', '')}")
-
-
-__all__ = ["labels", "node"]
