@@ -186,6 +186,10 @@ blank = missing_chain(
             "local-uses-all-pods",
             "That is where Local leads. The policy here is Cluster, and before it one more chain stands.",
         ),
+        "KUBE-EXTERNAL": (
+            "",
+            "KUBE-EXTERNAL-SERVICES stands in the table filter, and holds refusals and drops only. The chain asked for stands in the table nat.",
+        ),
     },
     (
         "It is the chain that decides by the policy, for all that comes from outside.",
@@ -212,8 +216,11 @@ door = choose(
             "To refuse it, node-1 would have to hold 80.11.12.10. No machine does: to node-1 this is a packet on its way to somebody else.",
         ),
         Choice(
-            "node-1 sends it back to the router, the router to node-1, until its time to live is up",
+            "neither: node-1 sends it back to the router, the router to node-1, and so on",
             lambda seen: seen.paths[0].how == "icmp-ttl-exceeded",
+            "",
+            "No rule asks for port 30080 at this address, so to node-1 it is any packet that wants to go elsewhere. "
+            "Each machine on the way takes 1 off its time to live; the one that comes to 0 throws it away and says so (ICMP time exceeded).",
         ),
     ),
     (
@@ -231,7 +238,12 @@ keeper = choose(
         Asked(_local_with_a_pod, SHOP, f"{ADDRESS}:80"),
     ],
     (
-        Choice("the client's and shop's", lambda seen: _own_address(seen) == (True, True)),
+        Choice(
+            "the client's and shop's",
+            lambda seen: _own_address(seen) == (True, True),
+            "",
+            "KUBE-EXT sends the client's packet to KUBE-SVL (the rule below), and shop's, by the line for pods, to KUBE-SVC. It marks neither.",
+        ),
         Choice(
             "the client's only",
             lambda seen: _own_address(seen) == (True, False),
@@ -252,8 +264,8 @@ keeper = choose(
         ),
     ),
     (
-        "Read KUBE-EXT of node-1, line by line, once for each of the two.",
-        "Which line jumps to KUBE-MARK-MASQ, and for whom?",
+        "On the stage with three switches: Local, to node-1, and then one caller after the other. Read both sentences.",
+        "Which line of KUBE-EXT jumps to KUBE-MARK-MASQ, and for whom?",
         "Only for what the node itself sends (--src-type LOCAL).",
     ),
     rule=_jump("KUBE-SVL-"),
@@ -269,7 +281,12 @@ reach = choose(
         Asked(_trapped, CLIENT, f"{BANK}:443"),
     ],
     (
-        Choice("only a", lambda seen: _answers(seen) == ("guests/trap", "bank", "bank")),
+        Choice(
+            "only a",
+            lambda seen: _answers(seen) == ("guests/trap", "bank", "bank"),
+            "",
+            "What a node itself sends is shown to KUBE-SERVICES at OUTPUT. b asks for another port, and c passes no node.",
+        ),
         Choice(
             "only c",
             lambda seen: _answers(seen) == ("bank", "bank", "guests/trap"),
@@ -281,6 +298,12 @@ reach = choose(
             lambda seen: _answers(seen) == ("guests/trap", "guests/trap", "bank"),
             "",
             "b goes to port 80. The rule asks for the address AND the port that the Service lists.",
+        ),
+        Choice(
+            "a and c",
+            lambda seen: _answers(seen) == ("guests/trap", "bank", "guests/trap"),
+            "",
+            "The rule would fit c's packet. But it stands on the nodes, and c's packet passes none: the router knows the real way to the bank.",
         ),
         Choice(
             "none: only pods are caught, and only on 443",

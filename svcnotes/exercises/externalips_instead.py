@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from svcnotes import scenarios
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import SvcnotesError
 from svcnotes.exercises.apply import apply
 from svcnotes.exercises.claims import Claim, ends, stored
+from svcnotes.exercises.evidence import jump_rule
 from svcnotes.exercises.exercise import wrong
 from svcnotes.exercises.manifest import CLIENT
 from svcnotes.exercises.verdict import Verdict
+from svcnotes.trace import trace
 
 __all__ = ["instead"]
 
 ADDRESS = "80.11.12.10"
+_TOLD = "The rule that catches the packet is that of an externalIP, but for its comment."
 
 
 def _without_the_service() -> Cluster:
@@ -42,7 +47,12 @@ def _written_by_the_administrator() -> Claim:
                 explanation="Only a Service of type LoadBalancer has room for a balancer's address in its status.",
                 hint="type: LoadBalancer",
             )
-        return dialled.judge(served)
+        verdict = dialled.judge(served)
+        if not verdict.ok:
+            return verdict
+        # Of all rules on the way, the one to look at is the one that an externalIP would have had.
+        caught = jump_rule(trace(served, CLIENT, f"{ADDRESS}:80").paths[0], "KUBE-EXT-")
+        return replace(verdict, explanation=f"{verdict.explanation} {_TOLD}", rule=caught)
 
     return Claim(dialled.text, judge, points=2)
 
@@ -71,7 +81,7 @@ instead = apply(
             "default/my-app",
             lambda service: bool(service.load_balancer_class),
             because="Without a class, a cloud's controller (or MetalLB) takes the Service and gives it an address of its own choice.",
-            hint="loadBalancerClass: example.com/by-hand, under spec. The name is yours; only the form word/word is asked for.",
+            hint="loadBalancerClass: example.com/by-hand, under spec. The name is yours; a prefix such as example.com/ keeps it apart from others.",
         ),
         _written_by_the_administrator(),
     ),

@@ -44,6 +44,8 @@ def test_an_answer_on_externalips_is_judged_by_trace(name, answer, misconception
         ("keeper", "2"),
         ("reach", "3"),
         ("reach", "4"),
+        ("reach", "5"),
+        ("blank", "KUBE-EXTERNAL-SERVICES"),
         ("columns", "80.11.12.10"),
         ("columns", "80.11.12.99"),
     ],
@@ -53,6 +55,13 @@ def test_a_wrong_answer_without_a_known_idea_is_explained(name, answer):
     assert not verdict.ok
     assert verdict.misconception == ""
     assert verdict.explanation
+
+
+@pytest.mark.parametrize(("name", "answer"), [("door", "3"), ("keeper", "1"), ("reach", "1")])
+def test_a_right_answer_by_number_says_why_it_is_right(name, answer):
+    verdict = getattr(externalips, name).check(answer)
+    assert verdict.ok
+    assert len(verdict.explanation.split()) > 10
 
 
 @pytest.mark.parametrize("name", externalips.__all__)
@@ -79,6 +88,7 @@ def test_a_load_balancer_whose_status_is_written_by_hand_replaces_an_external_ip
     verdict = externalips.instead.check(BY_HAND)
     assert verdict.ok, str(verdict)
     assert verdict.points == 6
+    assert "loadbalancer IP" in verdict.rule
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from svcnotes import scenarios
 from svcnotes.control_plane.kubectl import run
 from svcnotes.exercises import externalips
 from svcnotes.toolbox import Terminal
+from svcnotes.views.beside import beside
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05-externalips.ipynb"
 CELLS = {
@@ -167,3 +168,46 @@ def test_an_address_in_the_status_makes_the_same_rule_with_another_comment():
     plain = {line.split(" -m comment")[0].replace("80.11.12.99", ADDRESS) for line in lines}
     assert len(lines) == 2
     assert len(plain) == 1
+
+
+def test_the_bank_is_reached_before_and_the_trap_after_and_the_address_has_another_mark():
+    assert "on the left ▼" in CELLS["explain-caught"]
+    clusters = {"before": scenarios.load("externalips"), "after": trapped()}
+    calls = {when: svcnotes.trace(cluster, SHOP, f"{BANK}:443") for when, cluster in clusters.items()}
+    text = str(beside(calls, cluster=clusters))
+    assert "who answers: bank ≠ trap" in text
+    assert f"▼ {BANK}" in text
+    assert f"◆ {BANK}" in text
+
+
+def test_the_wrong_mend_of_the_debug_round_connects_everybody_to_the_trap():
+    assert "somebody else" in CELLS["debug-found"]
+    caught = emptied().patch("service", "harmless", "spec: {selector: {app: trap}}", namespace="guests")
+    for source in (SHOP, "pod/default/my-app-1", NODE):
+        path = svcnotes.trace(caught, source, f"{BANK}:443").paths[0]
+        assert (path.outcome, path.answered_by) == ("connected", "guests/trap")
+
+
+def test_the_probe_of_the_debug_round_names_the_service_and_describe_its_selector():
+    assert "Selector: app=tarp" in CELLS["debug-found"]
+    assert (
+        "guests/harmless has no endpoints" in svcnotes.trace(emptied(), SHOP, f"{BANK}:443").paths[0].reason
+    )
+    said = str(Terminal(emptied()).run("kubectl describe svc harmless -n guests"))
+    assert "app=tarp" in said
+
+
+def test_the_list_of_claimed_addresses_is_a_command_that_the_terminal_knows():
+    command = next(line for line in CELLS["practice"].splitlines() if "custom-columns" in line)
+    lines = str(Terminal(emptied()).run(command)).splitlines()
+    assert [line.split()[1:] for line in lines[1:]] == [["my-app", f"[{ADDRESS}]"], ["harmless", f"[{BANK}]"]]
+
+
+def test_a_status_written_by_hand_is_taken_where_the_type_is_load_balancer():
+    command = CELLS["practice"].partition("kubectl patch svc my-app --subresource")[2].partition("```")[0]
+    terminal = Terminal(scenarios.load("externalips"))
+    made = terminal.run('kubectl patch svc my-app -p \'{"spec":{"type":"LoadBalancer","externalIPs":null}}\'')
+    assert "patched" in str(made)
+    said = terminal.run("kubectl patch svc my-app --subresource" + command.replace("\\\n", "").strip())
+    assert "patched" in str(said)
+    assert "198.51.100.10" in str(terminal.run("kubectl get svc my-app"))
