@@ -4,7 +4,7 @@
 of the exercises whose texts the notebook shows) and with words of it; then comes what backs it:
 
 * shown: the code cell of the same notebook that shows it, and what that cell prints;
-* tested: the test that tries it, in `test_LESSON.py` here or as `FOLDER/FILE.py::NAME`;
+* tested: the test that tries it, in `test_LESSON*.py` here or as `FOLDER/FILE.py::NAME`;
 * facts: for what no model can show (versions, other products, another machine's habits), the source in `data/sources.yaml`.
 """
 
@@ -171,5 +171,8 @@ def _with_parts(name: str, parts: dict[str, tuple[str, set[str]]], seen: set[str
 def backing(lesson: str, claim: Claim) -> str | None:
     """The text of the test that a claim names, with its tables; None where there is none."""
     file, _, name = claim.by.rpartition("::")
-    file = file or f"lessons/test_{lesson.replace('-', '_')}.py"
-    return defined_tests(file).get(name) if (TESTS / file).is_file() else None
+    if file:
+        return defined_tests(file).get(name) if (TESTS / file).is_file() else None
+    files = sorted(HERE.glob(f"test_{lesson.replace('-', '_')}*.py"))
+    tests = (defined_tests(str(path.relative_to(TESTS))) for path in files)
+    return next((found[name] for found in tests if name in found), None)
