@@ -146,7 +146,7 @@ function drawShape(shape, marks) {
 function drawPicture(picture, path, marks) {
   const svg = s("svg", { viewBox: `0 0 ${picture.width} ${picture.height}`, role: "img", "aria-label": path.alt });
   for (const shape of picture.shapes) svg.append(drawShape(shape, marks));
-  const bead = s("g", { class: "bead" }, s("circle", { r: 9 }), s("text", { "text-anchor": "middle", y: 4 }));
+  const bead = s("g", { class: "bead" }, s("circle", { r: 8 }), s("text", { "text-anchor": "middle", y: 4 }));
   svg.append(bead);
   return { svg, bead };
 }
