@@ -17,7 +17,8 @@ from svcnotes.control_plane.kubectl.patch import patch
 from svcnotes.control_plane.kubectl.selecting import chooser
 from svcnotes.control_plane.resources import by_word
 from svcnotes.errors import InputError, QuestionError, SvcnotesError
-from svcnotes.toolbox.output import ERR, OUT, Printed, err, out
+from svcnotes.toolbox.admin_services import AS_UNIT
+from svcnotes.toolbox.output import ERR, OUT, Printed, err, note, out
 from svcnotes.toolbox.places import place
 from svcnotes.toolbox.session import Call, Session
 
@@ -40,7 +41,10 @@ def kubectl(call: Call) -> Printed:
         if verb in own:
             args.remove(verb)
             return own[verb](call, args)
-        return _answered(call, _command(call, verb, args))
+        printed = _answered(call, _command(call, verb, args))
+        if verb == "rollout" and printed.exit_code and "kube-proxy" in " ".join(args):
+            return printed.then(note(AS_UNIT, printed.exit_code))
+        return printed
     except InputError as error:
         return err(f"error: {str(error).removeprefix('kubectl: ')}\n", 1)
 

@@ -13,7 +13,7 @@ function render({ model, el }) {
   const first = model.get("message");
   const place = h("select", { id: `${id}-place`, ...suppress });
   const line = h("textarea", {
-    id: `${id}-line`, rows: "1", spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+    "aria-label": "command", rows: "1", spellcheck: "false", autocapitalize: "off", autocomplete: "off",
     placeholder: "help", "aria-describedby": `${id}-keys`, ...suppress,
   });
   const go = h("button", { type: "button", ...suppress }, "Run");
@@ -23,7 +23,7 @@ function render({ model, el }) {
     log,
     h("div", { class: "prompt" },
       h("label", { for: `${id}-place` }, "at"), place,
-      h("label", { for: `${id}-line`, class: "dollar", "aria-label": "command" }, "$"), line, go),
+      h("span", { class: "dollar", "aria-hidden": "true" }, "$"), line, go),
     h("p", { class: "keys", id: `${id}-keys` },
       "Enter runs it. Shift+Enter begins a new line. ↑ and ↓ bring earlier commands back. “help” lists what a place knows."));
   el.append(root);
