@@ -42,11 +42,11 @@ def kubectl(call: Call) -> Printed:
             args.remove(verb)
             return own[verb](call, args)
         printed = _answered(call, _command(call, verb, args))
-        if verb == "rollout" and printed.exit_code and "kube-proxy" in " ".join(args):
-            return printed.then(note(AS_UNIT, printed.exit_code))
-        return printed
     except InputError as error:
         return err(f"error: {str(error).removeprefix('kubectl: ')}\n", 1)
+    if verb == "rollout" and printed.exit_code and "kube-proxy" in " ".join(args):
+        return printed.then(note(AS_UNIT, printed.exit_code))
+    return printed
 
 
 def _command(call: Call, verb: str, args: list[str]) -> Answer:
