@@ -130,7 +130,7 @@ lost = choose(
             "none",
             _fails("0"),
             "a-pod-always-reaches-itself",
-            "The rules do their part, and node-1 sends the packet to the bridge. But it came in by anna's own port.",
+            "The rules do their part: the packet is for anna now. But it is on the bridge, and it came in by anna's own port.",
         ),
         Choice("one in three", _fails("1/3")),
         Choice(
