@@ -187,7 +187,10 @@ function render({ model, el }) {
   const controls = new Map();
   const paths = radios("path", "endpoint", (value) => {
     model.set("path", Number(value));
-    if (shownPath !== Number(value)) pathChanged();
+    if (shownPath !== Number(value)) {
+      difference.hidden = true; // it compared the way to the endpoint before
+      pathChanged();
+    }
     model.save_changes();
   });
 
