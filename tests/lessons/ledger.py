@@ -122,7 +122,8 @@ class Said:
 @lru_cache
 def outputs(lesson: str) -> dict[str, str]:
     """What each code cell of a lesson prints or shows, from a run of them all in order."""
-    said, scope, found = Said(), {"__name__": lesson}, {}
+    said, found = Said(), {}
+    scope = {"__name__": lesson, "display": lambda value: print(said(value))}
     for name, (kind, text) in cells(lesson).items():
         if kind != "code":
             continue
