@@ -186,11 +186,9 @@ function render({ model, el }) {
 
   const controls = new Map();
   const paths = radios("path", "endpoint", (value) => {
+    if (shownPath !== Number(value)) difference.hidden = true; // it compared the way to the endpoint before
     model.set("path", Number(value));
-    if (shownPath !== Number(value)) {
-      difference.hidden = true; // it compared the way to the endpoint before
-      pathChanged();
-    }
+    if (shownPath !== Number(value)) pathChanged();
     model.save_changes();
   });
 
