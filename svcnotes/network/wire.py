@@ -72,9 +72,8 @@ def arrive(flight: Flight, host: str, interface: str) -> Flight:
 def _nobody(net: Topology, host: Host, flight: Flight, segment: str, next_hop: str) -> Ending:
     packet = flight.packet
     if segment in (OUTSIDE, NODES) and not net.is_somebody(packet.destination):
-        text = (
-            f"{packet.destination} is nobody's address here: {host.name} sends the packet out into the world"
-        )
+        who = "the router" if host.kind == "router" else host.name
+        text = f"{packet.destination} is nobody's address here: {who} sends the packet out into the world"
         gone = flight.noting("", "routing", text, "external")
         return Ending(EXTERNAL, replace(gone, left=text), text)
     kind = HOST_UNREACHABLE

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from svcnotes.control_plane.cluster import Cluster
 
 _WORD = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f]*")
+ENDINGS = frozenset({"drop", "reject", "end", "closed"})
 Rules = Mapping[str, str]  # a node's name to its rules text
 
 
@@ -93,9 +94,12 @@ def _names_in(paths: list[dict[str, Any]], names: Names) -> dict[str, str]:
 
 
 def deciding(story: Story) -> int:
-    """Number the moment to look at first: what ended the packet, else what changed its source, else its aim."""
+    """Number the moment to look at first: what ended the packet or its answer, else what changed its source, else its aim."""
     there = [moment for moment in story.moments if moment.direction == "there"]
-    for kinds in (("drop", "reject", "end", "closed"), ("snat",), ("dnat",), ("receive",)):
+    ended = [moment for moment in story.moments if moment.kind in ENDINGS]
+    if ended and story.path.outcome != "connected":
+        return next((moment.number for moment in reversed(ended) if moment in there), ended[-1].number)
+    for kinds in (("snat",), ("dnat",), ("receive",)):
         found = [moment.number for moment in there if moment.kind in kinds]
         if found:
             return found[-1]
