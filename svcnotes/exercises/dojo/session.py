@@ -115,7 +115,8 @@ class Session:
         The parts of the verdict are what must hold, and the hypothesis; the explanation tells which
         evidence decides, and how the order of your probes compares with the shortest.
         """
-        demands = [demand.part(self.cluster) for demand in self.case.demands]
+        reason = bool(self._changes)  # before any change it would give the answer away
+        demands = [demand.part(self.cluster, reason=reason) for demand in self.case.demands]
         mended = all(part.ok for part, _ in demands)
         words = FAULTS.get(self.suspected, "none was written").rstrip(".")
         known = Part(f"the hypothesis before the first change: {words}", ok=self.suspected == self.case.fault)
@@ -130,7 +131,7 @@ class Session:
 
     def _still(self) -> str:
         if not self._changes:
-            return "Nothing was changed yet, and the symptom is there: above is what a trace of it shows."
+            return "Nothing was changed yet, and the symptom is there. Where and why it dies, your probes can tell."
         return "The symptom is still there: above is what a trace of it shows now."
 
     def __str__(self) -> str:
