@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anywidget
 import traitlets
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import SvcnotesError
 from svcnotes.exercises import dojo
-from svcnotes.toolbox import Output
+from svcnotes.toolbox import Output, Terminal
 from svcnotes.toolbox.places import places
 
 HERE = Path(__file__).parent
@@ -20,17 +21,8 @@ KEPT = 40
 MOST_PLACES = 40
 LONGEST = 20_000
 """The longest output that is shown, in characters."""
-
-
-class Typist(Protocol):
-    """What a console types at: a Terminal, or a case of the dojo."""
-
-    @property
-    def cluster(self) -> Cluster:
-        """The cluster as it is now."""
-
-    def run(self, host: str, command: str, /) -> Output:
-        """Type a command at a host."""
+_LISTENS = re.compile(r"\s*(?:sudo\s+)?tcpdump\b")
+_WAITS = "# tcpdump listens. Send something now, at this place or at another: what passes is shown then.\n"
 
 
 class Console(anywidget.AnyWidget):
@@ -38,7 +30,8 @@ class Console(anywidget.AnyWidget):
 
     `session` is a `svcnotes.toolbox.Terminal`, or what `dojo.open_case` gives; `title` is the heading, which
     is the complaint for a case. `type` does from Python what the keyboard does. Nothing runs on the real
-    machine. Commands typed here and in cells go to the same session.
+    machine. Commands typed here and in cells go to the same session. A `tcpdump` listens until the next
+    command, wherever that is typed, and shows then what passed.
     """
 
     _esm = HERE / "console.js"
@@ -47,11 +40,16 @@ class Console(anywidget.AnyWidget):
     message = traitlets.Dict().tag(sync=True)
     typed = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, session: Typist, title: str = "") -> None:
+    def __init__(self, session: Terminal | dojo.Session, title: str = "") -> None:
         self._session = session
-        self._title = title or (str(session) if isinstance(session, dojo.Session) else "")
+        self._watch: Callable[[str, str, str, str], Output]
+        if isinstance(session, dojo.Session):
+            self._watch, self._title = session.watch, title or str(session)
+        else:
+            self._watch, self._title = session.capture, title
         self._log: list[dict[str, Any]] = []
         self._at = "laptop"
+        self._listening: tuple[str, str] | None = None
         super().__init__()
         self._show()
         self.observe(self._heard, "typed")
@@ -74,18 +72,42 @@ class Console(anywidget.AnyWidget):
             self._run(at, command)
 
     def _run(self, at: str, command: str) -> str:
+        listening, self._listening = self._listening, None
+        self._at = at
+        if _LISTENS.match(command):
+            self._listening = (at, command)
+            said = self._print(at, command, _WAITS, 0)
+        elif listening is not None:
+            said = self._watched(listening, at, command)
+        else:
+            said = self._printed(at, command)
+        self._show()
+        return said
+
+    def _printed(self, at: str, command: str) -> str:
         try:
             output = self._session.run(at, command)
-            said, code = str(output), output.exit_code
         except SvcnotesError as error:
-            said, code = f"{error}\n", 1
+            return self._print(at, command, f"{error}\n", 1)
+        return self._print(at, command, str(output), output.exit_code)
+
+    def _watched(self, listening: tuple[str, str], at: str, command: str) -> str:
+        """Run a command while a tcpdump listens: first what it prints itself, then what tcpdump saw."""
+        try:
+            seen = self._watch(*listening, at, command)
+        except SvcnotesError as error:
+            return self._print(at, command, f"{error}\n", 1)
+        said = "".join(
+            self._print(at, command, str(run), run.exit_code) for run in seen.runs or (Output(""),)
+        )
+        return said + self._print(*listening, str(seen), seen.exit_code)
+
+    def _print(self, at: str, command: str, said: str, code: int) -> str:
         if len(said) > LONGEST:
             said = f"{said[:LONGEST]}\n# … and {len(said) - LONGEST} characters more: put `| head` or `| grep` behind it\n"
-        self._at = at
         number = self._log[-1]["number"] + 1 if self._log else 1
         self._log.append({"number": number, "at": at, "command": command, "text": said, "code": code})
         del self._log[:-KEPT]
-        self._show()
         return said
 
     def _show(self) -> None:

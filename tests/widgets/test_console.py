@@ -66,6 +66,36 @@ def test_old_commands_are_let_go(console):
     assert numbers == list(range(6, module.KEPT + 6))
 
 
+def test_a_tcpdump_listens_until_the_next_command_wherever_that_is_typed(console):
+    assert console.type("node-3", "tcpdump -ni eth0 dst port 30080").startswith("# tcpdump listens.")
+    console.type("client", "for i in $(seq 2); do curl -s http://172.18.0.13:30080/; done")
+    waits, answers, seen = console.message["log"]
+    assert waits["at"] == seen["at"] == "node-3"
+    assert waits["command"] == seen["command"] == "tcpdump -ni eth0 dst port 30080"
+    assert answers["at"] == "client"
+    assert answers["text"].count("Hello from web-") == 2
+    assert seen["text"].count("Flags [S]") == 2
+    console.type("client", "curl -s http://172.18.0.13:30080/")
+    assert len(console.message["log"]) == 4
+
+
+def test_a_tcpdump_on_the_console_of_a_case_is_one_probe():
+    case = dojo.open_case(3)
+    console = Console(case)
+    console.type("node-1", "tcpdump -ni any tcp port 80")
+    assert case.probes == ()
+    console.type("client", "curl -m 2 http://172.18.0.11:30080/")
+    assert "Flags [R.]" in console.text
+    assert [(probe.at, probe.during.at) for probe in case.probes] == [("node-1", "client")]
+
+
+def test_a_tcpdump_nobody_can_read_is_refused_and_does_not_stay(console):
+    console.type("node-3", "tcpdump -ni eth9")
+    console.type("client", "curl -s http://172.18.0.13:30080/")
+    assert "eth9: No such device exists" in console.text
+    assert "10.244.3.0/24" in console.type("node-3", "ip route")
+
+
 def test_a_case_of_the_dojo_brings_its_complaint_and_hears_what_is_typed():
     case = dojo.open_case(11)
     console = Console(case)
