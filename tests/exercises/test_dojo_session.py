@@ -106,6 +106,32 @@ def test_a_fix_that_changes_nothing_leaves_the_hypothesis_open(session):
     assert "Noted" in session.suspect("kube-proxy")
 
 
+@pytest.mark.parametrize("written", ["kubeproxy", "Kube Proxy", "kube_proxy"])
+def test_a_faults_name_may_be_written_without_its_dash(session, written):
+    session.suspect(written)
+    assert session.suspected == "kube-proxy"
+
+
+def test_what_a_cell_did_not_show_of_a_failed_fix_and_an_unknown_fault_the_verdict_tells(session):
+    session.suspect("cube-proxy")
+    session.fix("node-2", "systemctl restart cube-proxy")
+    said = str(session.prove())
+    assert "'cube-proxy' is none of the faults" in said
+    assert "node-2$ systemctl restart cube-proxy: Failed to restart cube-proxy.service" in " ".join(
+        said.split()
+    )
+
+
+def test_question_marks_are_no_fix_yet_and_a_look_is_none(session):
+    session.suspect("???")
+    session.fix("node-2", "???")
+    said = str(session.prove())
+    assert "none was written" in said
+    assert "put a command in place of the question marks" in " ".join(said.split())
+    session.fix("node-2", "iptables -t mangle -L -n")
+    assert "it printed something, and that was all" in " ".join(str(session.prove()).split())
+
+
 def test_a_fault_that_is_not_known_brings_the_list_with_the_nearest(session):
     said = session.suspect("cube-proxy")
     assert "Did you mean kube-proxy?" in said
