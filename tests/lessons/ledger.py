@@ -1,6 +1,6 @@
 """What the lessons claim of packets, rules, tools, API server and DNS, and what backs each claim.
 
-`data/LESSON.yaml` has three tables. Each row begins with where the claim stands (a cell of the notebook, or `MODULE.py`
+`data/LESSON.yaml` has three tables. Each row begins with where the claim stands (a cell of the notebook, or a file
 of the exercises whose texts the notebook shows) and with words of it; then comes what backs it:
 
 * shown: the code cell of the same notebook that shows it, and what that cell prints;
@@ -83,7 +83,10 @@ def cells(lesson: str) -> dict[str, tuple[str, str]]:
 @lru_cache
 def texts(module: str) -> str:
     """All texts of a module of the exercises, as a learner may be shown them; braces stand for what is filled in."""
-    tree = ast.parse((EXERCISES / module).read_text(encoding="utf-8"))
+    text = (EXERCISES / module).read_text(encoding="utf-8")
+    if module.endswith(".yaml"):
+        return plain(text)
+    tree = ast.parse(text)
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     found = []
     for node in ast.walk(tree):
@@ -96,7 +99,7 @@ def texts(module: str) -> str:
 
 def words_at(lesson: str, where: str) -> str:
     """The text at the place that a claim names; empty where there is no such place."""
-    if where.endswith(".py"):
+    if where.endswith((".py", ".yaml")):
         return texts(where) if (EXERCISES / where).is_file() else ""
     return plain(cells(lesson).get(where, ("", ""))[1])
 

@@ -203,3 +203,11 @@ def test_the_manifest_of_the_course_is_refused_for_one_thing_after_the_other():
     assert "port: Invalid value: 0" in said[2].said
     assert "Duplicate value" in said[2].said
     assert said[4].ok
+
+
+@pytest.mark.parametrize("node", ["11", "12", "13"])
+def test_curl_says_that_it_was_refused_and_at_once(node):
+    """debug"""
+    said = str(Terminal(broken()).run("client", f"curl -v -m 5 http://172.18.0.{node}:30080/"))
+    assert f"connect to 172.18.0.{node} port 30080 failed: Connection refused" in said
+    assert "after 0 ms" in said

@@ -5,8 +5,8 @@ import re
 import ledger
 import pytest
 
-BOOKS = sorted(p.stem for p in (ledger.HERE / "data").glob("*.yaml") if p.stem != "sources")
-LESSONS = [name for name in BOOKS if name[0].isdigit()]
+LESSONS = sorted(path.stem for path in ledger.NOTEBOOKS.glob("*.ipynb"))
+BOOKS = [*LESSONS, "shared-texts"]
 WITH_CELLS = pytest.mark.parametrize("lesson", LESSONS)
 ALL = pytest.mark.parametrize("lesson", BOOKS)
 
