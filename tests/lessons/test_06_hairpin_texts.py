@@ -186,6 +186,9 @@ def test_the_way_back_of_the_worked_packet_asks_no_rule_of_nat():
     back = [step for hop in path.hops if hop.direction == "back" for step in hop.steps]
     assert not [step for step in back if step.table == "nat" and step.chain]
     assert any(step.table == "conntrack" for step in back)
+    turned = next(hop for hop in path.hops if hop.direction == "back" and hop.host == "node-1")
+    assert turned.packet.source == "10.244.1.10"
+    assert (turned.in_interface, turned.out_interface) == ("cni0", "veth-anna")
 
 
 def test_the_program_in_the_pod_says_who_it_is_and_whom_it_sees():
