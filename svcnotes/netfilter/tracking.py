@@ -64,7 +64,7 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
     verdict = consult()
     if verdict != ACCEPT:
         return verdict
-    if not destination and not s.nat and s.conntrack.flows and s.conntrack.taken(entry.reply, s.context.time):
+    if not destination and not s.nat and s.conntrack.flows and _belongs_to_another(entry, s):
         verdict = change_source(s, s.src, None, afresh=False) or ACCEPT
         after = s.as_packet()
         log.kernel(
@@ -94,6 +94,16 @@ def _settled(entry: Entry, before: Packet, s: Skb, *, destination: bool) -> Entr
     return replace(entry, reply=reply, snat=entry.snat or changed, snat_done=True)
 
 
+def _belongs_to_another(entry: Entry, s: Skb) -> bool:
+    """Tell whether another connection's answers look like this one's.
+
+    A SYN that opens a closed connection anew takes its place, and is no other one: the kernel deletes the old entry
+    (nf_conntrack_tcp_packet, NF_REPEAT).
+    """
+    found = s.conntrack.find(entry.reply, s.context.time)
+    return found is not None and found[0].original != entry.original
+
+
 def confirm(s: Skb, log: Log) -> str:
     """Enter a new connection into the table, once its first packet made it through the host.
 
@@ -109,8 +119,7 @@ def confirm(s: Skb, log: Log) -> str:
             s.conntrack = s.conntrack.with_entry(entry)
         return ACCEPT
     if s.hook in ("INPUT", "POSTROUTING") and connection.state == "NEW":
-        found = s.conntrack.find(entry.reply, s.context.time)
-        if found is not None and found[0].original != entry.original:
+        if _belongs_to_another(entry, s):
             packet = s.as_packet()
             text = f"no free source port: another connection has {packet.source_text} to {packet.destination_text}"
             log.kernel(f"{text} (insert_failed)", packet, packet, "drop")

@@ -116,8 +116,8 @@ def most(call: Call) -> int:
 def _statistics(call: Call) -> str:
     events, host = call.session.events, call.place.host
     numbers = {
-        "found": 0, "invalid": events[host, "invalid"], "insert": 0, "insert_failed": 0,
-        "drop": events[host, "drop"], "early_drop": 0, "error": 0, "search_restart": 0, "clash_resolve": 0,
+        "found": 0, "invalid": events[host, "invalid"], "insert": 0,
+        "insert_failed": events[host, "insert_failed"], "drop": events[host, "drop"], "early_drop": 0, "error": 0, "search_restart": 0, "clash_resolve": 0,
         "chaintoolong": 0,
     }  # fmt: skip
     return "cpu=0   \t" + "".join(f"{name}={value} " for name, value in numbers.items())

@@ -66,6 +66,9 @@ def _step(session: Session, hop: Hop, step: Step, payload: int) -> None:
         session.kernel_log.append(
             (hop.host, session.now, "nf_conntrack: nf_conntrack: table full, dropping packet")
         )
+    elif step.table == "conntrack" and step.rule.endswith("(insert_failed)"):
+        session.events[hop.host, "insert_failed"] += 1
+        session.events[hop.host, "drop"] += 1
     elif step.table == "conntrack" and step.verdict == "invalid":
         session.events[hop.host, "invalid"] += 1
     elif step.table == "routing" and step.rule.startswith("rp_filter"):

@@ -103,6 +103,7 @@ def test_the_rst_goes_to_the_pod_and_the_client_asks_again():
     assert "Flags [S.]" not in said["node-2"]
     assert "Flags [R]" not in said["node-2"]
     assert said["node-2"].count("Flags [S]") > 1
+    assert len(set(re.findall(r"IP 192\.0\.2\.10\.(\d+) > 10\.244\.1\.10\.80", said["node-1"]))) == 1
     assert "tcpdump -ni any 'tcp port 80'" in ledger.cells(LESSON)["practice"][1]
 
 
@@ -156,6 +157,15 @@ def test_ports_may_be_named_only_where_the_protocol_is():
     text = svcnotes.rules(worlds.whole(), "node-2").replace("--random-fully", "--to-ports 61000-61001")
     with pytest.raises(RuleError, match="needs -p tcp"):
         path_of(worlds.whole().with_rules("node-2", text))
+
+
+def test_conntrack_counts_the_packets_for_which_no_port_was_left():
+    """explain-exhausted: insert_failed, once for each SYN of the third client."""
+    terminal = Terminal(worlds.narrow())
+    for _ in range(3):
+        said = str(terminal.run("client", "curl -sS -m 2 172.18.0.12:30080"))
+    assert "timed out" in said
+    assert " insert_failed=2 " in str(terminal.run("node-2", "conntrack -S"))
 
 
 def test_curl_gives_up_when_it_was_told_to():

@@ -10,6 +10,7 @@ from svcnotes import scenarios
 from svcnotes.exercises import loadbalancer
 from svcnotes.exercises import loadbalancer_clusters as worlds
 from svcnotes.exercises.evidence import chains, ending_rule, jump_rule, steps_there
+from svcnotes.kube_proxy import healthcheck
 from svcnotes.toolbox import Terminal
 
 LESSON = "03-loadbalancer"
@@ -98,6 +99,17 @@ def test_under_cluster_balancers_ask_kube_proxy_itself(node):
     to = f"{worlds.cluster().nodes[node].addresses[0]}:10256"
     said = str(Terminal(worlds.cluster()).run("client", f"curl -i {to}/healthz"))
     assert said.startswith("HTTP/1.1 200 OK")
+
+
+def test_the_health_check_tells_the_number_of_pods_in_a_header():
+    """explain-lone"""
+    three = worlds.three()
+    port = three.services[SERVICE].health_check_node_port
+    told = {
+        node: healthcheck.answer(three, node, port).headers["X-Load-Balancing-Endpoint-Weight"]
+        for node in EVERY
+    }
+    assert told == {"node-1": "2", "node-2": "1", "node-3": "0"}
 
 
 def test_when_the_pod_is_gone_its_node_drops_at_forward_while_two_pods_stand_by():
