@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy import healthcheck
 from svcnotes.kube_proxy.modes import DEFAULT
 from svcnotes.network.outside import BALANCER, outside_served
 from svcnotes.network.sockets import PROXY_METRICS
@@ -40,11 +41,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP answer; `more` are further lines of its head."""
 
     status: int
     body: str
     kind: str = "text/plain"
+    more: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -56,7 +58,7 @@ class Answer:
         """The lines before the body, the empty one included."""
         size = len(self.body.encode())
         first = f"HTTP/1.1 {self.status} {self.reason}"
-        return first, f"Content-Type: {self.kind}", f"Content-Length: {size}", ""
+        return first, f"Content-Type: {self.kind}", *self.more, f"Content-Length: {size}", ""
 
 
 def end(path: Path) -> tuple[str, int, str]:
@@ -101,9 +103,12 @@ def _site(cluster: Cluster, path: Path) -> str:
 def reply(session: Session, path: Path, asked: Asked) -> Answer:
     """What the process at the end answers; a Pod writes it down in its log as well."""
     cluster = session.cluster
-    if path.status is not None:
-        return Answer(path.status, _json(path.body or {}), "application/json")
     host, port, seen = end(path)
+    if path.status is not None:
+        found = healthcheck.answer(cluster, host, port, 6 if ":" in seen else 4)
+        more = [f"{name}: {value}" for name, value in (found.headers if found else {}).items()]
+        kept = tuple(line for line in more if not line.startswith("Content-Type"))
+        return Answer(path.status, _json(path.body or {}), "application/json", kept)
     if path.pod is None and host in cluster.nodes:
         return _node_answer(cluster, port, asked)
     if asked.tls != speaks_tls(cluster, path):
