@@ -10,6 +10,7 @@ from svcnotes.toolbox.connection import KERNEL_GIVES_UP, TIMED_OUT, Talk, connec
 from svcnotes.toolbox.naming import look_up
 from svcnotes.toolbox.options import Options, UsageError, read
 from svcnotes.toolbox.output import Printed, err, out
+from svcnotes.toolbox.services import SERVICES
 from svcnotes.toolbox.session import Call
 from svcnotes.trace import Path
 
@@ -19,15 +20,6 @@ _USAGE = """usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] [-M ttl]
 \t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]
 \t  [destination] [port]
 """
-_SERVICES = {
-    22: "ssh",
-    53: "domain",
-    80: "http",
-    443: "https",
-    3306: "mysql",
-    5432: "postgresql",
-    8080: "http-alt",
-}
 _MOST_PORTS = 100
 
 
@@ -99,7 +91,7 @@ def _one(call: Call, job: _Job, addresses: tuple[str, ...], port: int) -> Printe
             )
         # A datagram that nobody refuses counts as a success: nc cannot know better.
         if talk.connected or (job.udp and talk.error == TIMED_OUT):
-            name = _SERVICES.get(port, "*")
+            name = SERVICES.get(port, "*")
             word = f"Connection to {shown} {port} port [{job.protocol}/{name}] succeeded!\n"
             return Printed(printed.parts).then(err(word if job.verbose else "", 0)).then(out(answer))
         if job.verbose and (not job.udp or talk.error == TIMED_OUT):

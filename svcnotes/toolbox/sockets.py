@@ -18,17 +18,9 @@ from svcnotes.network.sockets import KUBE_PROXY, SSHD, daemons
 from svcnotes.toolbox.options import Options, UsageError, read
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.places import POD
+from svcnotes.toolbox.services import SERVICES
 from svcnotes.toolbox.session import Call
 
-NAMES = {
-    22: "ssh",
-    53: "domain",
-    80: "http",
-    443: "https",
-    3306: "mysql",
-    5432: "postgresql",
-    8080: "http-alt",
-}
 _GO_BACKLOG = 4096
 _PIDS = {SSHD: 612, "kubelet": 745, KUBE_PROXY: 812}
 _APP_PID = 1
@@ -161,7 +153,7 @@ def _table(rows: Sequence[Socket], found: Options, *, netid: bool) -> list[str]:
     cells = []
     for one in rows:
         state = "LISTEN" if one.protocol == "tcp" else "UNCONN"
-        port = str(one.port) if numeric else NAMES.get(one.port, str(one.port))
+        port = str(one.port) if numeric else SERVICES.get(one.port, str(one.port))
         peer = "*" if one.address == "*" else "[::]" if one.address.startswith("[") else "0.0.0.0"  # noqa: S104
         backlog = one.backlog if one.protocol == "tcp" else 0
         process = f' users:(("{one.program}",pid={one.pid},fd=3))' if shows_process else ""
@@ -207,7 +199,7 @@ def netstat(call: Call) -> Printed:
     for one in _rows(call, found, None) if found.has("l", "a") else []:
         six = one.address == "*" or one.address.startswith("[")
         address = "::" if six and one.address in ("*", "[::]") else one.address.strip("[]")
-        port = str(one.port) if found.has("n") else NAMES.get(one.port, str(one.port))
+        port = str(one.port) if found.has("n") else SERVICES.get(one.port, str(one.port))
         state = "LISTEN" if one.protocol == "tcp" else ""
         peer = ":::*" if six else "0.0.0.0:*"
         text = f"{one.protocol + '6' * six:<5} {0:>6} {0:>6} {f'{address}:{port}':<23} {peer:<23} {state:<11}"
