@@ -90,6 +90,12 @@ def test_every_term_of_the_glossary_occurs_in_a_lesson():
     assert UNUSED == []
 
 
+@pytest.mark.parametrize("term", [t for t in make_book.terms() if t.at], ids=lambda term: term.term)
+def test_the_cell_that_explains_a_term_is_there_and_comes_first(term):
+    place = term.places()[0]
+    assert f"{place.lesson}: {place.name}" == term.at
+
+
 @pytest.mark.parametrize("term", make_book.terms(), ids=lambda term: term.term)
 def test_a_term_is_explained_in_one_sentence(term):
     assert term.sentence.endswith(".")

@@ -133,9 +133,8 @@ def test_code_keeps_its_budget(path):
 @pytest.mark.parametrize("path", START, **IDS)
 def test_the_start_takes_ten_minutes(path):
     code = cells(path, "code")
-    words = sum(len(cell["text"].split()) for cell in cells(path, "markdown"))
     assert 5 <= len(code) <= 8
-    assert words / 120 + len(code) / 2 <= 12, f"{words} words"
+    assert minutes(path) <= 12
 
 
 @pytest.mark.parametrize("path", PATHS, **IDS)
@@ -150,12 +149,21 @@ def test_no_line_of_code_is_too_wide_for_the_page(path):
         assert all(len(line) <= 110 for line in cell["text"].splitlines()), cell["id"]
 
 
+def minutes(path: Path) -> float:
+    """120 words a minute for a text with rules in it, and half a minute for each cell to run and look at."""
+    words = sum(len(cell["text"].split()) for cell in cells(path, "markdown"))
+    return words / 120 + len(cells(path, "code")) / 2
+
+
+@pytest.mark.parametrize("path", LESSONS, **IDS)
+def test_says_how_long_it_takes(path):
+    (said,) = re.findall(r"\*\*Minutes\*\* \| (\d+)", text_of(path))
+    assert minutes(path) <= int(said) <= minutes(path) + 5
+
+
 @pytest.mark.parametrize("path", LESSONS, **IDS)
 def test_takes_half_an_hour_to_three_quarters(path):
-    words = sum(len(cell["text"].split()) for cell in cells(path, "markdown"))
-    # 120 words a minute for a text with rules in it, and half a minute for each cell to run and look at
-    minutes = words / 120 + len(cells(path, "code")) / 2
-    assert 25 <= minutes <= 45, f"{words} words, about {minutes:.0f} minutes"
+    assert 25 <= minutes(path) <= 45, f"about {minutes(path):.0f} minutes"
 
 
 @pytest.mark.parametrize("path", LESSONS, **IDS)

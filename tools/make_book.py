@@ -29,6 +29,9 @@ NOTEBOOKS = TOOLS.parent / "notebooks"
 MADE = "<!-- Written by tools/make_book.py: change that, or the lessons, and run it again. -->"
 
 
+PROMISES = ("stage-try", "recap")
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A cell of a lesson: `lesson` is the notebook's name without `.ipynb`."""
@@ -90,16 +93,23 @@ class Term:
     term: str
     sentence: str
     forms: tuple[str, ...]
+    at: str = ""
 
     def occurs(self, text: str) -> bool:
         """Whether a text holds the term in one of its forms."""
         return bool(re.search("|".join(map(_pattern, self.forms)), text))
 
     def places(self) -> list[Cell]:
-        """The first cell of each lesson whose words (not code) hold the term."""
-        here = [cell for cell in cells() if cell.kind == "markdown" and self.occurs(cell.text)]
+        """The cell that explains the term, then the first one of each lesson whose words (not code) hold it.
+
+        What a lesson promises at its beginning and gathers at its end counts only where nothing else holds the term.
+        """
+        every = [cell for cell in cells() if cell.kind == "markdown" and self.occurs(cell.text)]
+        here = [cell for cell in every if cell.name not in PROMISES] or every
         # The start's map of the course names much that only its lesson says.
-        return _first_of_each(sorted(here, key=lambda cell: cell.lesson.startswith("00")))
+        here.sort(key=lambda cell: cell.lesson.startswith("00"))
+        explains = [cell for cell in every if f"{cell.lesson}: {cell.name}" == self.at]
+        return _first_of_each(explains + here)
 
 
 def _pattern(form: str) -> str:
@@ -119,7 +129,10 @@ def _first_of_each(found: Iterable[Cell]) -> list[Cell]:
 def terms() -> tuple[Term, ...]:
     """The terms of the glossary, by the alphabet."""
     given = yaml.safe_load((TOOLS / "terms.yaml").read_text(encoding="utf-8"))
-    found = (Term(one["term"], one["is"], tuple(one.get("forms", [one["term"]]))) for one in given)
+    found = (
+        Term(one["term"], one["is"], tuple(one.get("forms", [one["term"]])), one.get("at", ""))
+        for one in given
+    )
     return tuple(sorted(found, key=lambda one: one.term.lower()))
 
 
@@ -135,8 +148,8 @@ def glossary() -> str:
             )
     return page(
         "Glossary",
-        "The terms that the lessons use, each in one sentence, and where it is met.",
-        table(("Term", "What it is", "First in", "Also in"), found),
+        "The terms that the lessons use, each in one sentence, and where to read of it first.",
+        table(("Term", "What it is", "See", "Also in"), found),
     )
 
 

@@ -56,7 +56,7 @@ CLAIMS = [
     ("explain-flannel", worlds.routed, CLIENT, BY_1, "connected", "172.18.0.11", "**172.18.0.11** (node-1)"),
     ("explain-flannel", worlds.routed, CLIENT, BY_2, "connected", "172.18.0.12", "routed |"),
     ("explain-own-node", worlds.local, CLIENT, BY_1, "connected", CLIENT, "two of them keep their address"),
-    ("explain-own-node", worlds.local, worlds.TOOL, BY_1, "connected", "10.244.2.10", "**From a pod**"),
+    ("explain-own-node", worlds.local, worlds.TOOL, BY_1, "connected", "10.244.2.10", "**from a pod**"),
     ("explain-own-node", worlds.local, "node/node-1", BY_1, "connected", "10.244.1.1", "**Marked**"),
     ("explain-own-node", worlds.local, worlds.TOOL, BY_2, "connected", "10.244.2.10", "wherever they run"),
     (

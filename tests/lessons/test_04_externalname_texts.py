@@ -214,6 +214,9 @@ def test_nobody_marks_a_pods_call_to_a_clusterip():
     (path,) = svcnotes.trace(fixed(), SHOP, "my-db:5432").paths
     assert source_rule(path) == ""
     assert "node-1" in {hop.host for hop in path.hops if hop.direction == "back"}
+    (path,) = svcnotes.trace(fixed(), NODE, "10.96.0.50:5432").paths
+    met = [step.rule for hop in path.hops for step in hop.steps]
+    assert any(rule.startswith("-A KUBE-SVC-") and "! -s 10.244.0.0/16" in rule for rule in met)
 
 
 def test_the_endings_are_put_behind_what_the_program_typed_and_not_behind_an_answer():

@@ -36,7 +36,6 @@ CLAIMS = [
     ("title", 0, OFFICE, NODE_3, "connected", 1),
     ("recall", 1, OFFICE, NODE_1, "refused", 1),
     ("recall", 3, OFFICE, NODE_1, "refused", 1),
-    ("recall", 27, OFFICE, NODE_3, "timeout", 1),
     ("cast", 0, OFFICE, "203.0.113.1:80", "connected", 1),
     ("cast", 0, OFFICE, "80.11.12.10:80", "connected", 1),
     ("explain-ping", 0, FRONT, SERVICE, "connected", 1),
