@@ -170,7 +170,14 @@ def test_takes_half_an_hour_to_three_quarters(path):
 def test_follows_the_anatomy_of_a_lesson(path):
     text = "\n".join(cell["text"] for cell in cells(path, "markdown"))
     assert re.match(r"# (?!The|A |An )[A-Z][a-z]+ ", text), "a title begins with a verb"
-    for part in ("**You will**", "Afterwards you can", "**You need**", "**Minutes**", "## Warm up"):
+    for part in (
+        "**You will**",
+        "Afterwards you can",
+        "**You need**",
+        "**Minutes**",
+        "## Warm up",
+        "Answer each one aloud",
+    ):
         assert part in text, part
     for heading in (
         "## Round 1",
@@ -179,6 +186,9 @@ def test_follows_the_anatomy_of_a_lesson(path):
         "## Your turn",
         "## Debug",
         "## In practice",
+        "**Versions.**",
+        "**What this model leaves out.**",
+        "### On a real cluster",
         "## Recap",
     ):
         assert heading in text, heading

@@ -76,7 +76,7 @@ def _no_rule(_: Seen) -> str:
 
 ping = choose(
     "ping",
-    "Nothing is broken. The pod front pings the cluster address of web, 10.96.0.80, and then calls it with curl. What does it get?",
+    "Nothing is broken. The pod front pings the clusterIP of web, 10.96.0.80, and then calls it with curl. What does it get?",
     (Asked(whole, FRONT, SERVICE, protocol="icmp"), Asked(whole, FRONT, f"{SERVICE}:80")),
     (
         Choice(
@@ -101,7 +101,7 @@ ping = choose(
     ),
     (
         "Who would answer a ping? Somebody who has the address.",
-        "A cluster address is on no interface of any machine: it stands in rules, and nowhere else.",
+        "A clusterIP is on no interface of any machine: it stands in rules, and nowhere else.",
         "What does kube-proxy's rule for 10.96.0.80 ask of a packet? -p tcp --dport 80.",
     ),
     rule=_no_rule,
@@ -130,14 +130,14 @@ office = outcome(
 
 localhost = choose(
     "localhost",
-    "A script on node-1 calls localhost:30080. Then somebody follows a hardening guide, and sets one switch of the kernel: net.ipv4.conf.all.route_localnet=0. How does the script fare, before and after?",
+    "A script on node-1 calls localhost:30080. Then somebody follows a hardening guide, and changes one setting of the kernel: net.ipv4.conf.all.route_localnet=0. How does the script fare, before and after?",
     (Asked(whole, "node/node-1", LOCALHOST), Asked(_broken(21), "node/node-1", LOCALHOST)),
     (
         Choice(
             "it is served, before and after",
             _ends("connected", "connected"),
             "localhost-is-like-any-address",
-            "A packet from 127.0.0.1 may leave the machine only where route_localnet allows it, and the pods are not on lo. (In nftables mode it is refused at once, switch or no switch.)",
+            "A packet from 127.0.0.1 may leave the machine only where route_localnet allows it, and the pods are not on lo. (In nftables mode it is refused at once, whatever the setting is.)",
         ),
         Choice(
             "it fails, before and after",

@@ -264,7 +264,7 @@ keeper = choose(
         ),
     ),
     (
-        "On the stage with three switches: Local, to node-1, and then one caller after the other. Read both sentences.",
+        "On the stage with three rows of choices: Local, to node-1, and then one caller after the other. Read both sentences.",
         "Which line of KUBE-EXT jumps to KUBE-MARK-MASQ, and for whom?",
         "Only for what the node itself sends (--src-type LOCAL).",
     ),

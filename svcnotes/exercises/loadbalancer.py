@@ -215,7 +215,7 @@ backend = choose(
             because="The cloud-controller-manager hands it the list of nodes. Which pod it becomes is for the node's rules to choose.",
         ),
         Choice(
-            "the Service's cluster address and port, 10.96.0.80:80",
+            "the Service's clusterIP and port, 10.96.0.80:80",
             _sent_on("service"),
             "",
             "That address exists in the nodes' rules only; a machine outside the cluster has no route to it.",

@@ -30,7 +30,7 @@ LISTED: Mapping[int, str] = MappingProxyType(
         15: "ExternalName maps ports.",
         16: "An externalIP can only catch what was sent to one's own addresses.",
         17: "A pod always reaches itself through its Service.",
-        18: "Ping the cluster address to test a Service.",
+        18: "Ping the clusterIP to test a Service.",
         19: "Under Local, each pod gets an equal share.",
         20: "ClientIP affinity tells all clients apart.",
         21: "A NetworkPolicy that allows the client's addresses lets the client in.",

@@ -173,7 +173,7 @@ def _write(call: Call, name: str, value: str) -> Printed:
         said = f"sysctl: cannot stat /proc/sys/{path}: No such file or directory\n"
         return err(said, 1).then(note("or it has no effect in this model", 1))
     call.session.cluster = after
-    return out(f"{name} = {value}\n").then(note("in this model a switch is one for all nodes"))
+    return out(f"{name} = {value}\n").then(note("in this model a setting is one for all nodes"))
 
 
 def bridge_sets(args: Sequence[str]) -> bool:
