@@ -118,11 +118,13 @@ def trace(
         return _unknown_alias(source, to, protocol, mode, via, who, aim)
     share = Fraction(1, len(aim.addresses))
     started = [
-        _first(cluster, who, address, aim.port, protocol, via, mode, source_port, now)
+        _first(
+            network_of(cluster, who, address, via, mode, now), who, address, aim.port, protocol, source_port
+        )
         for address in aim.addresses
     ]
     paths = tuple(
-        _path(net, result, protocol)
+        read_path(net, result, protocol)
         for net, packet, host in started
         for result in converse(
             net, Flight(packet, host, THERE, share, arrived=packet, memories=memories or {})
@@ -154,25 +156,23 @@ def _unknown_alias(
     return Trace(source, to, protocol, mode, who.addresses[0], to_text, via, (path,))
 
 
+def network_of(
+    cluster: Cluster, who: Asker, address: str, via: str | None, mode: str, now: float
+) -> Topology:
+    """The network as a question of `who` to `address` sees it."""
+    outside = "" if who.host else next(a for a in who.addresses if (":" in a) == (":" in address))
+    return topology(cluster, mode, outside, Via(address, via) if via else None, now)
+
+
 def _first(
-    cluster: Cluster,
-    who: Asker,
-    address: str,
-    port: int,
-    protocol: str,
-    via: str | None,
-    mode: str,
-    source_port: int,
-    now: float,
+    net: Topology, who: Asker, address: str, port: int, protocol: str, source_port: int
 ) -> tuple[Topology, Packet, str]:
-    """The network as this question sees it, the first packet, and the host that sends it."""
+    """The network, the first packet, and the host that sends it."""
     six = ":" in address
-    outside = "" if who.host else next(a for a in who.addresses if (":" in a) == six)
-    net = topology(cluster, mode, outside, Via(address, via) if via else None, now)
-    name = who.host or net.outside_name(outside)
+    name = who.host or net.outside_name(net.asker)
     host = net.host(name)
     route = host.route(address)
-    source = outside or (host.source_for(address, route) if route and route.kind != "blackhole" else "")
+    source = net.asker or (host.source_for(address, route) if route and route.kind != "blackhole" else "")
     source = source or next(a for a in who.addresses if (":" in a) == six)
     transport = "tcp" if protocol == "http" else protocol
     flags = "SYN" if transport == "tcp" else ""
@@ -180,7 +180,8 @@ def _first(
     return net, Packet(transport, source, source_port, address, port, flags=flags, icmp=icmp), name
 
 
-def _path(net: Topology, result: Result, protocol: str) -> Path:
+def read_path(net: Topology, result: Result, protocol: str) -> Path:
+    """One way of a conversation, as the value that tells it."""
     served, flight = result.served, result.flight
     asked = protocol == "http" and result.outcome == "connected"
     answer = None

@@ -13,6 +13,7 @@ ORDER = [
     ("netfilter",),
     ("network",),
     ("trace",),
+    ("flow",),
     ("scenarios",),
     ("toolbox",),
     ("views",),
