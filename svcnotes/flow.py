@@ -53,7 +53,8 @@ class Event:
 class Flow:
     """An open flow: who asked for what, what the hosts remember now, and how it went so far.
 
-    `path` is the way of the last packet sent. Every method leaves this value as it is and gives another.
+    `path` is the way of the last packet sent, `event` what happened last, `past` the flow before that.
+    Every method leaves this value as it is and gives another.
     """
 
     cluster: Cluster = field(repr=False)
@@ -68,7 +69,22 @@ class Flow:
     memories: Memories = field(repr=False)
     held: tuple[Leg, ...] = field(repr=False)
     chosen: Mapping[str, str] = field(repr=False, default_factory=dict)
-    story: tuple[Event, ...] = field(repr=False, default=())
+    event: Event = field(repr=False, default_factory=lambda: Event(0.0, OPENED))
+    past: Flow | None = field(repr=False, default=None)
+
+    @property
+    def moments(self) -> tuple[Flow, ...]:
+        """This flow as it was after each event of its story, from its opening on."""
+        found, moment = [self], self.past
+        while moment is not None:
+            found.append(moment)
+            moment = moment.past
+        return tuple(reversed(found))
+
+    @property
+    def story(self) -> tuple[Event, ...]:
+        """What happened, in order."""
+        return tuple(moment.event for moment in self.moments)
 
     @property
     def pod(self) -> str | None:
@@ -118,7 +134,8 @@ class Flow:
             memories=path.memories or self.memories,
             held=held,
             chosen=_chosen(self.cluster, path) or self.chosen,
-            story=(*self.story, event),
+            event=event,
+            past=self,
         )
 
     def after(self, cluster: Cluster, seconds: float = 0.0, note: str = "") -> Flow:
@@ -137,7 +154,8 @@ class Flow:
             now=now,
             memories=done.memories,
             held=_still_held(self.held, self._holder(), cluster),
-            story=(*self.story, event),
+            event=event,
+            past=self,
         )
 
     def another(
@@ -229,7 +247,7 @@ def open(  # noqa: A001 - said as `svcnotes.flow.open`, the word for it
         memories=path.memories or {},
         held=tuple(legs(path.hops)),
         chosen=_chosen(cluster, path),
-        story=(Event(now, OPENED, path, len(found.paths)),),
+        event=Event(now, OPENED, path, len(found.paths)),
     )
     return opened.with_handshake() if protocol == "tcp" else opened
 
