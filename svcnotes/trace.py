@@ -118,7 +118,7 @@ def trace(
         return _unknown_alias(source, to, protocol, mode, via, who, aim)
     share = Fraction(1, len(aim.addresses))
     started = [
-        _first(
+        first_packet(
             network_of(cluster, who, address, via, mode, now), who, address, aim.port, protocol, source_port
         )
         for address in aim.addresses
@@ -164,7 +164,7 @@ def network_of(
     return topology(cluster, mode, outside, Via(address, via) if via else None, now)
 
 
-def _first(
+def first_packet(
     net: Topology, who: Asker, address: str, port: int, protocol: str, source_port: int
 ) -> tuple[Topology, Packet, str]:
     """The network, the first packet, and the host that sends it."""

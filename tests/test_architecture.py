@@ -13,6 +13,7 @@ ORDER = [
     ("netfilter",),
     ("network",),
     ("trace",),
+    ("kernel",),
     ("flow",),
     ("scenarios",),
     ("toolbox",),

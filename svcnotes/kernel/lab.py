@@ -1,0 +1,159 @@
+"""A lab: one worker that is, one after the other, the network of the clusters it is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.errors import QuestionError
+from svcnotes.kernel.blueprint import Blueprint, blueprint, refuse
+from svcnotes.kernel.listeners import listeners, named_ports
+from svcnotes.kernel.process import Worker
+from svcnotes.network.node_rules import rules_text
+from svcnotes.network.outside import ROUTER, router_rules
+from svcnotes.network.topology import Topology
+
+DEADLINE = 0.9
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question as the lab asks it: the network that it is asked in, the asker's host, and what to send."""
+
+    net: Topology
+    host: str
+    source: str
+    address: str
+    port: int
+    protocol: str
+    source_port: int
+
+
+class Lab:
+    """The kernel's own network for clusters; a context manager, or closed with `close`.
+
+    It stays up between questions: what the next cluster has alike is not built again. Raises KernelError
+    where no lab can be (`available`), or where the kernel refuses rules.
+    """
+
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._made: Blueprint | None = None
+        self._routes: dict[str, list[Any]] = {}
+        self._neighbours: dict[str, list[Any]] = {}
+        self._loaded: Cluster | None = None
+        self._listening: tuple[Any, ...] = ()
+        self._tokens = count(1)
+        self.notes: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, None before the first question."""
+        return self._worker.pid if self._worker else None
+
+    def close(self) -> None:
+        """Take the lab down."""
+        if self._worker is not None:
+            self._worker.close()
+        self._worker, self._made, self._loaded, self._listening = None, None, None, ()
+
+    def up(self, net: Topology) -> None:
+        """Have the worker be this network: built anew only where hosts or interfaces differ."""
+        refuse(net.cluster)
+        if self._worker is not None and not self._worker.alive:
+            self.close()
+        if self._worker is None:
+            self._worker = Worker()
+        wanted = blueprint(net)
+        if self._made is None or _frame(self._made) != _frame(wanted):
+            self._loaded, self._listening = None, ()
+            told = self._worker.order("build", **{"spec": wanted.to_json()})
+            self.notes = tuple(f"{host}: {one}" for host, whats in told["not_set"].items() for one in whats)
+            self._made = wanted
+            self._routes = {name: spec["routes"] for name, spec in wanted.hosts.items()}
+            self._neighbours = {name: spec["neighbours"] for name, spec in wanted.hosts.items()}
+        else:
+            self._follow(wanted)
+        if self._loaded is not net.cluster:
+            self._worker.order("rules", texts=_texts(net))
+            self._loaded, self._listening = net.cluster, ()
+
+    def _follow(self, wanted: Blueprint) -> None:
+        """Change the routes and neighbours that this question has otherwise."""
+        for what, now, kind in (("route", self._routes, "routes"), ("neighbours", self._neighbours, "neighbours")):
+            for name, spec in wanted.hosts.items():
+                gone = [one for one in now.get(name, []) if one not in spec[kind]]
+                new = [one for one in spec[kind] if one not in now.get(name, [])]
+                if gone or new:
+                    self._order(what, host=name, remove=gone, add=new)
+                now[name] = spec[kind]
+
+    def ask(self, asked: Asked, *, deadline: float = DEADLINE, remember: bool = False) -> dict[str, Any]:
+        """Ask with a real socket; what the worker heard, as JSON values. `deadline` is in seconds."""
+        self.up(asked.net)
+        ports = named_ports([text for _, _, text in _texts(asked.net)]) | {asked.port}
+        listening = (asked.net.cluster, asked.net.outside, ports)
+        if listening != self._listening:
+            told = self._order("listen", wanted=listeners(asked.net, frozenset(p for p in ports if p)))
+            self.notes = (*self.notes, *told["not_opened"])
+            self._listening = listening
+        transport = "tcp" if asked.protocol == "http" else asked.protocol
+        if transport not in ("tcp", "udp", "icmp"):
+            raise QuestionError(f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp")
+        found: dict[str, Any] = self._order(
+            "ask",
+            spec={
+                "host": asked.host,
+                "family": 6 if ":" in asked.address else 4,
+                "protocol": transport,
+                "source": asked.source,
+                "source_port": asked.source_port,
+                "address": asked.address,
+                "port": asked.port,
+                "deadline": deadline,
+                "remember": remember,
+                "token": f"?{next(self._tokens):016d}",
+            },
+        )
+        return found
+
+    def _order(self, what: str, **arguments: Any) -> Any:
+        if self._worker is None:
+            raise QuestionError("the kernel lab is not up")
+        return self._worker.order(what, **arguments)
+
+
+def _frame(made: Blueprint) -> Any:
+    """What cannot be changed on the way: hosts, cables, addresses, switches."""
+    own = {
+        name: {key: value for key, value in spec.items() if key not in ("routes", "neighbours")}
+        for name, spec in made.hosts.items()
+    }
+    return own, made.bridges, made.cables, made.tunnels
+
+
+def _texts(net: Topology) -> list[list[Any]]:
+    """Every rules text: [host, IP family, text]; empty where a family has none."""
+    cluster, found = net.cluster, []
+    for node in cluster.nodes:
+        for version in (4, 6):
+            has = version in cluster.families or (node, version) in cluster.node_rules
+            replaced = cluster.node_rules.get((node, version))
+            text = "" if not has else replaced
+            found.append([node, version, rules_text(cluster, node, net.proxy_mode, version) if text is None else text])
+    found += [[ROUTER, version, router_rules(cluster, version)] for version in (4, 6)]
+    return found
+
+
+

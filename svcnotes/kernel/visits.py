@@ -1,0 +1,92 @@
+"""Order what was heard into stays at hosts: the frames in the order of the kernel's clock, each node's rules beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from svcnotes.kernel.sorting import Sorter
+from svcnotes.network.flight import THERE
+
+Said = dict[str, Any]
+
+
+@dataclass
+class Visit:
+    """A packet's stay at one host: the frames of its interfaces, and the rules that it matched."""
+
+    host: str
+    direction: str
+    frames: list[Said] = field(default_factory=list)
+    rules: list[Said] = field(default_factory=list)
+
+    def begins_with(self, rule: Said) -> bool:
+        """Whether the stay began as this first rule saw it: made here, or come in."""
+        if not self.frames:
+            return False
+        return bool(self.frames[0]["out"]) == (rule["hook"] == "OUTPUT")
+
+
+def visits(found: Said) -> list[Visit]:
+    """The stays of one question and its answer, in order."""
+    frames = sorted(found["frames"], key=lambda frame: int(frame["time"]))
+    sorter = Sorter([one["packet"] for one in (*frames, *found["rules"])])
+    ordered: list[Visit] = []
+    for frame in frames:
+        direction = sorter.direction(frame["packet"])
+        if not direction:
+            continue
+        last = ordered[-1] if ordered else None
+        if last is None or (last.host, last.direction) != (frame["host"], direction) or _again(last, frame):
+            last = Visit(frame["host"], direction)
+            ordered.append(last)
+        last.frames.append(frame)
+    for host, direction, rules in _passes(found["rules"], sorter):
+        _settle(ordered, host, direction, rules)
+    return ordered
+
+
+def _again(last: Visit, frame: Said) -> bool:
+    """Whether a packet that left the host has come back by the same interface: a stay of its own."""
+    previous = last.frames[-1]
+    return bool(previous["out"]) and not frame["out"] and frame["interface"] != "lo"
+
+
+def _passes(rules: list[Said], sorter: Sorter) -> Iterator[tuple[str, str, list[Said]]]:
+    """Each host's rules, cut where a packet came in or was made."""
+    open_: dict[str, tuple[str, list[Said]]] = {}
+    for rule in rules:
+        direction = sorter.direction(rule["packet"])
+        if not direction:
+            continue
+        host = rule["host"]
+        now = open_.get(host)
+        if now is None or now[0] != direction or _starts(now[1][-1], rule):
+            if now is not None:
+                yield host, *now
+            open_[host] = (direction, [])
+        open_[host][1].append(rule)
+    for host, (direction, left) in open_.items():
+        yield host, direction, left
+
+
+def _starts(before: Said, rule: Said) -> bool:
+    """Whether a rule begins another pass: raw is the first table; what lo brings back goes on."""
+    if rule["table"] != "raw" or (before["table"], before["hook"]) == ("raw", rule["hook"]):
+        return False
+    return bool(rule["in"] != "lo")
+
+
+def _settle(ordered: list[Visit], host: str, direction: str, rules: list[Said]) -> None:
+    """Put a pass to its stay; one of a packet that no interface ever saw is a stay of its own."""
+    for visit in ordered:
+        if (visit.host, visit.direction) == (host, direction) and not visit.rules and visit.begins_with(rules[0]):
+            visit.rules = rules
+            return
+    lone = Visit(host, direction, [], rules)
+    if direction == THERE:
+        ordered.insert(0, lone)
+        return
+    there = [at for at, visit in enumerate(ordered) if visit.host == host and visit.direction == THERE]
+    ordered.insert(there[-1] + 1 if there else len(ordered), lone)
