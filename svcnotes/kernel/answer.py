@@ -35,7 +35,11 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
     stays = visits(found)
     there = [stay for stay in stays if stay.direction == THERE]
     gone = any(stay.host == WORLD for stay in stays)
-    hops = tuple(hop(asked.net, stay) for stay in stays if stay.host != WORLD)
+    hops = tuple(
+        _last(hop(asked.net, stay)) if after is not None and after.host == WORLD else hop(asked.net, stay)
+        for stay, after in zip(stays, [*stays[1:], None], strict=True)
+        if stay.host != WORLD
+    )
     end = _end(asked, found, hops, lost=any(s.host == WORLD for s in there))
     hops = tuple(
         replace(one, ended=end.reason) if one.leaves is None and one is hops[-1] else one for one in hops
@@ -67,6 +71,11 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
         status=status,
         body=body,
     )
+
+
+def _last(left: Hop) -> Hop:
+    """The stay of a packet that went out into the world: nobody knows more of it."""
+    return replace(left, leaves=None, ended="it left for an address that is nobody's here")
 
 
 def _taken(asked: Asked, hops: tuple[Hop, ...]) -> tuple[str, Packet | None]:

@@ -36,12 +36,14 @@ def mac(host: str, interface: str) -> str:
 
 @dataclass
 class Blueprint:
-    """What is to be built, as JSON values; `names` maps each host's interfaces to their indexes."""
+    """What is to be built, as JSON values.
+
+    `links` are in the order in which they are made: where an interface has no address of its own, Linux takes
+    that of the first that was made. `index` has the number of each host's interfaces.
+    """
 
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    bridges: list[list[Any]] = field(default_factory=list)
-    cables: list[list[list[Any]]] = field(default_factory=list)
-    tunnels: list[list[Any]] = field(default_factory=list)
+    links: list[list[Any]] = field(default_factory=list)
     index: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, host: str, sysctls: Mapping[str, str] | None = None) -> None:
@@ -62,12 +64,7 @@ class Blueprint:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON values that the worker takes."""
-        return {
-            "hosts": self.hosts,
-            "bridges": self.bridges,
-            "cables": self.cables,
-            "tunnels": self.tunnels,
-        }
+        return {"hosts": self.hosts, "links": self.links}
 
 
 def outside_of(net: Topology) -> list[str]:
@@ -84,7 +81,7 @@ def blueprint(net: Topology) -> Blueprint:
     made = Blueprint()
     made.add(CABLES, {"net.bridge.bridge-nf-call-iptables": "0", "net.bridge.bridge-nf-call-ip6tables": "0"})
     made.add(WORLD)
-    made.bridges += [made.end(CABLES, segment) for segment in _HUBS]
+    made.links += [["bridge", made.end(CABLES, segment)] for segment in _HUBS]
     nodes = list(net.cluster.nodes)
     pods = [pod.key for node in nodes for pod in plan(net.cluster).pods_of_node.get(node, ()) if pod.addresses]
     hosts = {name: net.host(name) for name in (ROUTER, *nodes, *outside_of(net), *pods)}
@@ -128,18 +125,19 @@ def _interfaces(made: Blueprint, net: Topology, name: str, host: Host) -> None:
         if one.segment in _HUBS:
             _plug(made, one.segment, name, one.name)
         elif one.name == BRIDGE:
-            made.bridges.append(made.end(name, BRIDGE))
+            made.links.append(["bridge", made.end(name, BRIDGE)])
             for pod, veth in host.veths.items():
                 if net.bridge_port(name, pod):
-                    made.cables.append([made.end(name, veth), made.end(pod, "eth0")])
+                    made.links.append(["cable", made.end(name, veth), made.end(pod, "eth0")])
                     port = [made.index[name, veth], made.index[name, BRIDGE], faults.hairpin(net.cluster, name)]
                     made.hosts[name]["ports"].append(port)
         elif one.name == TUNNEL:
-            made.tunnels.append([*made.end(name, TUNNEL), interface_addresses(net.cluster.nodes[name])[0]])
+            own = interface_addresses(net.cluster.nodes[name])[0]
+            made.links.append(["tunnel", made.end(name, TUNNEL), own])
         elif host.kind == "node":
             pod = one.segment.removeprefix("veth of ")
             if net.host(pod).interfaces["eth0"].segment == one.segment:
-                made.cables.append([made.end(name, one.name), made.end(pod, "eth0")])
+                made.links.append(["cable", made.end(name, one.name), made.end(pod, "eth0")])
     for one in host.interfaces.values():
         if one.name != LOOPBACK and (name, one.name) in made.index:
             made.hosts[name]["addresses"] += [[made.index[name, one.name], a] for a in one.addresses]
@@ -148,7 +146,7 @@ def _interfaces(made: Blueprint, net: Topology, name: str, host: Host) -> None:
 def _plug(made: Blueprint, segment: str, host: str, interface: str) -> None:
     """A cable from a host to the bridge that stands for a segment."""
     far = made.end(CABLES, f"p{len(made.hosts[CABLES]['names'])}")
-    made.cables.append([far, made.end(host, interface)])
+    made.links.append(["cable", far, made.end(host, interface)])
     made.hosts[CABLES]["ports"].append([far[1], _HUBS[segment], False])
 
 
@@ -195,6 +193,8 @@ def _asked_for(net: Topology, segment: str, host: Host) -> set[str]:
 def routes(net: Topology, made: Blueprint, host: Host) -> Iterator[list[Any]]:
     """A host's routes: [range, kind, interface's index, next hop]."""
     for cidr, one in host.routes:
+        if one.kind == "unreachable" and family(cidr) == 4:
+            continue  # a rule of the router answers instead (svcnotes.kernel.lab)
         yield route_json(made, host.name, cidr, one)
     if host.name == ROUTER:
         for address in _outside(net):

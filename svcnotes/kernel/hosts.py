@@ -97,13 +97,13 @@ class Host:
         self.space.close()
 
 
-def wire(hosts: dict[str, Host], spec: dict[str, Any]) -> None:
-    """Make the bridges, cables and tunnels of a description; each end is [host, index, name, MAC]."""
-    for host, index, name, mac in spec["bridges"]:
-        links.add_bridge(hosts[host].net, (index, name, mac))
-    for here, there in spec["cables"]:
-        host, *end = here
-        far, *far_end = there
-        links.add_pair(hosts[host].net, tuple(end), tuple(far_end), hosts[far].space.fd)
-    for host, index, name, mac, local in spec["tunnels"]:
-        links.add_vxlan(hosts[host].net, (index, name, mac), local)
+def wire(hosts: dict[str, Host], made: list[list[Any]]) -> None:
+    """Make the cables, bridges and tunnels of a description, in order; each end is [host, index, name, MAC]."""
+    for kind, (host, *end), *rest in made:
+        if kind == "bridge":
+            links.add_bridge(hosts[host].net, tuple(end))
+        elif kind == "tunnel":
+            links.add_vxlan(hosts[host].net, tuple(end), rest[0])
+        else:
+            far, *far_end = rest[0]
+            links.add_pair(hosts[host].net, tuple(end), tuple(far_end), hosts[far].space.fd)

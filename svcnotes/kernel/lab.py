@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,16 +12,23 @@ from svcnotes.errors import QuestionError
 from svcnotes.kernel.blueprint import Blueprint, blueprint, refuse
 from svcnotes.kernel.listeners import listeners, named_ports
 from svcnotes.kernel.process import Worker
+from svcnotes.network.addresses import family
 from svcnotes.network.node_rules import rules_text
 from svcnotes.network.outside import ROUTER, router_rules
+from svcnotes.network.rule_text import with_rules
 from svcnotes.network.topology import Topology
 
 DEADLINE = 0.9
+PORTS = (40112, 60000)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One question as the lab asks it: the network that it is asked in, the asker's host, and what to send."""
+    """One question as the lab asks it: the network that it is asked in, the asker's host, and what to send.
+
+    `source` is the address to ask from, empty for the one that the kernel chooses; `source_port` 0 leaves the port
+    to the lab.
+    """
 
     net: Topology
     host: str
@@ -29,7 +36,7 @@ class Asked:
     address: str
     port: int
     protocol: str
-    source_port: int
+    source_port: int = 0
 
 
 class Lab:
@@ -47,6 +54,8 @@ class Lab:
         self._loaded: Cluster | None = None
         self._listening: tuple[Any, ...] = ()
         self._tokens = count(1)
+        # A port of its own for each question: a server may still wait for the end of an earlier one.
+        self._ports = cycle(range(*PORTS))
         self.notes: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -118,7 +127,7 @@ class Lab:
                 "family": 6 if ":" in asked.address else 4,
                 "protocol": transport,
                 "source": asked.source,
-                "source_port": asked.source_port,
+                "source_port": asked.source_port or next(self._ports),
                 "address": asked.address,
                 "port": asked.port,
                 "deadline": deadline,
@@ -140,7 +149,7 @@ def _frame(made: Blueprint) -> Any:
         name: {key: value for key, value in spec.items() if key not in ("routes", "neighbours")}
         for name, spec in made.hosts.items()
     }
-    return own, made.bridges, made.cables, made.tunnels
+    return own, made.links
 
 
 def _texts(net: Topology) -> list[list[Any]]:
@@ -152,8 +161,23 @@ def _texts(net: Topology) -> list[list[Any]]:
             replaced = cluster.node_rules.get((node, version))
             text = "" if not has else replaced
             found.append([node, version, rules_text(cluster, node, net.proxy_mode, version) if text is None else text])
-    found += [[ROUTER, version, router_rules(cluster, version)] for version in (4, 6)]
+    found += [[ROUTER, version, _router_text(cluster, version)] for version in (4, 6)]
     return found
+
+
+def _router_text(cluster: Cluster, version: int) -> str:
+    """The router's rules; where IPv4 finds no route, a rule says so.
+
+    Linux answers an unroutable packet once a second to each host (ip_error in net/ipv4/route.c), and only
+    the machine's root may change that.
+    """
+    lines = [
+        f"-A FORWARD -d {cidr} -o wan -j REJECT --reject-with icmp-net-unreachable"
+        for cidr in cluster.config.service_cidrs
+        if version == family(cidr) == 4
+    ]
+    text = router_rules(cluster, version)
+    return with_rules(text, "filter", lines) if lines else text
 
 
 

@@ -17,9 +17,7 @@ _UP = 1
 _ADDRESS, _NAME, _MASTER, _LINKINFO, _NS_FD, _AF_SPEC = 1, 3, 10, 18, 28, 26
 _KIND, _DATA, _SLAVE_KIND, _SLAVE_DATA = 1, 2, 4, 5
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-# An IPv4 route of kind unreachable answers host-unreachable; where no table has a route, the kernel says
-# net-unreachable, which a throw route leads to.
-KINDS = {4: {"unicast": 1, "blackhole": 6, "unreachable": 9}, 6: {"unicast": 1, "blackhole": 6, "unreachable": 7}}
+KINDS = {"unicast": 1, "blackhole": 6, "unreachable": 7}
 _NODAD, _NOPREFIXROUTE = 0x02, 0x200
 
 
@@ -90,7 +88,7 @@ def route(
     scope = 0 if gateway or kind != "unicast" else 253
     onlink = 4 if gateway else 0
     body = struct.pack(
-        "=BBBBBBBBI", _FAMILY[to.version], to.prefixlen, 0, 0, 254, 4, scope, KINDS[to.version][kind], onlink
+        "=BBBBBBBBI", _FAMILY[to.version], to.prefixlen, 0, 0, 254, 4, scope, KINDS[kind], onlink
     )
     body += attribute(1, to.network_address.packed) + number(6, 100 if to.version == 6 else 0)
     if index and kind == "unicast":

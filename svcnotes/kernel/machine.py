@@ -51,7 +51,7 @@ class Machine:
         """Take the old lab down, if there is one, and build this one (`Blueprint.to_json`)."""
         self.close()
         self.hosts = {name: Host(name) for name in spec["hosts"]}
-        wire(self.hosts, spec)
+        wire(self.hosts, spec["links"])
         failed = {}
         for name, own in spec["hosts"].items():
             failed[name] = self.hosts[name].furnish(own)
@@ -110,9 +110,22 @@ class Machine:
         return {}
 
     def forget(self) -> None:
-        """Empty what the hosts remember of earlier connections."""
-        for own in self.ruled.values():
+        """Empty what the hosts remember of earlier connections, and their lists of `recent`."""
+        for name, own in self.ruled.items():
             restore.forget_connections(own.net)
+            if any("-m recent" in text for text in own.texts.values()):
+                self.hosts[name].space.run(lambda own=own: self._forget_recent(own))  # type: ignore[misc]
+
+    def _forget_recent(self, own: Ruled) -> None:
+        """Empty the lists; where only the machine's root may write them, load the rules anew, which makes new ones."""
+        try:
+            restore.forget_recent()
+        except OSError:
+            for family, text in own.texts.items():
+                if "-m recent" in text:
+                    for loaded in ("", text if self.counters else restore.without_counters(text)):
+                        if said := restore.finished(restore.start(loaded, family)):
+                            raise OSError(said) from None
 
     def ask(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Ask one question and tell all that was heard of it; `forget` first, unless told to remember."""
@@ -135,8 +148,6 @@ class Machine:
     def _drain(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         frames = [one for capture in self.captures for one in capture.drain()]
         rules = [one for own in self.ruled.values() for one in own.tracing.drain()]
-        for frame in frames:
-            frame["interface"] = self.hosts[frame["host"]].interfaces.get(frame["interface"], "")
         return frames, rules
 
     def close(self) -> None:

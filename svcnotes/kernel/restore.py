@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 from svcnotes.kernel.netlink import CREATE, NETFILTER, REPLACE, Netlink, text
 
@@ -88,3 +89,10 @@ def forget_connections(net: Netlink) -> None:
     """Empty conntrack of the socket's namespace."""
     for family in (2, 10):
         net.maybe(_CONNTRACK_DELETE, bytes([family, 0, 0, 0]), 0, forgive=(errno.ENOENT,))
+
+
+def forget_recent() -> None:
+    """Empty the lists of `-m recent` in the namespace that the process is in; OSError where that is not allowed."""
+    for path in Path("/proc/thread-self/net/xt_recent").glob("*"):
+        path.write_text("/\n")
+

@@ -26,7 +26,6 @@ def questions(
     protocol: str = "tcp",
     via: str | None = None,
     proxy_mode: str | None = None,
-    source_port: int = SOURCE_PORT,
 ) -> list[Asked]:
     """The question for each address that the name may mean; raises QuestionError as `svcnotes.trace` does."""
     protocol = protocol.lower() if isinstance(protocol, str) else protocol
@@ -43,9 +42,9 @@ def questions(
     found = []
     for address in aim.addresses:
         net = network_of(cluster, who, address, via, mode, 0.0)
-        _, packet, host = first_packet(net, who, address, aim.port, protocol, source_port)
+        _, packet, host = first_packet(net, who, address, aim.port, protocol, SOURCE_PORT)
         bound = "" if who.host else packet.source
-        found.append(Asked(net, host, bound, address, aim.port, protocol, source_port))
+        found.append(Asked(net, host, bound, address, aim.port, protocol, SOURCE_PORT))
     return found
 
 
@@ -60,7 +59,6 @@ def trace(
     lab: Lab | None = None,
     tries: int = TRIES,
     deadline: float = DEADLINE,
-    source_port: int = SOURCE_PORT,
 ) -> Trace:
     """Ask the real kernel, `tries` times, and give what happened as a Trace.
 
@@ -72,9 +70,9 @@ def trace(
         with Lab() as own:
             return trace(
                 cluster, source, to, protocol, via, proxy_mode,
-                lab=own, tries=tries, deadline=deadline, source_port=source_port,
+                lab=own, tries=tries, deadline=deadline,
             )  # fmt: skip
-    asked = questions(cluster, source, to, protocol, via, proxy_mode, source_port)
+    asked = questions(cluster, source, to, protocol, via, proxy_mode)
     if not asked:
         raise QuestionError(f"to {to}: the name leads outside this world; the kernel lab has nobody to send to")
     first = asked[0]
@@ -102,16 +100,16 @@ def _destination(asked: Asked) -> str:
 def _tried(lab: Lab, asked: Asked, tries: int, deadline: float) -> Iterator[Path]:
     quiet = 0
     for number in range(tries):
-        one = path(*once(lab, replace(asked, source_port=asked.source_port + number), deadline))
+        one = once(lab, asked, deadline)
         yield one
         quiet += one.outcome == TIMEOUT
         if quiet >= QUIET and quiet == number + 1:
             return
 
 
-def once(lab: Lab, asked: Asked, deadline: float) -> tuple[Asked, dict[str, object]]:
-    """Ask one time: the question, and what the worker heard of it."""
-    return asked, lab.ask(asked, deadline=deadline)
+def once(lab: Lab, asked: Asked, deadline: float = DEADLINE) -> Path:
+    """Ask one time; the path has the probability 1."""
+    return path(asked, lab.ask(asked, deadline=deadline))
 
 
 def _counted(paths: list[Path], addresses: int) -> Iterator[Path]:

@@ -34,6 +34,9 @@ class Tracing:
         self._configure(_BIND, 0)
         mode = struct.pack(">IBx", 0xFFFF, 2)
         self.net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, 0) + attribute(2, mode), 0)
+        # Each record at once: the kernel would keep them back for a second, or until a hundred are there.
+        at_once = attribute(5, struct.pack(">I", 1))
+        self.net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, 0) + at_once, 0)
         self.net.socket.setblocking(False)
         self.net.socket.setsockopt(1, 8, 1 << 20)
 
