@@ -95,6 +95,7 @@ class Step:
     entered or since the previous step in it. `verdict` is what followed: `jump CHAIN`,
     `goto CHAIN`, `return`, `continue`, `accept`, `drop`, `reject`, `dnat`, `snat`, `masquerade`,
     or a word of the kernel's own work (`new`, `reply`, `translate`, `local`, `forward`, `deliver`).
+    `skip` is a rule that is not understood, and was passed by: `reason` says why, empty for all others.
     """
 
     hook: str
@@ -106,6 +107,7 @@ class Step:
     verdict: str
     number: int = 0
     passed: int = 0
+    reason: str = ""
 
     def __str__(self) -> str:
         where = " ".join(word for word in (self.hook, self.table, self.chain) if word)

@@ -55,6 +55,16 @@ class Path:
     body: Mapping[str, object] | None = None
     memories: Mapping[tuple[str, int], Memory] | None = None
 
+    @property
+    def not_understood(self) -> tuple[str, ...]:
+        """Rules that stood on the way and are not understood, each with node, chain and what was made of it.
+
+        Only text from elsewhere that was loaded with `strict=False` has such rules.
+        """
+        met = ((hop.host, step) for hop in self.hops for step in hop.steps if step.reason)
+        said = (f"{host}, {step.chain} rule {step.number}: {step.reason}" for host, step in met)
+        return tuple(dict.fromkeys(said))
+
     def __str__(self) -> str:
         return "\n".join(_path_lines(self))
 
@@ -234,6 +244,7 @@ def _path_json(path: Path) -> dict[str, Any]:
         "source_seen": path.source_seen,
         "source_port_seen": path.source_port_seen,
         "reason": path.reason,
+        "not_understood": list(path.not_understood),
         "status": path.status,
         "body": path.body,
         "hops": [_hop_json(hop) for hop in path.hops],
@@ -281,6 +292,7 @@ def _path_lines(path: Path) -> Iterator[str]:
     yield f"  {path.probability}: {path.outcome}{how}{who}"
     if path.reason:
         yield f"    {path.reason}"
+    yield from (f"    {said}" for said in path.not_understood)
     if path.status is not None:
         yield f"    HTTP {path.status} {dict(path.body or {})}"
     for hop in path.hops:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.compile import Compiled, Enter, compile_rule
 from svcnotes.netfilter.index import Run, program
+from svcnotes.netfilter.matches import NO_SETS
+from svcnotes.netfilter.partly import partly_compiled
 from svcnotes.netfilter.rule import COUNTERS
 from svcnotes.netfilter.save import ChainText, broken
+from svcnotes.netfilter.sets import Sets
 from svcnotes.netfilter.skb import Skb
 from svcnotes.netfilter.targets import RETURN, Outcome
+
+
+class Reading(NamedTuple):
+    """How rules are read: whether one that is not understood is an error, and the IP sets that they ask."""
+
+    strict: bool = True
+    sets: Sets = NO_SETS
 
 
 class Chain:
@@ -21,6 +32,7 @@ class Chain:
         "_compiled",
         "_enter",
         "_parts",
+        "_reading",
         "_rules",
         "family",
         "name",
@@ -38,12 +50,13 @@ class Chain:
         lines: Sequence[str],
         chains: Container[str],
         enter: Enter,
+        reading: Reading,
     ) -> None:
         self.table, self.family, self.name = table, family, layout.name
         self.policy = "" if layout.policy == "-" else layout.policy.lower()
         self.numbers = layout.numbers
         self.texts = tuple([without_counters(lines[number - 1]) for number in layout.numbers])
-        self._chains, self._enter = chains, enter
+        self._chains, self._enter, self._reading = chains, enter, reading
         self._compiled: dict[int, Compiled] = {}
         self._rules: tuple[Compiled, ...] | None = None
         self._parts: list[Compiled | Run] | None = None
@@ -53,16 +66,34 @@ class Chain:
         rule = self._compiled.get(number)
         if rule is None:
             text = self.texts[number - 1]
+            place = (number, self.table, self.family, self._chains, self._enter, self._reading.sets)
             try:
-                rule = compile_rule(text, number, self.table, self.family, self._chains, self._enter)
+                rule = compile_rule(text, *place)
             except RuleError as error:
-                raise broken(str(error), self.numbers[number - 1], text) from None
+                if self._reading.strict:
+                    raise broken(str(error), self.numbers[number - 1], text) from None
+                rule = partly_compiled(text, *place)
             self._compiled[number] = rule
         return rule
 
     def all_rules(self) -> list[Compiled]:
         """Every rule, compiled now."""
         return [self.compiled(number) for number in range(1, len(self.texts) + 1)]
+
+    def problems(self) -> list[RuleError]:
+        """An error for each rule that is not wholly understood, naming its line."""
+        found = []
+        for number, text in enumerate(self.texts, 1):
+            place = (number, self.table, self.family, self._chains, self._enter, self._reading.sets)
+            try:
+                if self._reading.strict:
+                    self.compiled(number)
+                else:
+                    compile_rule(text, *place)
+            except RuleError as error:
+                line = self.numbers[number - 1]
+                found.append(error if error.line else broken(str(error), line, text))
+        return found
 
     def candidates(self, s: Skb) -> Sequence[Compiled]:
         """The rules that this packet could match; those left out ask for other addresses and ports."""

@@ -271,9 +271,9 @@ def _canonical(rule: Rule) -> Rule:
 
 
 def _with_length(option: Option) -> Option:
-    value = option.values[0]
-    if option.name not in ("-s", "-d") or "/" in value:
+    if option.name not in ("-s", "-d") or "/" in option.values[0]:
         return option
+    value = option.values[0]
     return replace(option, values=(f"{value}/{128 if ':' in value else 32}",))
 
 

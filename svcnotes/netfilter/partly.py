@@ -1,0 +1,121 @@
+"""Rules that are only partly understood: what can be read counts, and a packet that gets as far hears of the rest.
+
+A rule with a match that this Linux does not know never matches; one with only such a target does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
+
+from svcnotes.errors import RuleError
+from svcnotes.netfilter.compile import Compiled, Enter, compile_rule, every
+from svcnotes.netfilter.matches import NO_SETS
+from svcnotes.netfilter.rule import COUNTERS, Rule
+from svcnotes.netfilter.sets import Sets
+from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.syntax import HEADER, LONG_NAMES
+from svcnotes.netfilter.words import quote, split
+
+SKIP = "skip"
+KEEPS = ("-m statistic", "-m recent")
+OPENS = ("-m", "-j", "-g")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a rule that can be read alone: a header option, a match or the target, with its words."""
+
+    kind: str
+    words: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is, as it stands in the rule: `-m owner`, `-j TPROXY`, `-s`."""
+        shown = [word for word in self.words if word != "!"]
+        return " ".join(shown[:2]) if self.kind in OPENS else shown[0]
+
+
+def pieces(words: list[str]) -> Iterator[Piece]:
+    """Cut the words of a rule (behind `-A CHAIN`); what is not known goes with the match or target before it."""
+    held: list[str] = []
+    negated: list[str] = []
+    kind = ""
+    waiting = 0
+    for word in words:
+        short = LONG_NAMES.get(word, word)
+        if word == "!" and not waiting:
+            negated.append(word)
+            continue
+        if not waiting and (short in OPENS or short in HEADER):
+            if held:
+                yield Piece(kind, tuple(held))
+            kind, held = short, [*negated, short]
+            waiting = 1 if short in OPENS else HEADER[short]
+        else:
+            held += [*negated, word]
+            waiting = max(waiting - 1, 0)
+        negated = []
+    if held or negated:
+        yield Piece(kind, tuple(held + negated))
+
+
+def partly_compiled(
+    text: str,
+    number: int,
+    table: str,
+    family: int,
+    chains: Container[str],
+    enter: Enter,
+    sets: Sets = NO_SETS,
+) -> Compiled:
+    """Compile what can be read of a rule.
+
+    Raises RuleError where not even a chain can be read.
+    """
+    words = split(text)
+    if words and COUNTERS.fullmatch(words[0]):
+        words.pop(0)
+    chain, found = words[1], list(pieces(words[2:]))
+    protocol = " ".join(w for piece in found if piece.kind == "-p" for w in piece.words)
+    try:
+        Rule.parse(f"-A {chain} {protocol}")
+    except RuleError:
+        protocol = ""
+    good: list[tuple[Piece, Compiled]] = []
+    wrong: list[tuple[Piece, str]] = []
+    target = None
+    for piece in found:
+        own = " ".join(word if word.startswith("-") else quote(word) for word in piece.words)
+        line = f"-A {chain} {'' if piece.kind == '-p' else protocol} {own}"
+        try:
+            one = compile_rule(line, number, table, family, chains, enter, sets)
+        except RuleError as error:
+            wrong.append((piece, str(error)))
+            continue
+        if piece.kind in ("-j", "-g"):
+            target = one
+        else:
+            good.append((piece, one))
+    blind = [piece.name for piece, _ in wrong if piece.kind not in ("-j", "-g")]
+    # A match that tosses or remembers is left aside where it stands beside what is not understood.
+    asked = [one for piece, one in good if not blind or piece.name not in KEEPS]
+    known = every([one.match for one in asked if one.match is not None])
+    if blind:
+        said = f"{', '.join(blind)} is not understood: the rule is taken as not matching"
+        passed_by = Compiled(number, text, None, _nothing, SKIP, reason=said)
+
+        def never(s: Skb) -> bool:
+            if s.log is not None and (known is None or known(s)):
+                s.log.skipped(table, chain, passed_by, s.as_packet())
+            return False
+
+        return replace(passed_by, match=never)
+    if target is None:
+        said = f"{wrong[0][0].name} is not understood: the rule does nothing" if wrong else ""
+        return Compiled(number, text, known, _nothing, SKIP if wrong else "continue", reason=said)
+    return Compiled(number, text, known, target.act, target.word, target.chain)
+
+
+def _nothing(s: Skb) -> None:
+    del s
