@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from svcnotes import __version__
-from svcnotes.errors import InputError, SvcnotesError
+from svcnotes.errors import InputError, RuleError, SvcnotesError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,14 +149,17 @@ def _trace(options: argparse.Namespace) -> int:
         sets=_by_node("--sets", options.sets),
         strict=not options.lenient,
     )
-    found = trace(
-        cluster,
-        source=options.source,
-        to=options.to,
-        protocol=options.protocol,
-        via=options.via,
-        proxy_mode=options.proxy_mode,
-    )
+    try:
+        found = trace(
+            cluster,
+            source=options.source,
+            to=options.to,
+            protocol=options.protocol,
+            via=options.via,
+            proxy_mode=options.proxy_mode,
+        )
+    except RuleError as error:  # the remedy, as it is said here
+        raise RuleError(str(error).replace("strict=False", "--lenient")) from None
     if options.json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:

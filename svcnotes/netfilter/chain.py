@@ -9,7 +9,7 @@ from svcnotes.errors import RuleError
 from svcnotes.netfilter.compile import Compiled, Enter, compile_rule
 from svcnotes.netfilter.index import Run, program
 from svcnotes.netfilter.matches import NO_SETS
-from svcnotes.netfilter.partly import partly_compiled
+from svcnotes.netfilter.partly import Site, every_reason, partly_compiled
 from svcnotes.netfilter.rule import COUNTERS
 from svcnotes.netfilter.save import ChainText, broken
 from svcnotes.netfilter.sets import Sets
@@ -65,16 +65,24 @@ class Chain:
         """Rule `number` (from 1) of this chain; raises RuleError naming its line."""
         rule = self._compiled.get(number)
         if rule is None:
-            text = self.texts[number - 1]
-            place = (number, self.table, self.family, self._chains, self._enter, self._reading.sets)
+            text, site = self.texts[number - 1], self._site(number)
             try:
-                rule = compile_rule(text, *place)
+                rule = compile_rule(text, *site) if self._reading.strict else self._read(text, site)
             except RuleError as error:
-                if self._reading.strict:
-                    raise broken(str(error), self.numbers[number - 1], text) from None
-                rule = partly_compiled(text, *place)
+                said = every_reason(text, site, error)
+                raise broken(said, self.numbers[number - 1], text) from None
             self._compiled[number] = rule
         return rule
+
+    def _read(self, text: str, site: Site) -> Compiled:
+        """Compile a rule of a text in which not all need be understood."""
+        try:
+            return compile_rule(text, *site)
+        except RuleError:
+            return partly_compiled(text, site)
+
+    def _site(self, number: int) -> Site:
+        return Site(number, self.table, self.family, self._chains, self._enter, self._reading.sets)
 
     def all_rules(self) -> list[Compiled]:
         """Every rule, compiled now."""
@@ -84,15 +92,15 @@ class Chain:
         """An error for each rule that is not wholly understood, naming its line."""
         found = []
         for number, text in enumerate(self.texts, 1):
-            place = (number, self.table, self.family, self._chains, self._enter, self._reading.sets)
+            site = self._site(number)
             try:
                 if self._reading.strict:
                     self.compiled(number)
                 else:
-                    compile_rule(text, *place)
+                    compile_rule(text, *site)
             except RuleError as error:
-                line = self.numbers[number - 1]
-                found.append(error if error.line else broken(str(error), line, text))
+                said = every_reason(text, site, error)
+                found.append(error if error.line else broken(said, self.numbers[number - 1], text))
         return found
 
     def candidates(self, s: Skb) -> Sequence[Compiled]:

@@ -5,11 +5,14 @@ A rule with a match that this Linux does not know never matches; one with only s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.compile import Compiled, Enter, compile_rule, every
+from svcnotes.netfilter.left_out import REMEDY
 from svcnotes.netfilter.matches import NO_SETS
 from svcnotes.netfilter.rule import COUNTERS, Rule
 from svcnotes.netfilter.sets import Sets
@@ -19,6 +22,7 @@ from svcnotes.netfilter.words import quote, split
 
 SKIP = "skip"
 KEEPS = ("-m statistic", "-m recent")
+BARE = re.compile(r"[^\s\"\\]+")
 OPENS = ("-m", "-j", "-g")
 
 
@@ -60,19 +64,28 @@ def pieces(words: list[str]) -> Iterator[Piece]:
         yield Piece(kind, tuple(held + negated))
 
 
-def partly_compiled(
-    text: str,
-    number: int,
-    table: str,
-    family: int,
-    chains: Container[str],
-    enter: Enter,
-    sets: Sets = NO_SETS,
-) -> Compiled:
-    """Compile what can be read of a rule.
+class Site(NamedTuple):
+    """Where a rule stands: its number, table and IP family, the table's chains, how to walk one, the host's sets."""
 
-    Raises RuleError where not even a chain can be read.
-    """
+    number: int
+    table: str
+    family: int
+    chains: Container[str]
+    enter: Enter
+    sets: Sets = NO_SETS
+
+
+class Read(NamedTuple):
+    """What could be read of a rule, and what could not, each piece with why."""
+
+    chain: str
+    good: tuple[tuple[Piece, Compiled], ...]
+    target: Compiled | None
+    wrong: tuple[tuple[Piece, str], ...]
+
+
+def read_pieces(text: str, site: Site) -> Read:
+    """Read each piece of a rule alone; raises RuleError where not even words can be told apart."""
     words = split(text)
     if words and COUNTERS.fullmatch(words[0]):
         words.pop(0)
@@ -86,10 +99,10 @@ def partly_compiled(
     wrong: list[tuple[Piece, str]] = []
     target = None
     for piece in found:
-        own = " ".join(word if word.startswith("-") else quote(word) for word in piece.words)
+        own = " ".join(word if BARE.fullmatch(word) else quote(word) for word in piece.words)
         line = f"-A {chain} {'' if piece.kind == '-p' else protocol} {own}"
         try:
-            one = compile_rule(line, number, table, family, chains, enter, sets)
+            one = compile_rule(line, *site)
         except RuleError as error:
             wrong.append((piece, str(error)))
             continue
@@ -97,24 +110,42 @@ def partly_compiled(
             target = one
         else:
             good.append((piece, one))
-    blind = [piece.name for piece, _ in wrong if piece.kind not in ("-j", "-g")]
+    return Read(chain, tuple(good), target, tuple(wrong))
+
+
+def partly_compiled(text: str, site: Site) -> Compiled:
+    """Compile what can be read of a rule; raises RuleError where not even words can be told apart."""
+    read, number = read_pieces(text, site), site.number
+    blind = [piece.name for piece, _ in read.wrong if piece.kind not in ("-j", "-g")]
     # A match that tosses or remembers is left aside where it stands beside what is not understood.
-    asked = [one for piece, one in good if not blind or piece.name not in KEEPS]
+    asked = [one for piece, one in read.good if not blind or piece.name not in KEEPS]
     known = every([one.match for one in asked if one.match is not None])
     if blind:
-        said = f"{', '.join(blind)} is not understood: the rule is taken as not matching"
+        said = f"{', '.join(blind)} not understood: the rule is taken as not matching"
         passed_by = Compiled(number, text, None, _nothing, SKIP, reason=said)
 
         def never(s: Skb) -> bool:
             if s.log is not None and (known is None or known(s)):
-                s.log.skipped(table, chain, passed_by, s.as_packet())
+                s.log.skipped(site.table, read.chain, passed_by, s.as_packet())
             return False
 
         return replace(passed_by, match=never)
+    target = read.target
     if target is None:
-        said = f"{wrong[0][0].name} is not understood: the rule does nothing" if wrong else ""
-        return Compiled(number, text, known, _nothing, SKIP if wrong else "continue", reason=said)
+        said = f"{read.wrong[0][0].name} not understood: the rule does nothing" if read.wrong else ""
+        return Compiled(number, text, known, _nothing, SKIP if read.wrong else "continue", reason=said)
     return Compiled(number, text, known, target.act, target.word, target.chain)
+
+
+def every_reason(text: str, site: Site, error: RuleError) -> str:
+    """Why a rule is not understood: each piece that is not, or what is wrong with the whole (`error`)."""
+    try:
+        wrong = read_pieces(text, site).wrong
+    except (RuleError, IndexError):
+        wrong = ()
+    if len(wrong) < 2:
+        return str(error)
+    return "; ".join(why.partition(f": {REMEDY}")[0] for _, why in wrong) + f": {REMEDY} is passed by"
 
 
 def _nothing(s: Skb) -> None:
