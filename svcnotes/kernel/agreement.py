@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, log
 
+from svcnotes.kernel.lab import Asked, Lab
+from svcnotes.kernel.tracer import once
 from svcnotes.network.hop import Hop
 from svcnotes.trace import Path, Trace
+
+HASTE, PATIENCE = 0.012, 0.9
+MISSED = 1e-7  # the chance that a way which there is would not be seen in all the tries
 
 RULE_TABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
 LOOPS = 6  # more stays at one host than this: a loop, of which the simulation writes down a part
@@ -20,6 +28,15 @@ def fate(path: Path) -> tuple[object, ...]:
 def kept(path: Path, source_port: int) -> bool | None:
     """Whether the asker's port came through, None where nobody saw one."""
     return None if path.source_port_seen is None else path.source_port_seen == source_port
+
+
+def told(path: Path) -> tuple[Hop, ...]:
+    """The hops that both tell of.
+
+    Where send() fails with EPERM at a REJECT, Linux makes an ICMP error as well, which nobody reads; the
+    simulation leaves it out.
+    """
+    return tuple(hop for hop in path.hops if path.how != "eperm" or hop.direction == "there")
 
 
 def rules(hops: Iterable[Hop]) -> list[tuple[str, str, str, str, str, int, str]]:
@@ -60,11 +77,11 @@ def difference(foretold: Trace, real: Path) -> str:
         return f"end: kernel {fate(real)}, simulation {ends}"
     if looped(real):
         return ""
-    same_rules = [path for path in same_end if rules(path.hops) == rules(real.hops)]
+    same_rules = [path for path in same_end if rules(told(path)) == rules(told(real))]
     if not same_rules:
-        return f"rules: {_first(rules(real.hops), [rules(path.hops) for path in same_end])}"
-    if not any(way(path.hops) == way(real.hops) for path in same_rules):
-        return f"way: {_first(way(real.hops), [way(path.hops) for path in same_rules])}"
+        return f"rules: {_first(rules(told(real)), [rules(told(path)) for path in same_end])}"
+    if not any(way(told(path)) == way(told(real)) for path in same_rules):
+        return f"way: {_first(way(told(real)), [way(told(path)) for path in same_rules])}"
     return ""
 
 
@@ -79,3 +96,41 @@ def _first(real: list[tuple[object, ...]], foretold: list[list[tuple[object, ...
     ours = nearest[at] if at < len(nearest) else "nothing more"
     theirs = real[at] if at < len(real) else "nothing more"
     return f"at {at}: kernel {theirs}, simulation {ours}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One question put to both: `difference` is empty where they agree; `paths` are what the kernel did, try by try."""
+
+    difference: str
+    paths: tuple[Path, ...]
+    rules: int = 0
+
+
+def compare(lab: Lab, foretold: Trace, asked: list[Asked], *, most: int = 400) -> Comparison:
+    """Ask until every end that the simulation foretold has been seen; each try must be one of its paths.
+
+    Silence that it did not foretell is heard once more, with patience, before it counts.
+    """
+    chances: dict[tuple[object, ...], Fraction] = {}
+    for one in foretold.paths:
+        chances[fate(one)] = chances.get(fate(one), Fraction()) + one.probability
+    rarest = min(chances.values())
+    tries = 1 if len(chances) == 1 else min(most, ceil(log(MISSED) / log(1 - float(rarest))))
+    seen: list[Path] = []
+    missing = set(chances)
+    for number in range(tries * len(asked)):
+        question = asked[number % len(asked)]
+        real = once(lab, question, HASTE)
+        wrong = difference(foretold, real)
+        if wrong and real.outcome == "timeout":
+            real = once(lab, question, PATIENCE)
+            wrong = difference(foretold, real)
+        seen.append(real)
+        if wrong:
+            return Comparison(wrong, tuple(seen))
+        missing.discard(fate(real))
+        if not missing:
+            break
+    wrong = "".join(f"never in {len(seen)} tries: {one}, chance {chances[one]}" for one in missing)
+    return Comparison(wrong, tuple(seen), sum(len(rules(one.hops)) for one in seen))

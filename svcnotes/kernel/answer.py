@@ -10,7 +10,8 @@ from typing import Any
 from svcnotes.kernel.blueprint import WORLD
 from svcnotes.kernel.hops import hop
 from svcnotes.kernel.lab import Asked
-from svcnotes.kernel.visits import visits
+from svcnotes.kernel.sorting import packet_of
+from svcnotes.kernel.visits import Visit, visits
 from svcnotes.network.errors_home import NO_ROUTE, PORT_UNREACHABLE
 from svcnotes.network.flight import THERE
 from svcnotes.network.hop import Hop
@@ -37,14 +38,14 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
     gone = any(stay.host == WORLD for stay in stays)
     hops = tuple(
         _last(hop(asked.net, stay)) if after is not None and after.host == WORLD else hop(asked.net, stay)
-        for stay, after in zip(stays, [*stays[1:], None], strict=True)
+        for stay, after in zip(stays, [*stays[1:], None], strict=False)
         if stay.host != WORLD
     )
     end = _end(asked, found, hops, lost=any(s.host == WORLD for s in there))
     hops = tuple(
         replace(one, ended=end.reason) if one.leaves is None and one is hops[-1] else one for one in hops
     )
-    at, seen = _taken(asked, hops)
+    at, seen = _taken(asked, there, hops)
     process = listener(asked.net, at, seen) if seen is not None else None
     answered = process is not None and (end.outcome in (CONNECTED, TIMEOUT) or bool(end.icmp_from))
     if found["event"] == "answer" and asked.protocol in ("tcp", "udp"):
@@ -78,17 +79,20 @@ def _last(left: Hop) -> Hop:
     return replace(left, leaves=None, ended="it left for an address that is nobody's here")
 
 
-def _taken(asked: Asked, hops: tuple[Hop, ...]) -> tuple[str, Packet | None]:
-    """The host whose sockets the packet came up to, and the packet as they saw it; none where it ended on the way."""
+def _taken(asked: Asked, stays: list[Visit], hops: tuple[Hop, ...]) -> tuple[str, Packet | None]:
+    """The host whose sockets the packet came up to, and the packet as they saw it; none where it ended on the way.
+
+    Where a host has rules, its INPUT saw the packet last; what routing drops (a martian, rp_filter) never comes there.
+    """
     there = [one for one in hops if one.direction == THERE]
     if not there or there[-1].leaves is not None:
         return "", None
-    last = there[-1]
+    last, stay = there[-1], stays[-1]
     verdict = last.steps[-1].verdict if last.steps else ""
-    packet = last.steps[-1].after if last.steps else last.packet
+    packet = packet_of(stay.rules[-1]["packet"]) if stay.rules else last.packet
     if verdict in ("drop", "reject") or not asked.net.host(last.host).is_local(packet.destination):
         return "", None
-    if last.steps and last.steps[-1].hook not in ("INPUT", "PREROUTING", "POSTROUTING"):
+    if stay.rules and stay.rules[-1]["hook"] != "INPUT":
         return "", None
     return last.host, packet
 
@@ -104,6 +108,9 @@ def _end(asked: Asked, found: dict[str, Any], hops: tuple[Hop, ...], *, lost: bo
     if event == "timeout":
         if lost:
             return _End(EXTERNAL, reason="the router sent it out into the world, to an address that nobody has here")
+        said = (one.packet for one in hops if one.kind == "router" and one.packet.icmp in NO_ROUTE.values())
+        if any(error.inner and not asked.net.is_somebody(error.inner.destination) for error in said):
+            return _End(EXTERNAL, reason="the router knows no way to it, and its word of that was lost")
         return _End(TIMEOUT, reason=f"no answer within {found['took']:.3g} s")
     if not found["icmp"]:
         if found["errno"] in _NO_WAY:

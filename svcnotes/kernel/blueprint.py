@@ -9,7 +9,7 @@ told to every host beforehand (permanent neighbours), as the simulation knows it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from svcnotes.network import faults
 from svcnotes.network.addresses import family
 from svcnotes.network.host import LOOPBACK, Host, Route
 from svcnotes.network.node_host import BRIDGE, NODES, TUNNEL
-from svcnotes.network.outside import OUTSIDE, ROUTER
+from svcnotes.network.outside import OUTSIDE, ROUTER, outside_host
 from svcnotes.network.plan import interface_addresses, plan
 from svcnotes.network.topology import Topology
 
@@ -75,8 +75,11 @@ def outside_of(net: Topology) -> list[str]:
     return list(names)
 
 
-def blueprint(net: Topology) -> Blueprint:
-    """Describe the network of a topology; raises QuestionError for what no kernel lab can be."""
+def blueprint(net: Topology, earlier: Iterable[str] = ()) -> Blueprint:
+    """Describe the network of a topology; raises QuestionError for what no kernel lab can be.
+
+    `earlier` are outside addresses that asked before: their hosts stay, but nothing leads to them.
+    """
     refuse(net.cluster)
     made = Blueprint()
     made.add(CABLES, {"net.bridge.bridge-nf-call-iptables": "0", "net.bridge.bridge-nf-call-ip6tables": "0"})
@@ -84,7 +87,11 @@ def blueprint(net: Topology) -> Blueprint:
     made.links += [["bridge", made.end(CABLES, segment)] for segment in _HUBS]
     nodes = list(net.cluster.nodes)
     pods = [pod.key for node in nodes for pod in plan(net.cluster).pods_of_node.get(node, ()) if pod.addresses]
-    hosts = {name: net.host(name) for name in (ROUTER, *nodes, *outside_of(net), *pods)}
+    behind = {name: net.host(name) for name in outside_of(net)}
+    behind |= {a: outside_host(a, (a,), "outside") for a in earlier if a not in behind}
+    hosts = {name: net.host(name) for name in (ROUTER, *nodes)}
+    hosts |= {name: behind[name] for name in sorted(behind)}  # whoever asks, they are plugged in alike
+    hosts |= {name: net.host(name) for name in pods}
     for name, host in hosts.items():
         made.add(name, _sysctls(host))
     for name, host in hosts.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from svcnotes.kernel.dissect import dissect
 
-_ALL, _OUTGOING = 3, 4
+_ALL, _FOR_OTHERS, _OUTGOING = 3, 3, 4
 _TIMESTAMPNS = 35  # SO_TIMESTAMPNS
 _IP = (0x0800, 0x86DD)
 _VXLAN = 8472
@@ -39,7 +39,9 @@ class Capture:
                 data, notes, _, where = self.socket.recvmsg(512, 64)
             except BlockingIOError:
                 return found
-            if where[1] not in _IP:
+            # A bridge that has not learnt a MAC address yet sends its frames everywhere: what is meant for others
+            # counts only at the ports of a node's own bridge.
+            if where[1] not in _IP or (where[2] == _FOR_OTHERS and not where[0].startswith("veth")):
                 continue
             packet = dissect(data)
             if packet is None or not telling(packet):

@@ -40,7 +40,7 @@ _BEFORE = {
 }
 
 
-def _write(values: dict[str, str], *, must: bool) -> list[str]:
+def set_switches(values: dict[str, str], *, must: bool) -> list[str]:
     """Set switches of the namespace that the process is in; gives those that could not be set."""
     failed = []
     for path, value in values.items():
@@ -62,7 +62,7 @@ class Host:
         self.interfaces: dict[int, str] = {1: "lo"}
 
     def _prepare(self) -> Netlink:
-        _write(_BEFORE, must=False)
+        set_switches(_BEFORE, must=False)
         net = Netlink()
         links.set_up(net, 1)
         return net
@@ -71,7 +71,7 @@ class Host:
         """Bring up what was plugged in: addresses, neighbours, routes, switches; gives what could not be set."""
         self.interfaces |= {int(index): name for index, name in spec["names"].items()}
         # Switches first: an interface's own follows `all` where it is changed later.
-        failed = self.space.run(lambda: _write(spec["sysctls"], must=True)) if spec["sysctls"] else []
+        failed = self.space.run(lambda: set_switches(spec["sysctls"], must=True)) if spec["sysctls"] else []
         for index, master, hairpin in spec["ports"]:
             links.set_port(self.net, index, master, hairpin=hairpin)
         for index in self.interfaces:

@@ -13,8 +13,12 @@ from svcnotes.kernel.blueprint import Blueprint, blueprint, refuse
 from svcnotes.kernel.listeners import listeners, named_ports
 from svcnotes.kernel.process import Worker
 from svcnotes.network.addresses import family
+from svcnotes.network.errors_home import NO_ROUTE
+from svcnotes.network.host import LOOPBACK
+from svcnotes.network.node_host import node_host
 from svcnotes.network.node_rules import rules_text
 from svcnotes.network.outside import ROUTER, router_rules
+from svcnotes.network.plan import plan
 from svcnotes.network.rule_text import with_rules
 from svcnotes.network.topology import Topology
 
@@ -49,10 +53,15 @@ class Lab:
     def __init__(self) -> None:
         self._worker: Worker | None = None
         self._made: Blueprint | None = None
+        self._net: Topology | None = None
+        self._askers: dict[str, None] = {}
+        self._named: frozenset[int] = frozenset()
+        self._switches: dict[str, dict[str, str]] = {}
         self._routes: dict[str, list[Any]] = {}
         self._neighbours: dict[str, list[Any]] = {}
         self._loaded: Cluster | None = None
-        self._listening: tuple[Any, ...] = ()
+        self._listening: Cluster | None = None
+        self._ports_open: frozenset[int] = frozenset()
         self._tokens = count(1)
         # A port of its own for each question: a server may still wait for the end of an earlier one.
         self._ports = cycle(range(*PORTS))
@@ -75,7 +84,7 @@ class Lab:
         """Take the lab down."""
         if self._worker is not None:
             self._worker.close()
-        self._worker, self._made, self._loaded, self._listening = None, None, None, ()
+        self._worker, self._made, self._loaded, self._net, self._listening = None, None, None, None, None
 
     def up(self, net: Topology) -> None:
         """Have the worker be this network: built anew only where hosts or interfaces differ."""
@@ -84,22 +93,40 @@ class Lab:
             self.close()
         if self._worker is None:
             self._worker = Worker()
-        wanted = blueprint(net)
+        if self._net is net:
+            return
+        if net.asker and net.asker not in net.outside:
+            self._askers[net.asker] = None
+        wanted = blueprint(net, self._askers)
+        self._net = None
         if self._made is None or _frame(self._made) != _frame(wanted):
-            self._loaded, self._listening = None, ()
-            told = self._worker.order("build", **{"spec": wanted.to_json()})
-            self.notes = tuple(f"{host}: {one}" for host, whats in told["not_set"].items() for one in whats)
-            self._made = wanted
-            self._routes = {name: spec["routes"] for name, spec in wanted.hosts.items()}
-            self._neighbours = {name: spec["neighbours"] for name, spec in wanted.hosts.items()}
+            self._build(wanted)
         else:
             self._follow(wanted)
         if self._loaded is not net.cluster:
-            self._worker.order("rules", texts=_texts(net))
-            self._loaded, self._listening = net.cluster, ()
+            texts = _texts(net)
+            self._loaded, self._listening = None, None
+            self._order("rules", texts=texts)
+            self._loaded, self._named = net.cluster, named_ports([text for _, _, text in texts])
+        self._net = net
+
+    def _build(self, wanted: Blueprint) -> None:
+        self._made, self._loaded, self._listening = None, None, None
+        told = self._order("build", spec=wanted.to_json())
+        self.notes = tuple(f"{host}: {one}" for host, whats in told["not_set"].items() for one in whats)
+        self._made = wanted
+        self._switches = {name: spec["sysctls"] for name, spec in wanted.hosts.items()}
+        self._routes = {name: spec["routes"] for name, spec in wanted.hosts.items()}
+        self._neighbours = {name: spec["neighbours"] for name, spec in wanted.hosts.items()}
 
     def _follow(self, wanted: Blueprint) -> None:
-        """Change the routes and neighbours that this question has otherwise."""
+        """Change the switches, routes and neighbours that this question has otherwise."""
+        for name, spec in wanted.hosts.items():
+            before = self._switches.get(name, {})
+            changed = {path: value for path, value in spec["sysctls"].items() if before.get(path) != value}
+            if changed:
+                self._order("switch", host=name, sysctls=changed)
+            self._switches[name] = spec["sysctls"]
         for what, now, kind in (("route", self._routes, "routes"), ("neighbours", self._neighbours, "neighbours")):
             for name, spec in wanted.hosts.items():
                 gone = [one for one in now.get(name, []) if one not in spec[kind]]
@@ -111,12 +138,7 @@ class Lab:
     def ask(self, asked: Asked, *, deadline: float = DEADLINE, remember: bool = False) -> dict[str, Any]:
         """Ask with a real socket; what the worker heard, as JSON values. `deadline` is in seconds."""
         self.up(asked.net)
-        ports = named_ports([text for _, _, text in _texts(asked.net)]) | {asked.port}
-        listening = (asked.net.cluster, asked.net.outside, ports)
-        if listening != self._listening:
-            told = self._order("listen", wanted=listeners(asked.net, frozenset(p for p in ports if p)))
-            self.notes = (*self.notes, *told["not_opened"])
-            self._listening = listening
+        self._listen(asked)
         transport = "tcp" if asked.protocol == "http" else asked.protocol
         if transport not in ("tcp", "udp", "icmp"):
             raise QuestionError(f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp")
@@ -137,6 +159,17 @@ class Lab:
         )
         return found
 
+    def _listen(self, asked: Asked) -> None:
+        """Have everybody listen who does; where somebody answers on every port, on this one too."""
+        if asked.net.cluster is self._listening and asked.port in self._ports_open:
+            return
+        if asked.net.cluster is not self._listening:
+            self._ports_open = self._named
+        self._ports_open |= {asked.port}
+        told = self._order("listen", wanted=listeners(asked.net, self._ports_open - {0}))
+        self.notes = (*self.notes, *told["not_opened"])
+        self._listening = asked.net.cluster
+
     def _order(self, what: str, **arguments: Any) -> Any:
         if self._worker is None:
             raise QuestionError("the kernel lab is not up")
@@ -144,9 +177,10 @@ class Lab:
 
 
 def _frame(made: Blueprint) -> Any:
-    """What cannot be changed on the way: hosts, cables, addresses, switches."""
+    """What cannot be changed on the way: hosts, cables, addresses, and which switches are set at all."""
+    later = ("routes", "neighbours", "sysctls")
     own = {
-        name: {key: value for key, value in spec.items() if key not in ("routes", "neighbours")}
+        name: ({key: value for key, value in spec.items() if key not in later}, sorted(spec["sysctls"]))
         for name, spec in made.hosts.items()
     }
     return own, made.links
@@ -166,18 +200,26 @@ def _texts(net: Topology) -> list[list[Any]]:
 
 
 def _router_text(cluster: Cluster, version: int) -> str:
-    """The router's rules; where IPv4 finds no route, a rule says so.
+    """The router's rules, and those that say what no route there could.
 
-    Linux answers an unroutable packet once a second to each host (ip_error in net/ipv4/route.c), and only
-    the machine's root may change that.
+    The Services' range: Linux answers what it has no route for once a second to each host (ip_error in
+    net/ipv4/route.c), and only the machine's root may change that. The cluster's inner addresses: whoever is beyond
+    the router knows no way to them.
     """
-    lines = [
-        f"-A FORWARD -d {cidr} -o wan -j REJECT --reject-with icmp-net-unreachable"
-        for cidr in cluster.config.service_cidrs
-        if version == family(cidr) == 4
-    ]
+    inner = [a for a in _inner(cluster) if family(a) == version]
+    services = [cidr for cidr in cluster.config.service_cidrs if version == family(cidr) == 4]
+    lines = [f"-A FORWARD -d {to} -o wan -j REJECT --reject-with {NO_ROUTE[version]}" for to in inner + services]
     text = router_rules(cluster, version)
     return with_rules(text, "filter", lines) if lines else text
 
 
-
+def _inner(cluster: Cluster) -> list[str]:
+    """The addresses of Pods, bridges and tunnels, of which a router may know no route."""
+    own = (
+        address.partition("/")[0]
+        for name in cluster.nodes
+        for one in node_host(cluster, name).interfaces.values()
+        if one.name not in (LOOPBACK, "eth0")
+        for address in one.addresses
+    )
+    return list(dict.fromkeys([*plan(cluster).pod_of, *own]))

@@ -11,7 +11,7 @@ from typing import Any
 from svcnotes.kernel import links, restore
 from svcnotes.kernel.asking import Question, ask
 from svcnotes.kernel.capture import Capture
-from svcnotes.kernel.hosts import Host, wire
+from svcnotes.kernel.hosts import Host, set_switches, wire
 from svcnotes.kernel.netlink import NETFILTER, Netlink
 from svcnotes.kernel.servers import Servers
 from svcnotes.kernel.tracing import Tracing
@@ -92,6 +92,11 @@ class Machine:
         for fd in self.servers.by_fd:
             self.poll.register(fd, select.EPOLLIN)
         return {"not_opened": failed}
+
+    def switch(self, host: str, sysctls: dict[str, str]) -> dict[str, Any]:
+        """Set switches of a host."""
+        one = self.hosts[host]
+        return {"not_set": one.space.run(lambda: set_switches(sysctls, must=True))}
 
     def route(self, host: str, remove: list[list[Any]], add: list[list[Any]]) -> dict[str, Any]:
         """Change a host's routes."""

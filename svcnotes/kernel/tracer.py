@@ -44,7 +44,7 @@ def questions(
         net = network_of(cluster, who, address, via, mode, 0.0)
         _, packet, host = first_packet(net, who, address, aim.port, protocol, SOURCE_PORT)
         bound = "" if who.host else packet.source
-        found.append(Asked(net, host, bound, address, aim.port, protocol, SOURCE_PORT))
+        found.append(Asked(net, host, bound, address, aim.port, protocol))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from svcnotes.kernel.machine import Machine
 from svcnotes.kernel.namespaces import die_with_parent
 
-METHODS = ("build", "rules", "listen", "route", "neighbours", "ask", "close")
+METHODS = ("build", "rules", "listen", "switch", "route", "neighbours", "ask", "close")
 
 
 def _do(machine: Machine, order: dict[str, Any]) -> dict[str, Any]:
