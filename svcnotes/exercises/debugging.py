@@ -195,7 +195,7 @@ look = choose(
             "curl to another node",
             _tells_apart("curl to another node"),
             "silence-and-refusal-are-one",
-            "It is refused there as well, in either case: curl says “connection refused” to an ICMP message and to a RST.",
+            "It is refused there as well, in either case: curl -v says “Connection refused” to an ICMP message and to a RST.",
         ),
         Choice(
             "ping of the node",

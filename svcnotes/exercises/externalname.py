@@ -89,7 +89,7 @@ gained = choose(
             "one, that sends packets for my-db on to db.example.com",
             lambda seen: _count(seen) == 1,
             "externalname-is-a-proxy",
-            "No rule can do that: packets carry addresses, never names, and nothing here has an address to match.",
+            "No rule can do that: packets are sent to addresses, never to names, and nothing here has an address to match.",
         ),
         Choice("none", lambda seen: _count(seen) == 0),
     ),

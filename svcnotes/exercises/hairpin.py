@@ -130,7 +130,7 @@ lost = choose(
             "none",
             _fails("0"),
             "a-pod-always-reaches-itself",
-            "The rules do their part, and node-1 sends the packet to the bridge. But it came in by anna's own port.",
+            "The rules do their part: the packet is for anna now. But it is on the bridge, and it came in by anna's own port.",
         ),
         Choice("one in three", _fails("1/3")),
         Choice(
@@ -291,7 +291,7 @@ put_back = edit_rules(
             SERVICE,
             sees="10.244.1.1",
             only=lambda path: led_to(path) == "10.244.1.10",
-            because="The mark must be on the packet before the DNAT: that rule ends the chain, and what stands after it is never read.",
+            because="What comes from anna herself (-s) must get its mark, and before the DNAT: that rule ends the chain, and what stands after it is never read.",
             hint="-I puts a rule first, -A puts it last.",
         ),
         ends(
@@ -306,11 +306,11 @@ put_back = edit_rules(
         ),
     ),
     (
-        "The chain is anna's KUBE-SEP chain, KUBE-SEP-VH4ZNAPGOF73HPSQ.",
+        "What is in the chain already is the DNAT, and it ends the chain.",
         "First in the chain: -I. Only for packets from anna: -s.",
         "-I KUBE-SEP-VH4ZNAPGOF73HPSQ -s 10.244.1.10/32 -j KUBE-MARK-MASQ",
     ),
-    start="-I KUBE-SEP-VH4ZNAPGOF73HPSQ -s ???/32 -j KUBE-MARK-MASQ\n",
+    start="-? KUBE-SEP-VH4ZNAPGOF73HPSQ -s ??? -j ???\n",
 )
 
 _CALLED = [

@@ -29,12 +29,6 @@ REFUSALS = (
         "Pick a number of the range, 30080 say, or leave the field out and let the server pick one.",
     ),
     Refusal(
-        r"nodePort: (Invalid value: \d+: provided port is already allocated|Duplicate value)",
-        "ports-are-the-same-thing",
-        "Each nodePort leads to one port of one Service, cluster-wide: the number alone tells the node where to send a packet.",
-        "Give the two ports two nodePorts, 30080 and 30443 say.",
-    ),
-    Refusal(
         r"nodePort: Forbidden: may not be used when `type` is 'ClusterIP'",
         "a-clusterip-opens-on-nodes",
         "Only a Service of type NodePort (or LoadBalancer) opens a port on the nodes.",
@@ -66,6 +60,12 @@ REFUSALS = (
         "ports-are-the-same-thing",
         "Two entries have the same port and protocol. On the Service's own address one number can lead to one place only.",
         "Give each entry a `port` of its own: 80 and 443, say.",
+    ),
+    Refusal(
+        r"nodePort: (Invalid value: \d+: provided port is already allocated|Duplicate value)",
+        "ports-are-the-same-thing",
+        "Each nodePort leads to one port of one Service, cluster-wide: nothing but protocol and number tells the node where to send a packet.",
+        "Give the two ports two nodePorts, 30080 and 30443 say.",
     ),
     Refusal(
         r"(\.port|\.targetPort): Invalid value: -?\d+: must be between 1 and 65535",

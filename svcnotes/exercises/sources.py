@@ -144,8 +144,8 @@ _LAST = (
 _SWAPPED = "That is where the packet goes. Asked is where it seems to come from."
 _ASKER = "So it was when the packet came in. The rule below changed it before the pod got it."
 _ITSELF = (
-    "Seeing its own address as the source, the pod would answer itself, past conntrack, and the answer would fit "
-    "no connection. So the rule of that one endpoint masquerades what the endpoint itself sent, under any policy."
+    "A packet that comes in with one's own address as its source is dropped by the pod's kernel (it is called a martian). "
+    "So the rule of that one endpoint masquerades what the endpoint itself sent, under any policy."
 )
 _PROXY = (
     "The load balancer accepts your connection and makes one of its own to the cluster. Your address is not in "

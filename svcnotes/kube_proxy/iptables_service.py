@@ -222,7 +222,7 @@ def _write_policy_chains(
     for endpoint in pool.reachable:
         chain = chains[endpoint.text]
         remember = f" -m recent --set --name {chain} --mask {mask} --rsource" if sticky else ""
-        # A Pod that calls itself through its Service would answer itself directly: hence the mark.
+        # A Pod drops a packet that has its own address as the source (a martian): hence the mark.
         rules.nat_chains[chain] = (
             f"-A {chain} -s {endpoint.address}{prefix}{comment} -j KUBE-MARK-MASQ\n"
             f"-A {chain} -p {protocol}{comment}{remember} -m {protocol}"

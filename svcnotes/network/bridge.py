@@ -14,15 +14,13 @@ from svcnotes.network.hooks import pass_hook
 from svcnotes.network.node_host import BRIDGE
 from svcnotes.network.stay import route_in
 from svcnotes.network.topology import Topology
-from svcnotes.network.wire import send
-
-_SWITCH = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
+from svcnotes.network.wire import BRIDGE_NF, send
 
 
 def cross(net: Topology, flight: Flight) -> Iterator[Flight | Ending]:
     """Carry a frame over a node's bridge to `flight.next_hop`."""
     host, target = net.host(flight.host), flight.next_hop
-    switch = _SWITCH[flight.packet.family]
+    switch = BRIDGE_NF[flight.packet.family]
     if host.sysctl(switch) != "1":
         text = f"the bridge passes the frame on unseen by iptables ({switch.rpartition('.')[2]}=0)"
         yield send(net, host, flight.noting("", "bridge", text, "forward"), BRIDGE, target)

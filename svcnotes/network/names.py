@@ -105,7 +105,7 @@ def _resolve(cluster: Cluster, to: str, name: str, who: Asker) -> tuple[tuple[st
     outer = set(conf.nameservers) <= set(dns.OUTSIDE)
     raise QuestionError(
         f"to {to}: no such name (NXDOMAIN), so no packet sets out. {who.host or 'A host outside'} asks {servers}"
-        f"{', a server that knows nothing of the cluster' if outer and conf.nameservers else ''}; only Pods may "
-        "leave out the end of a name. Ask from a Pod, or for SERVICE.NAMESPACE.svc.DOMAIN: "
+        f"{', a server that knows nothing of the cluster' if outer and conf.nameservers else ''}; only a Pod "
+        "whose dnsPolicy is ClusterFirst may leave out the end of a name. Ask from such a Pod, or for SERVICE.NAMESPACE.svc.DOMAIN: "
         "svcnotes puts such a full name to the cluster's DNS, whoever asks"
     )

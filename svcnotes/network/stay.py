@@ -16,7 +16,7 @@ from svcnotes.network.flight import NO_ROUTE as NOWHERE
 from svcnotes.network.hooks import pass_hook, reverse_path
 from svcnotes.network.host import LOOPBACK, Host, Route
 from svcnotes.network.topology import Topology
-from svcnotes.network.wire import send
+from svcnotes.network.wire import send, stays_on_port
 
 Outcome = Iterator[Flight | Ending]
 
@@ -89,6 +89,10 @@ def forward(net: Topology, host: Host, flight: Flight) -> Outcome:
         return
     less = replace(packet, ttl=packet.ttl - 1)
     flight = flight.noting("", "routing", _way(packet.destination, route), "forward", less)
+    kept = stays_on_port(net, host, flight, route.interface, route.next_hop or packet.destination)
+    if kept:
+        yield kept
+        return
     hooked = pass_hook(
         net, host, "FORWARD", flight, in_interface=flight.interface, out_interface=route.interface
     )

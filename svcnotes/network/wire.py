@@ -17,6 +17,9 @@ from svcnotes.network.node_host import BRIDGE, NODES
 from svcnotes.network.outside import OUTSIDE
 from svcnotes.network.topology import Topology
 
+# Whether the bridge shows its frames to iptables, by address family.
+BRIDGE_NF = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
+
 
 def send(net: Topology, host: Host, flight: Flight, interface: str, next_hop: str) -> Flight | Ending:
     """Put a packet on the wire of an interface: the Flight at the next host, or an Ending."""
@@ -27,15 +30,28 @@ def send(net: Topology, host: Host, flight: Flight, interface: str, next_hop: st
     name, far_interface = found
     if interface == BRIDGE:
         port = net.bridge_port(host.name, name)
-        if port and port == flight.port and not faults.hairpin(net.cluster, host.name):
-            text = (
-                f"{host.name}: {port} is no hairpin port: the bridge sends no frame back where it came from"
-            )
-            return Ending(DROPPED, flight.noting("", "bridge", text, "drop"), text)
         return arrive(flight.closed(host.kind, port or interface), name, far_interface)
     if host.kind == "pod" and segment.startswith("bridge of "):
         return _onto_bridge(net, flight, segment.removeprefix("bridge of "), name, next_hop)
     return arrive(flight.closed(host.kind, interface), name, far_interface)
+
+
+def stays_on_port(net: Topology, host: Host, flight: Flight, interface: str, next_hop: str) -> Ending | None:
+    """The end of a frame that would leave by the bridge port it came in by, where hairpin is off; else None.
+
+    While the bridge shows its frames to iptables, DNAT to a Pod of the same bridge leaves the frame on
+    the bridge, and that asks for the port's flag before FORWARD and POSTROUTING see the packet.
+    Otherwise the node routes it, and what the node itself sends may leave by every port.
+    Sources: net/bridge/br_netfilter_hooks.c (br_nf_pre_routing_finish), br_forward.c (should_deliver).
+    """
+    if interface != BRIDGE or not flight.port or host.sysctl(BRIDGE_NF[flight.packet.family]) != "1":
+        return None
+    found = net.neighbour(host.interfaces[BRIDGE].segment, next_hop)
+    port = net.bridge_port(host.name, found[0]) if found else ""
+    if port != flight.port or faults.hairpin(net.cluster, host.name):
+        return None
+    text = f"{host.name}: {port} is no hairpin port: the bridge sends no frame back where it came from"
+    return Ending(DROPPED, flight.noting("", "bridge", text, "drop"), text)
 
 
 def _onto_bridge(net: Topology, flight: Flight, node: str, name: str, next_hop: str) -> Flight:
@@ -56,9 +72,8 @@ def arrive(flight: Flight, host: str, interface: str) -> Flight:
 def _nobody(net: Topology, host: Host, flight: Flight, segment: str, next_hop: str) -> Ending:
     packet = flight.packet
     if segment in (OUTSIDE, NODES) and not net.is_somebody(packet.destination):
-        text = (
-            f"{packet.destination} is nobody's address here: {host.name} sends the packet out into the world"
-        )
+        who = "the router" if host.kind == "router" else host.name
+        text = f"{packet.destination} is nobody's address here: {who} sends the packet out into the world"
         gone = flight.noting("", "routing", text, "external")
         return Ending(EXTERNAL, replace(gone, left=text), text)
     kind = HOST_UNREACHABLE

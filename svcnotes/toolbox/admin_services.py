@@ -13,8 +13,8 @@ from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.session import Call
 
 UNIT = "kube-proxy"
-_AS_DAEMONSET = (
-    "here kube-proxy is a unit of systemd; with kubeadm it is a DaemonSet of kube-system: "
+AS_UNIT = (
+    "here kube-proxy is a unit of systemd on each node: systemctl restart kube-proxy. With kubeadm it is a DaemonSet: "
     "kubectl rollout restart daemonset kube-proxy -n kube-system"
 )
 
@@ -76,7 +76,7 @@ def _status(call: Call) -> Printed:
     ]
     if runs:
         lines.append(f"   Main PID: 812 ({UNIT})")
-    return out(lines, 0 if runs else 3).then(note(_AS_DAEMONSET, 0 if runs else 3))
+    return out(lines, 0 if runs else 3).then(note(AS_UNIT, 0 if runs else 3))
 
 
 def _is_active(call: Call) -> Printed:

@@ -17,13 +17,26 @@ from svcnotes.control_plane.kubectl.patch import patch
 from svcnotes.control_plane.kubectl.selecting import chooser
 from svcnotes.control_plane.resources import by_word
 from svcnotes.errors import InputError, QuestionError, SvcnotesError
-from svcnotes.toolbox.output import ERR, OUT, Printed, err, out
+from svcnotes.toolbox.admin_services import AS_UNIT
+from svcnotes.toolbox.endpoints import asked_for, with_endpoints
+from svcnotes.toolbox.output import ERR, OUT, Printed, err, note, out
 from svcnotes.toolbox.places import place
 from svcnotes.toolbox.session import Call, Session
 
 Key = tuple[str, str, str]
 VERSION = "Client Version: v1.36.2\nKustomize Version: v5.7.1\nServer Version: v1.36.2\n"
 _ALL = "pods,services,daemonsets,deployments,replicasets,statefulsets,jobs"
+_THERE = "every node and every pod is a place of its own: be there (node-1, pod/default/front), and type"
+_INSTEAD = {
+    "edit": "no editor waits here: kubectl patch, or kubectl apply -f - with the whole object",
+    "run": _THERE,
+    "debug": _THERE,
+    "attach": _THERE,
+    "port-forward": "a forwarded port goes past the Service's rules: call from a pod, a node or the client",
+    "proxy": _THERE,
+}
+"""What to do instead of a command of kubectl's that this terminal does not have."""
+_UNDO = "no earlier version is kept here: mend the template with kubectl patch or kubectl apply"
 _CONTAINER = 'error: unable to upgrade connection: container not found ("{}")\n'
 
 
@@ -40,9 +53,17 @@ def kubectl(call: Call) -> Printed:
         if verb in own:
             args.remove(verb)
             return own[verb](call, args)
-        return _answered(call, _command(call, verb, args))
+        printed = _answered(call, _command(call, verb, args))
     except InputError as error:
-        return err(f"error: {str(error).removeprefix('kubectl: ')}\n", 1)
+        printed = err(f"error: {str(error).removeprefix('kubectl: ')}\n", 1)
+        undo = verb == "rollout" and "undo" in args
+        remedy = _UNDO if undo else _INSTEAD.get(verb, "")
+        return printed.then(note(remedy, 1)) if remedy else printed
+    if not printed.stdout and _about_the_system(args):
+        return printed.then(note(AS_UNIT, printed.exit_code))
+    if verb == "rollout" and printed.exit_code and "kube-proxy" in " ".join(args):
+        return printed.then(note(AS_UNIT, printed.exit_code))
+    return printed
 
 
 def _command(call: Call, verb: str, args: list[str]) -> Answer:
@@ -57,16 +78,28 @@ def _command(call: Call, verb: str, args: list[str]) -> Answer:
             args[place_] = _ALL
         if args[place_ : place_ + 1] in (["events"], ["event"], ["ev"]):
             return _events(session, state)
-        return replace(command(args, dated(session, state), files, now=session.clock), state=state)
+        asked = dated(session, state)
+        asked = with_endpoints(asked) if asked_for("".join(args[place_ : place_ + 1])) else asked
+        return replace(command(args, asked, files, now=session.clock), state=state)
     if verb == "describe":
         words = read_words(args)
         words.plain.pop(0)
-        answer = described(words, dated(session, state), session.clock, happened(session))
+        asked = dated(session, state)
+        asked = with_endpoints(asked) if words.plain and asked_for(words.plain[0]) else asked
+        answer = described(words, asked, session.clock, happened(session))
         return replace(answer, state=state)
     name = _missing_file(args, files)
     if name:
         return Answer(state, "", f'error: the path "{name}" does not exist\n', 1)
     return command(args, state, files, now=session.clock)
+
+
+def _about_the_system(args: Sequence[str]) -> bool:
+    """Whether a command asks for what a real cluster runs in kube-system."""
+    words = read_words(args)
+    return words.flag("namespace") == "kube-system" and bool(
+        {"pods", "pod", "po", "logs", "ds"} & {*words.plain, *args}
+    )
 
 
 def _missing_file(args: Sequence[str], files: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """A command line in parts, as a shell reads it: words and quotes, pipes, `;`, `&&`, `||`, redirections.
 
-Simplified: no variables, substitutions, globs, loops or background jobs: each is refused by name.
+Simplified: no variables, substitutions, globs or background jobs: each is refused by name. Of loops, `loops` has `for`.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def _command(tokens: list[Token], documents: Iterator[str]) -> Command:
         else:
             file, appends, merged = target.text, token.text == ">>", merged or token.text == "&>"
     if words[:1] and words[0] in _KEYWORDS:
-        raise ShellError(_NO.format(words[0], "write one command, and run it with times=10 for ten times"))
+        raise ShellError(_NO.format(words[0], "for ten times, write: for i in $(seq 10); do COMMAND; done"))
     if not words:
         raise ShellError("bash: a redirection needs a command")
     return Command(tuple(words), stdin, file, appends, reads, frozenset(quiet), merged)

@@ -13,7 +13,7 @@ from svcnotes.packet import Packet
 from svcnotes.toolbox.capture_filter import FilterError, capture_filter
 from svcnotes.toolbox.hosts import host_of, links
 from svcnotes.toolbox.options import UsageError, read
-from svcnotes.toolbox.output import ERR, OUT, Printed, err
+from svcnotes.toolbox.output import ERR, OUT, Printed, err, note
 from svcnotes.toolbox.session import Call, Frame, Session
 
 ANY = "any"
@@ -21,6 +21,10 @@ _FLAGS = {
     "SYN": "S", "SYN,ACK": "S.", "ACK": ".", "PSH,ACK": "P.", "FIN,ACK": "F.", "RST": "R", "RST,ACK": "R.",
 }  # fmt: skip
 _HTTP = (80, 8080)
+_NOTHING = (
+    "nothing was sent while it listened. In a cell, say both: "
+    'watch("node-1", "tcpdump ...", "client", "curl ...") in a case, capture(...) at a Terminal'
+)
 _USAGE = "Usage: tcpdump [-n] [-i INTERFACE] [-c COUNT] [EXPRESSION]\n"
 
 
@@ -55,7 +59,8 @@ def tcpdump(call: Call) -> Printed:
         (OUT, "".join(f"{text}\n" for text in lines)),
         (ERR, _tail(len(shown), stopped=not 0 < count <= len(seen))),
     )
-    return Printed(tuple(part for part in parts if part[1]))
+    printed = Printed(tuple(part for part in parts if part[1]))
+    return printed if call.session.frames else printed.then(note(_NOTHING))
 
 
 def _head(interface: str) -> str:

@@ -10,6 +10,7 @@ from svcnotes.errors import QuestionError
 from svcnotes.toolbox import shell
 from svcnotes.toolbox.filters import FILTERS
 from svcnotes.toolbox.following import followed
+from svcnotes.toolbox.loops import Loop, loop
 from svcnotes.toolbox.output import ERR, OUT, Output, Printed, err, note
 from svcnotes.toolbox.places import LAPTOP, Place, place
 from svcnotes.toolbox.reconciling import reconcile
@@ -120,9 +121,33 @@ class Terminal:
     def _line(self, here: Place, command: str, stdin: str | None) -> Printed:
         """Run a command line at a place."""
         try:
+            looped = loop(command)
+            if looped is not None:
+                return self._looped(here, looped, stdin)
             pipelines = shell.parse(command)
         except shell.ShellError as error:
             return err(f"{error}\n", 2)
+        return self._run(here, pipelines, stdin)
+
+    def _looped(self, here: Place, looped: Loop, stdin: str | None) -> Printed:
+        """Run a loop's command lines, and put all that they print into the pipe behind `done`."""
+        rest = looped.rest.removeprefix("2>&1").lstrip()
+        behind = shell.parse(rest[1:]) if rest[:1] in ("|", ";") else ()
+        if rest and not behind:
+            raise shell.ShellError(f"bash: syntax error near unexpected token `{rest.split()[0]}'")
+        printed = Printed()
+        for line in looped.lines:
+            printed = printed.then(self._line(here, line, stdin))
+        if rest[:1] != "|":
+            return printed.then(self._run(here, behind, None)) if behind else printed
+        merged = looped.rest != rest
+        shown = tuple(part for part in printed.parts if part[0] == ERR and not merged)
+        piped = self._piped(here, behind[0], printed.text if merged else printed.stdout)
+        first = Printed(shown + piped.parts, piped.exit_code)
+        return first.then(self._run(here, behind[1:], None)) if behind[1:] else first
+
+    def _run(self, here: Place, pipelines: tuple[shell.Pipeline, ...], stdin: str | None) -> Printed:
+        """Run pipelines one after the other, as `;`, `&&` and `||` say."""
         printed = Printed()
         for pipeline in pipelines:
             skips = {"&&": printed.exit_code != 0, "||": printed.exit_code == 0}

@@ -50,6 +50,40 @@ HOSTS = frozenset({NODE, POD, OUTSIDE, "router"})
 ENDS = frozenset({NODE, POD, OUTSIDE})
 EVERYWHERE = ASKERS | HOSTS
 NODES = frozenset({NODE})
+_ROUNDS = "for i in $(seq 12); do COMMAND; done"
+_EDIT = "kubectl apply -f - <<E, then the lines, then E; or kubectl patch"
+INSTEAD = {
+    "telnet": "nc -vz HOST PORT",
+    "nmap": "nc -vz HOST PORT",
+    "ssh": "every machine is a place of its own: be there, and type",
+    "ps": "ss -lntp, or systemctl status kube-proxy on a node",
+    "lsof": "ss -lntp",
+    "journalctl": "dmesg, or systemctl status kube-proxy; kubectl logs for a pod",
+    "ifconfig": "ip addr",
+    "route": "ip route",
+    "arp": "ip addr, ip route: nobody on a wire is hard to find here",
+    "brctl": "bridge -d link",
+    "ethtool": "ip link",
+    "mtr": "traceroute -n HOST",
+    "tracepath": "traceroute -n HOST",
+    "host": "dig +short NAME",
+    "ufw": "iptables-save",
+    "firewall-cmd": "iptables-save",
+    "watch": _ROUNDS,
+    "seq": _ROUNDS,
+    "crictl": "kubectl get pods -o wide",
+    "docker": "kubectl get pods -o wide",
+    "vi": _EDIT,
+    "vim": _EDIT,
+    "nano": _EDIT,
+    "less": "| head -50",
+    "more": "| head -50",
+    "awk": "| grep -o, | cut",
+    "sed": "| grep -o, | cut",
+    "xargs": _ROUNDS,
+    "diff": "run both, and compare; | sort | uniq -u",
+}
+"""What to type instead of a program that people reach for and that no place has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +98,9 @@ class Tool:
 def missing(here: Place, name: str) -> Printed:
     """What a shell prints for a command that it does not have, and what it does have."""
     tool = TOOLS.get(name)
-    if tool is not None:
+    if name in INSTEAD:
+        hint = f"here: {INSTEAD[name]}"
+    elif tool is not None:
         hint = f"{name} is at: {', '.join(sorted(tool.where))}"
     else:
         hint = f"commands here: {', '.join(available(here))}"
@@ -79,7 +115,7 @@ def available(here: Place) -> list[str]:
 def help_(call: Call) -> Printed:
     """`help`: the tools of this place, each with its use."""
     uses = [tool.use for tool in TOOLS.values() if call.place.kind in tool.where and tool.use]
-    return out([*uses, f"behind a pipe: {', '.join(FILTERS)}"])
+    return out([*uses, f"behind a pipe: {', '.join(FILTERS)}", f"several times: {_ROUNDS}"])
 
 
 TOOLS: Mapping[str, Tool] = {
@@ -117,7 +153,9 @@ TOOLS: Mapping[str, Tool] = {
         "bridge -d link | bridge link set dev VETH hairpin on|off",
     ),
     "sysctl": Tool(either(sysctl_writes, sysctl_write, sysctl), ENDS, "sysctl NAME | sysctl -w NAME=VALUE"),
-    "tcpdump": Tool(tcpdump, HOSTS, "tcpdump -ni INTERFACE|any [-c N] [FILTER], by Terminal.capture"),
+    "tcpdump": Tool(
+        tcpdump, HOSTS, "tcpdump -ni INTERFACE|any [-c N] [FILTER]   (while something is sent elsewhere)"
+    ),
     "ping": Tool(ping, ASKERS, "ping -c N [-W SECONDS] HOST"),
     "traceroute": Tool(traceroute, ASKERS, "traceroute -n [-T -p PORT] HOST"),
     "dig": Tool(dig, ASKERS, "dig [@SERVER] NAME [TYPE] [+short] [+search]"),

@@ -13,6 +13,7 @@ from svcnotes.views.html import SOFT
 from svcnotes.views.marks import MARKS
 
 MOST_ROWS = 200
+LONG = 60  # letters: more than a name or an address
 CLOSE = "padding:4px 5px"  # many columns stand in one table
 _GLYPHS = str.maketrans(
     {
@@ -72,4 +73,7 @@ def _words(value: Any) -> str:
     text = str(value)
     whole = len(text) <= 26 and text.count(" ") <= 1
     html = escape(text).translate(_GLYPHS)
-    return f'<span style="white-space:nowrap">{html}</span>' if whole else html
+    if whole:
+        return f'<span style="white-space:nowrap">{html}</span>'
+    # A rule in a narrow window stays readable: the table is scrolled, its column not squeezed to a few letters.
+    return f'<div style="min-width:20em">{html}</div>' if len(text) > LONG else html

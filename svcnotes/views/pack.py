@@ -14,7 +14,7 @@ from svcnotes.views.entries import entered
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.layout import COMPACT, NARROW, WIDE, layout
 from svcnotes.views.listing import Line, chains_of, listing
-from svcnotes.views.marks import MARKS, Names, names_of, short_name
+from svcnotes.views.marks import MARKS, POD, Names, names_of, short_name
 from svcnotes.views.prose import packed, plain
 from svcnotes.views.story import Moment, Story, tell
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from svcnotes.control_plane.cluster import Cluster
 
 _WORD = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f]*")
+ENDINGS = frozenset({"drop", "reject", "end", "closed"})
 Rules = Mapping[str, str]  # a node's name to its rules text
 
 
@@ -40,7 +41,7 @@ def pack(
     cast = cast_of(trace, cluster, selector)
     chains = {node: _chains(text) for node, text in (rules or {}).items()}
     paths = []
-    for path, label in zip(trace.paths, labels(trace.paths), strict=True):
+    for path, label in zip(trace.paths, labels(trace.paths, names), strict=True):
         story = tell(trace, path, names)
         paths.append(
             {
@@ -60,15 +61,29 @@ def pack(
     return {"paths": paths, "marks": marks, "names": _names_in(paths, names)}
 
 
-def labels(paths: Sequence[Path]) -> list[str]:
-    """Name each path by the pod it leads to; by the node entered too, where there is no pod or one has several ways."""
-    ends = [short_name(path.pod or path.answered_by) for path in paths]
+def labels(paths: Sequence[Path], names: Names | None = None) -> list[str]:
+    """Name each path by the pod it leads to; by the node entered too, where there is no pod or one has several ways.
+
+    A path that is lost on its way to a pod is told by that pod and the outcome, where `names` knows its address.
+    """
+    ends = [short_name(path.pod or path.answered_by) or _meant(path, names) for path in paths]
     twice = len(set(ends)) < len(ends)
-    named = [
-        (entered(path) if twice or not end else "", end or path.outcome)
-        for path, end in zip(paths, ends, strict=True)
-    ]
-    return [f"{node} → {end}" if node else end for node, end in named]
+    named = []
+    for path, end in zip(paths, ends, strict=True):
+        node = entered(path) if twice or not end else ""
+        lost = "" if path.pod or path.answered_by else path.outcome
+        named.append(" → ".join(word for word in (node, end, lost) if word))
+    return named
+
+
+def _meant(path: Path, names: Names | None) -> str:
+    """Name the pod whose address the packet carried as its destination when it was lost; empty where none."""
+    last = next((hop for hop in reversed(path.hops) if hop.direction == "there"), None)
+    if last is None or names is None:
+        return ""
+    packet = last.leaves or (last.steps[-1].after if last.steps else last.packet)
+    aim = names.of(packet.destination)
+    return aim.label if aim.role == POD else ""
 
 
 def _names_in(paths: list[dict[str, Any]], names: Names) -> dict[str, str]:
@@ -79,9 +94,12 @@ def _names_in(paths: list[dict[str, Any]], names: Names) -> dict[str, str]:
 
 
 def deciding(story: Story) -> int:
-    """Number the moment to look at first: what ended the packet, else what changed its source, else its aim."""
+    """Number the moment to look at first: what ended the packet or its answer, else what changed its source, else its aim."""
     there = [moment for moment in story.moments if moment.direction == "there"]
-    for kinds in (("drop", "reject", "end", "closed"), ("snat",), ("dnat",), ("receive",)):
+    ended = [moment for moment in story.moments if moment.kind in ENDINGS]
+    if ended and story.path.outcome != "connected":
+        return next((moment.number for moment in reversed(ended) if moment in there), ended[-1].number)
+    for kinds in (("snat",), ("dnat",), ("receive",)):
         found = [moment.number for moment in there if moment.kind in kinds]
         if found:
             return found[-1]

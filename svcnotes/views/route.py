@@ -170,7 +170,7 @@ class _Pen:
         for moment, badge in zip(stay.business, laid, strict=True):
             middle = badge.x + badge.width / 2
             self._add((middle, self._rules(stay)))
-            self._stop([moment], (middle, self._rules(stay) + BADGE / 2 + 7))
+            self._stop([moment], (middle, self._rules(stay) + BADGE / 2 + 4))
         self._stop(stay.others)
         if stay.turns and last != self._rules(stay):
             self._add((turn, self._rules(stay)), (turn, last))

@@ -146,7 +146,7 @@ function drawShape(shape, marks) {
 function drawPicture(picture, path, marks) {
   const svg = s("svg", { viewBox: `0 0 ${picture.width} ${picture.height}`, role: "img", "aria-label": path.alt });
   for (const shape of picture.shapes) svg.append(drawShape(shape, marks));
-  const bead = s("g", { class: "bead" }, s("circle", { r: 9 }), s("text", { "text-anchor": "middle", y: 4 }));
+  const bead = s("g", { class: "bead" }, s("circle", { r: 8 }), s("text", { "text-anchor": "middle", y: 4 }));
   svg.append(bead);
   return { svg, bead };
 }
@@ -186,6 +186,7 @@ function render({ model, el }) {
 
   const controls = new Map();
   const paths = radios("path", "endpoint", (value) => {
+    if (shownPath !== Number(value)) difference.hidden = true; // it compared the way to the endpoint before
     model.set("path", Number(value));
     if (shownPath !== Number(value)) pathChanged();
     model.save_changes();
@@ -369,7 +370,10 @@ function render({ model, el }) {
         h("p", { class: "none" }, "No rule decides anything at this step. ", h("span", {}, words(moment.say))));
       return;
     }
-    const title = h("h4", {}, `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, as iptables-save prints it`);
+    const ruled = lines.some(([, kind]) => kind !== "kernel"); // a bridge or a routing table decides without one
+    const title = h("h4", {}, ruled
+      ? `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, as iptables-save prints it`
+      : `No rule of iptables decides at step ${number}: the kernel of ${moment.host} does`);
     let decider = null;
     const list = lines.map(([text, kind, matched]) => {
       const now = matched.includes(moment.step);
@@ -380,8 +384,8 @@ function render({ model, el }) {
       if (now) decider = line;
       return line;
     });
-    const listed = focusable("ol", { class: "rules", tabindex: "0", "aria-label": `Rules of ${moment.host}` }, ...list);
-    rules.replaceChildren(title, listed, h("p", { class: "key" }, "▶ decided this step   ✓ matched on the way   unmarked: did not match, or not reached"));
+    const listed = focusable("ol", { class: "rules", tabindex: "0", "aria-label": ruled ? `Rules of ${moment.host}` : `The kernel of ${moment.host}` }, ...list);
+    rules.replaceChildren(title, listed, ...(ruled ? [h("p", { class: "key" }, "▶ decided this step   ✓ matched on the way   unmarked: did not match, or not reached")] : []));
     if (!decider) return;
     requestAnimationFrame(() => {
       if (listed.scrollHeight > listed.clientHeight) {

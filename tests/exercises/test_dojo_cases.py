@@ -89,8 +89,29 @@ def test_the_misconceptions_that_a_broken_cluster_shows_best_have_a_case():
 
 
 @each_case
-def test_the_whole_cluster_gives_all_that_is_demanded(name):
-    assert all(holds(name, whole()))
+def test_the_whole_cluster_serves_all_who_are_to_be_served(name):
+    """Who is to be kept out is kept out by what a case brings: the whole cluster has no policy."""
+    demands = [demand for demand in dojo.case(name).demands if demand.outcome == "connected"]
+    assert demands
+    assert all(demand.holds(whole()) for demand in demands)
+
+
+@pytest.mark.parametrize(
+    ("name", "too_much"),
+    [
+        ("06-the-allowed-client-hangs", "kubectl delete networkpolicy --all"),
+        ("07-the-nightly-job-hangs", "kubectl delete networkpolicy --all"),
+        (
+            "20-not-for-everybody",
+            """kubectl patch service web-public -p '{"spec": {"loadBalancerSourceRanges": null}}'""",
+        ),
+    ],
+)
+def test_whoever_lets_everybody_in_has_not_mended_it(name, too_much):
+    session = dojo.open_case(name)
+    assert session.fix("laptop", too_much).exit_code == 0
+    verdict = session.prove()
+    assert next(part.claim for part in verdict.parts if not part.ok).endswith("still kept out")
 
 
 @each_case
@@ -190,4 +211,4 @@ def test_every_case_is_solved_by_somebody_who_follows_its_last_hints():
             session.fix(fix.at, fix.run, fix.stdin)
         verdict = session.prove()
         assert verdict.ok, str(verdict)
-        assert "Score: 1/1" in verdict.explanation
+        assert "Score: 1, and nobody needs fewer." in verdict.explanation

@@ -1,10 +1,10 @@
 """What the lessons claim of packets, rules, tools, API server and DNS, and what backs each claim.
 
-`data/LESSON.yaml` has three tables. Each row begins with where the claim stands (a cell of the notebook, or `MODULE.py`
+`data/LESSON.yaml` has three tables. Each row begins with where the claim stands (a cell of the notebook, or a file
 of the exercises whose texts the notebook shows) and with words of it; then comes what backs it:
 
 * shown: the code cell of the same notebook that shows it, and what that cell prints;
-* tested: the test that tries it, in `test_LESSON.py` here or as `FOLDER/FILE.py::NAME`;
+* tested: the test that tries it, in `test_LESSON*.py` here or as `FOLDER/FILE.py::NAME`;
 * facts: for what no model can show (versions, other products, another machine's habits), the source in `data/sources.yaml`.
 """
 
@@ -83,7 +83,10 @@ def cells(lesson: str) -> dict[str, tuple[str, str]]:
 @lru_cache
 def texts(module: str) -> str:
     """All texts of a module of the exercises, as a learner may be shown them; braces stand for what is filled in."""
-    tree = ast.parse((EXERCISES / module).read_text(encoding="utf-8"))
+    text = (EXERCISES / module).read_text(encoding="utf-8")
+    if module.endswith(".yaml"):
+        return plain(text)
+    tree = ast.parse(text)
     inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     found = []
     for node in ast.walk(tree):
@@ -96,7 +99,7 @@ def texts(module: str) -> str:
 
 def words_at(lesson: str, where: str) -> str:
     """The text at the place that a claim names; empty where there is no such place."""
-    if where.endswith(".py"):
+    if where.endswith((".py", ".yaml")):
         return texts(where) if (EXERCISES / where).is_file() else ""
     return plain(cells(lesson).get(where, ("", ""))[1])
 
@@ -122,7 +125,8 @@ class Said:
 @lru_cache
 def outputs(lesson: str) -> dict[str, str]:
     """What each code cell of a lesson prints or shows, from a run of them all in order."""
-    said, scope, found = Said(), {"__name__": lesson}, {}
+    said, found = Said(), {}
+    scope = {"__name__": lesson, "display": lambda value: print(said(value))}
     for name, (kind, text) in cells(lesson).items():
         if kind != "code":
             continue
@@ -171,5 +175,8 @@ def _with_parts(name: str, parts: dict[str, tuple[str, set[str]]], seen: set[str
 def backing(lesson: str, claim: Claim) -> str | None:
     """The text of the test that a claim names, with its tables; None where there is none."""
     file, _, name = claim.by.rpartition("::")
-    file = file or f"lessons/test_{lesson.replace('-', '_')}.py"
-    return defined_tests(file).get(name) if (TESTS / file).is_file() else None
+    if file:
+        return defined_tests(file).get(name) if (TESTS / file).is_file() else None
+    files = sorted(HERE.glob(f"test_{lesson.replace('-', '_')}*.py"))
+    tests = (defined_tests(str(path.relative_to(TESTS))) for path in files)
+    return next((found[name] for found in tests if name in found), None)

@@ -123,7 +123,7 @@ def met(path, direction, table):
 
 
 def test_dnat_stands_at_prerouting_and_snat_at_postrouting():
-    """explain-worked: the mark is put at the one and read at the other; OUTPUT for the node's own programs."""
+    """recall, explain-worked: the mark is put at the one and read at the other; OUTPUT for the node's own programs."""
     steps = {step.verdict: step.hook for step in met(path_of(worlds.whole()), "there", "nat")}
     assert (steps["dnat"], steps["masquerade"]) == ("PREROUTING", "POSTROUTING")
     marks = [s.hook for s in met(path_of(worlds.whole()), "there", "nat") if "--set-xmark" in s.rule]
@@ -158,7 +158,7 @@ def test_kube_postrouting_has_three_rules():
 
 
 def test_conntrack_prints_the_two_halves_and_what_the_first_still_waits_for():
-    """note, explain-note: with the rule both changes show; without it the answer is expected at the client."""
+    """explain-worked, explain-note: with the rule both changes show; without it the answer is expected at the client."""
     printed = {}
     for name, cluster in [("SNAT", worlds.whole()), ("no SNAT", worlds.without())]:
         terminal = Terminal(cluster)

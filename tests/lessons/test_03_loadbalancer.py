@@ -248,7 +248,7 @@ def test_the_symptom_of_the_debug_round_is_as_reported(source, to, outcome):
 
 
 def test_the_debug_round_s_fix_lets_both_offices_in_and_nobody_else():
-    """debug-fix, mended."""
+    """debug-found, debug-fix."""
     wrong = "[192.0.20.0/24]"
     assert wrong in CELLS["debug-fix"]
     fixed = scenarios.load("loadbalancer-timeout").patch(

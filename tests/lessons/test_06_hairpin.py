@@ -35,6 +35,10 @@ def bare():
     return without_rule(plain(), "-s 10.244.1.10/32", ["node-1"])
 
 
+def flag_off_on_node_1():
+    return plain(faults=[{"name": "hairpin-off", "node": "node-1"}])
+
+
 # The cell that claims it; the cluster; who dials what; how it ends with anna, bert, carl; whom each of them sees.
 CLAIMS = [
     ("stage-try", plain, ANNA, SERVICE, (YES, YES, YES), (A_NODE_1, OWN, OWN)),
@@ -45,6 +49,12 @@ CLAIMS = [
     ("explain-lost", lambda: plain(**FLAG_OFF), OUTSIDE, NODE_PORT, (YES, YES, YES), (A_NODE_1, A_NODE_1, "172.18.0.11")),
     ("explain-lost", lambda: plain(**FLAG_OFF), CARL, SERVICE, (YES, YES, LOST), ("10.244.2.10", "10.244.2.10", None)),
     ("explain-unseen", lambda: plain(**NF_OFF), ANNA, SERVICE, (YES, LOST, YES), (A_NODE_1, OWN, OWN)),
+    ("explain-unseen", lambda: plain(**FLAG_OFF, **NF_OFF), ANNA, SERVICE, (YES, LOST, YES), (A_NODE_1, OWN, OWN)),
+    ("explain-unseen", lambda: plain(cni="routed", **FLAG_OFF, **NF_OFF), ANNA, SERVICE, (YES, YES, YES), ("172.18.0.11", OWN, OWN)),
+    ("debug-found", lambda: plain(**FLAG_OFF), CARL, SERVICE, (YES, YES, LOST), ("10.244.2.10", "10.244.2.10", None)),
+    ("debug-found", flag_off_on_node_1, ANNA, SERVICE, (LOST, YES, YES), (None, OWN, OWN)),
+    ("debug-found", flag_off_on_node_1, BERT, SERVICE, (YES, LOST, YES), ("10.244.1.11", None, "10.244.1.11")),
+    ("debug-found", flag_off_on_node_1, CARL, SERVICE, (YES, YES, YES), ("10.244.2.10", "10.244.2.10", A_NODE_2)),
     ("explain-unseen", lambda: plain(cni="routed", **FLAG_OFF), ANNA, SERVICE, (YES, YES, YES), ("172.18.0.11", OWN, OWN)),
     ("explain-unseen", lambda: plain(cni="routed", **NF_OFF), ANNA, SERVICE, (YES, YES, YES), ("172.18.0.11", OWN, OWN)),
     ("debug", lambda: scenarios.load("hairpin-sporadic"), ANNA, SERVICE, (YES, LOST, YES), (A_NODE_1, OWN, OWN)),
@@ -70,14 +80,20 @@ def test_without_the_rule_it_is_the_pod_that_drops_the_packet_from_itself():
     assert path.hops[-1].packet.source == path.hops[-1].packet.destination == OWN
 
 
-def test_with_the_flag_off_the_packet_is_lost_after_masquerade_on_the_bridge():
-    assert "all of it worked" in CELLS["explain-lost"]
+def test_with_the_flag_off_the_bridge_drops_the_packet_before_masquerade():
+    assert "MASQUERADE never sees it" in CELLS["explain-lost"]
     path = svcnotes.trace(plain(**FLAG_OFF), ANNA, SERVICE).paths[0]
     assert path.hops[-1].host == "node-1"
-    assert [step.verdict for step in path.hops[-1].steps if step.verdict in ("dnat", "masquerade")] == [
-        "dnat",
-        "masquerade",
-    ]
+    assert [step.table for step in path.hops[-1].steps][-1] == "bridge"
+    done = [step.verdict for hop in path.hops for step in hop.steps]
+    assert "dnat" in done
+    assert "masquerade" not in done
+
+
+def test_the_kubelet_and_other_programs_of_the_node_come_from_the_bridges_address():
+    assert "the kubelet, does so" in CELLS["explain-local"]
+    [path] = svcnotes.trace(local(), "node/node-1", "10.244.1.10:8080").paths
+    assert (path.outcome, path.source_seen) == (YES, A_NODE_1)
 
 
 @pytest.mark.parametrize(("pods", "share"), [(1, Fraction(1)), (2, Fraction(1, 2)), (3, Fraction(1, 3))])

@@ -1,6 +1,7 @@
 """What the lesson on debugging claims, cell by cell, is what the traces and the tools show."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def test_the_dojo_has_as_many_cases_as_the_lesson_says():
 
 def test_what_the_lesson_says_of_iptables_counters_of_silence_without_a_rule():
     """A full conntrack table and rp_filter drop without any rule: the place to look is elsewhere."""
-    assert "(no rule: sysctl, dmesg, conntrack -S)" in CELLS["worked-mended"]
+    assert "on a node, by no rule" in CELLS["worked-mended"]
     for number, source, to, node in ((23, OFFICE, NODE_2, "node-2"), (29, FRONT, NODE_1, "node-1")):
         terminal = Terminal(cluster(number))
         terminal.run(source, f"curl -m 2 http://{to}/")
@@ -218,3 +219,64 @@ def test_one_look_at_the_counters_tells_the_three_faults_of_the_recap_apart():
         lines = str(terminal.run("node-3", "iptables-save -c | grep DROP")).splitlines()
         said.add(tuple(line.split("] ")[1] for line in lines if not line.startswith("[0:0]")))
     assert len(said) == 3
+
+
+def test_in_e_two_pods_in_three_cannot_be_reached_and_the_third_answers():
+    assert "In E two pods in three cannot be reached" in CELLS["stage-try"]
+    paths = svcnotes.trace(cluster(22), OFFICE, NODE_3).paths
+    assert sorted(path.outcome for path in paths) == [YES, ERROR, ERROR]
+
+
+def test_what_the_five_probes_of_the_worked_case_left():
+    assert "Twelve calls ruled out all but one" in CELLS["worked-mended"]
+    session = dojo.open_case(17)
+    session.run("client", "curl -sS -m 2 http://172.18.0.12:30080/", times=12)
+    session.watch(
+        "node-1", "tcpdump -ni any tcp port 8080", "node-2", "curl -sS -m 2 http://10.244.1.10:8080/"
+    )
+    session.run("node-2", "conntrack -L -d 10.244.1.10")
+    session.run("node-1", "conntrack -L -d 10.244.1.10")
+    session.run("node-1", "iptables-save -c -t filter | grep FORWARD")
+    session.suspect("forward-drop")
+    session.fix("node-1", "iptables -P FORWARD ACCEPT")
+    assert "left after each of your probes: 1, 1, 1, 1, 0." in " ".join(str(session.prove()).split())
+
+
+@pytest.mark.parametrize(
+    ("number", "node", "said"),
+    [(3, 1, "Connection refused"), (1, 1, "Connection refused"), (22, 3, "Network is unreachable")],
+)
+def test_curl_says_the_same_of_refusals_and_errors_and_with_v_it_does_not(number, node, said):
+    assert "*Couldn't connect to server*" in CELLS["worked-mended"]
+    for tool in ("curl -v -m 2 http://172.18.0.1{}:30080/", "nc -vz -w 2 172.18.0.1{} 30080"):
+        terminal = Terminal(cluster(number))
+        assert said in str(terminal.run("client", tool.format(node), times=9))
+    plain = Terminal(cluster(number)).run("client", f"curl -sS -m 2 http://172.18.0.1{node}:30080/", times=9)
+    assert "Couldn't connect to server" in str(plain)
+    assert said not in str(plain)
+
+
+def test_the_lines_that_the_lesson_types_on_the_console_work_there():
+    from svcnotes.widgets.console import Console
+
+    console = Console(dojo.draw(43))
+    for line in (
+        "for i in $(seq 12); do curl -sS -m 2 http://172.18.0.12:30080/; done | sort | uniq -c",
+        "tcpdump -ni any tcp",
+    ):
+        assert f"`{line}`" in CELLS["dojo"]
+        console.type("client", line)
+    assert "tcpdump listens" in console.text
+    assert "dojo.draw(43)" in CELLS["cases"]
+
+
+def test_the_cases_named_as_seen_are_those_of_the_lessons_cells():
+    stage = {int(number) for number in re.findall(r"\b[A-E]=(\d+)", CELLS["stage"])}
+    opened = {
+        int(n)
+        for text in CELLS.values()
+        for n in re.findall(r"^\w+ = dojo\.open_case\((\d+)\)", text, re.MULTILINE)
+    }
+    assert stage == {1, 3, 8, 22, 27}
+    assert opened == {6, 11, 17, 28}
+    assert "(1, 3, 8, 22 and 27 were A to E on the stage; 6, 11, 17 and 28 you have seen.)" in CELLS["dojo"]

@@ -1,17 +1,21 @@
 """Each claim of behaviour in a lesson is shown in the notebook, tried by a test that cites it, or has its source."""
 
+import re
+
 import ledger
 import pytest
 
-BOOKS = sorted(p.stem for p in (ledger.HERE / "data").glob("*.yaml") if p.stem != "sources")
-LESSONS = [name for name in BOOKS if name[0].isdigit()]
+LESSONS = sorted(path.stem for path in ledger.NOTEBOOKS.glob("*.ipynb"))
+BOOKS = [*LESSONS, "shared-texts"]
 WITH_CELLS = pytest.mark.parametrize("lesson", LESSONS)
 ALL = pytest.mark.parametrize("lesson", BOOKS)
 
 
 def cites(test: str, claim: ledger.Claim) -> bool:
-    """Whether a test names the cell, or the module of the exercise's text."""
-    return claim.where.removesuffix(".py") in test
+    """Whether a test names the cell, or an exercise of the module whose text it is."""
+    module, is_text, _ = claim.where.partition(".py")
+    named = rf"{re.escape(module)}\.\w" if is_text else rf"{re.escape(claim.where)}(?![\w-])"
+    return bool(re.search(rf"(?<![\w-]){named}", test))
 
 
 @ALL
@@ -21,7 +25,7 @@ def test_every_claim_stands_where_the_ledger_says(lesson):
         for claim in ledger.ledger(lesson).claims
         if ledger.plain(claim.says) not in ledger.words_at(lesson, claim.where)
     ]
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 @WITH_CELLS
@@ -32,7 +36,7 @@ def test_what_is_shown_is_printed_by_the_cell_that_shows_it(lesson):
         for claim in ledger.ledger(lesson).of("shown")
         if not claim.shows or ledger.plain(claim.shows) not in printed.get(claim.by, "")
     ]
-    assert unseen == []
+    assert not unseen, "\n".join(unseen)
 
 
 @ALL
@@ -44,13 +48,13 @@ def test_what_is_tested_has_a_test_that_cites_it(lesson):
             untested.append(f"{claim}: there is no {claim.by}")
         elif "::" not in claim.by and not cites(test, claim):
             untested.append(f"{claim}: {claim.by} does not cite it")
-    assert untested == []
+    assert not untested, "\n".join(untested)
 
 
 @ALL
 def test_what_no_model_can_show_has_a_source(lesson):
     unsourced = [str(claim) for claim in ledger.ledger(lesson).of("facts") if claim.by not in ledger.SOURCES]
-    assert unsourced == []
+    assert not unsourced, "\n".join(unsourced)
 
 
 @ALL

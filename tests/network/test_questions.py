@@ -57,7 +57,7 @@ CLIENT, NODEPORT = "192.0.2.10", "172.18.0.11:30080"
         (CLIENT, NODEPORT, {"proxy_mode": "magic"}, "no such mode"),
         (CLIENT, NODEPORT, {"source_port": 0}, "from 1 to 65535"),
         ("pod/default/tool-1", "nowhere:80", {}, r"no such name \(NXDOMAIN\); asked for nowhere.default.svc"),
-        (CLIENT, "web:80", {}, "only Pods may leave out the end of a name. Ask from a Pod, or for SERVICE"),
+        (CLIENT, "web:80", {}, "whose dnsPolicy is ClusterFirst may leave out the end of a name. Ask from such a Pod"),
         (
             "node/node-1",
             "web:80",

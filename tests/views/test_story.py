@@ -202,3 +202,10 @@ def test_a_way_is_compared_with_that_to_the_same_pod_else_with_that_by_the_same_
     assert counterpart(ways[at], ways) == ways[at]
     without = tuple(way for name, way in zip(names, ways, strict=True) if not name.endswith("my-nginx-1"))
     assert labels(ways)[ways.index(counterpart(ways[at], without))] == "node-2 → my-nginx-2"
+
+
+def test_a_way_that_is_lost_before_its_pod_is_told_by_the_pod_that_it_was_meant_for():
+    cluster = scenarios.load("hairpin").with_world(faults=["hairpin-off"])
+    trace = svcnotes.trace(cluster, "pod/default/anna", "10.96.0.80:80")
+    assert labels(trace.paths, names_of(trace, cluster)) == ["anna → timeout", "bert", "carl"]
+    assert labels(trace.paths) == ["node-1 → timeout", "bert", "carl"]

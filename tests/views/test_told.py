@@ -114,7 +114,7 @@ def test_a_bridge_port_without_hairpin_is_told_in_the_kernels_words(data):
     lost = next(path for path in found.paths if path.outcome == "timeout")
     said = plain(headline(tell(found, lost, names_of(found, cluster))))
     assert said.endswith(
-        "Dropped at step 5: veth-web-a is no hairpin port: the bridge sends no frame back where it came from."
+        "Dropped at step 4: veth-web-a is no hairpin port: the bridge sends no frame back where it came from."
     )
 
 

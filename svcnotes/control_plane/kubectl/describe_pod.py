@@ -85,6 +85,9 @@ def _container(container: Object, status: Object | None) -> Iterator[str]:
             yield from _state("Last State", status["lastState"])
         yield f"    Ready:\t{bool(status.get('ready'))}"
         yield f"    Restart Count:\t{status.get('restartCount', 0)}"
+    for title in ("liveness", "readiness", "startup"):
+        if container.get(f"{title}Probe"):
+            yield f"    {title.title()}:\t{text(_probe(container[f'{title}Probe']))}"
     yield from _environment(container.get("env") or ())
     mounts = [one for one in container.get("volumeMounts") or () if isinstance(one, Mapping)]
     yield f"    Mounts:\t{NONE}" if not mounts else "    Mounts:"
@@ -110,6 +113,28 @@ def _state(title: str, state: Any) -> Iterator[str]:
         yield f"      Reason:\t{text(held['reason'])}"
     if kind == "terminated":
         yield f"      Exit Code:\t{held.get('exitCode', 0)}"
+
+
+def _probe(probe: Object) -> str:
+    """A probe in one line, with the API server's defaults (kubectl/pkg/describe: DescribeProbe)."""
+    pace = (
+        f"delay={probe.get('initialDelaySeconds', 0)}s timeout={probe.get('timeoutSeconds', 1)}s "
+        f"period={probe.get('periodSeconds', 10)}s #success={probe.get('successThreshold', 1)} "
+        f"#failure={probe.get('failureThreshold', 3)}"
+    )
+    if "exec" in probe:
+        return f"exec [{' '.join(map(str, probe['exec'].get('command') or ()))}] {pace}"
+    if "httpGet" in probe:
+        asked = probe["httpGet"]
+        scheme = str(asked.get("scheme", "HTTP")).lower()
+        return (
+            f"http-get {scheme}://{asked.get('host', '')}:{asked.get('port')}{asked.get('path', '')} {pace}"
+        )
+    if "tcpSocket" in probe:
+        return f"tcp-socket {probe['tcpSocket'].get('host', '')}:{probe['tcpSocket'].get('port')} {pace}"
+    if "grpc" in probe:
+        return f"grpc <pod>:{probe['grpc'].get('port')} {probe['grpc'].get('service') or ''} {pace}"
+    return f"unknown {pace}"
 
 
 def _environment(variables: Sequence[Object]) -> Iterator[str]:

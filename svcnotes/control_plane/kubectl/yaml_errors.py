@@ -19,7 +19,9 @@ def go_yaml_error(text: str, error: YamlError) -> str:
 
     A scanner's line counts from 1, a parser's from 0 (go-yaml's own slip), and line 0 is not told.
     """
-    if error.problem == TOO_DEEP:  # our reader's own limit: some versions of libyaml would go on, and take for ever
+    if (
+        error.problem == TOO_DEEP
+    ):  # our reader's own limit: some versions of libyaml would go on, and take for ever
         return f"yaml: {error.problem}"
     try:
         for _ in yaml.parse(text, Loader=_Loader):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import replace
+from itertools import zip_longest
 
 from svcnotes.exercises.dojo.case import case, names
 from svcnotes.exercises.dojo.session import Text
-from svcnotes.exercises.verdict import WIDTH
 from svcnotes.scenarios.controls import Change, Control, control, unchanged
 from svcnotes.scenarios.scene import Scene
 
 
 def catalogue() -> Text:
-    """Every case with its number, its title and the beginning of what the user says."""
-    lines = []
-    for number, name in enumerate(names(), start=1):
-        given = case(name)
-        lines.append(f"{number:>2}  {given.title}")
-        lines.append(f"      {textwrap.shorten(given.symptom, WIDTH - 6, placeholder=' …')}")
-    return Text("\n".join(lines))
+    """Every case with its number and its title, in two columns; what the user says is in the case."""
+    titles = [f"{number:>2}  {case(name).title}" for number, name in enumerate(names(), start=1)]
+    half = (len(titles) + 1) // 2
+    wide = max(map(len, titles)) + 3
+    rows = zip_longest(titles[:half], titles[half:], fillvalue="")
+    return Text("\n".join(f"{left:<{wide}}{right}".rstrip() for left, right in rows))
 
 
 def clusters(**numbers: str | int) -> Control:

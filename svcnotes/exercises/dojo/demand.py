@@ -50,19 +50,22 @@ class Demand:
         """Whether every path of the packet ends as it must."""
         return self.part(cluster)[0].ok
 
-    def part(self, cluster: Cluster) -> tuple[Part, str]:
-        """The demand as a part of a verdict, and what was seen where it does not hold (with the rule, if one decided)."""
+    def part(self, cluster: Cluster, *, reason: bool = True) -> tuple[Part, str]:
+        """The demand as a part of a verdict, and what was seen where it does not hold.
+
+        With `reason`, that is told with the rule or the place that decided; without, as the caller has it.
+        """
         try:
-            seen = self._seen(cluster)
+            seen = self._seen(cluster, reason)
         except QuestionError as error:  # a name that nobody knows, above all
             seen = str(error)
         return Part(self.claim, ok=not seen), seen
 
-    def _seen(self, cluster: Cluster) -> str:
+    def _seen(self, cluster: Cluster, reason: bool) -> str:
         """What a path shows that does not end as it must; empty where all do."""
         for path in self._ask(cluster, self.source).paths:
             if path.outcome != self.outcome or (self.sees and path.source_seen != self.sees):
-                return _told(path)
+                return _told(path) if reason else _end(path)
             if self.then:
                 reached = {after.pod for after in self._ask(cluster, self.then, path).paths}
                 if len(reached) < self.pods:
@@ -105,6 +108,12 @@ class Reported:
         paths = trace(cluster, self.source, self.to, self.protocol, self.via).paths
         share = sum((path.probability for path in paths if path.outcome == self.outcome), Fraction(0))
         return share == self.share
+
+
+def _end(path: Path) -> str:
+    """How it ends for the caller, who knows of no rule."""
+    seen = f", {path.pod} sees {path.source_seen}" if path.source_seen and path.outcome == "connected" else ""
+    return f"{path.outcome}{seen}"
 
 
 def _told(path: Path) -> str:

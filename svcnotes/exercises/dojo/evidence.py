@@ -79,6 +79,12 @@ def left(name: str, probes: Sequence[Command]) -> tuple[str, ...]:
     )
 
 
+def still(name: str, probes: Sequence[Command]) -> tuple[int, ...]:
+    """How many other cases were left after each of these probes, in their order."""
+    found = [difference(name, other, tuple(probes)) for other in names() if other != name]
+    return tuple(sum(n is None or n > done for n in found) for done in range(len(probes)))
+
+
 def enough(name: str, probes: Sequence[Command]) -> int:
     """After how many of these probes, in their order, only this case is left; 0 where more than one is to the end."""
     found = [difference(name, other, tuple(probes)) for other in names() if other != name]

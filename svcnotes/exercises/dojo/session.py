@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import random
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -36,6 +37,8 @@ class Session:
         self._terminal = Terminal(given.broken())
         self._probes: list[Command] = []
         self._changes: list[Command] = []
+        self._idle: tuple[Command, Output] | None = None
+        self._unknown = ""
         self.suspected = ""
         self.because = ""
 
@@ -69,7 +72,10 @@ class Session:
 
         What changes nothing counts as a probe, as what `run` changes counts as a change.
         """
-        return self._typed(Command(at, command, stdin))
+        before, done = self.cluster, Command(at, command, stdin)
+        output = self._typed(done)
+        self._idle = (done, output) if self.cluster is before else None
+        return output
 
     def _typed(self, command: Command) -> Output:
         before = self.cluster
@@ -85,7 +91,10 @@ class Session:
 
         It can be changed until something is changed. `because` is kept as you wrote it.
         """
+        bare = re.sub(r"[\W_]", "", fault).lower()  # nodeport, Node Port and node-port are the same
+        fault = next((name for name in FAULTS if name.replace("-", "") == bare), fault)
         if fault not in FAULTS:
+            self._unknown = fault
             close = difflib.get_close_matches(fault, FAULTS, 1, 0.5)
             unknown = (
                 f"{fault!r} is none of them.{f' Did you mean {close[0]}?' if close else ''} " if fault else ""
@@ -115,9 +124,11 @@ class Session:
         The parts of the verdict are what must hold, and the hypothesis; the explanation tells which
         evidence decides, and how the order of your probes compares with the shortest.
         """
-        demands = [demand.part(self.cluster) for demand in self.case.demands]
+        reason = bool(self._changes)  # before any change it would give the answer away
+        demands = [demand.part(self.cluster, reason=reason) for demand in self.case.demands]
         mended = all(part.ok for part, _ in demands)
-        words = FAULTS.get(self.suspected, "none was written").rstrip(".")
+        none = f"{self._unknown!r} is none of the faults" if self._unknown.strip("?") else "none was written"
+        words = FAULTS.get(self.suspected, none).rstrip(".")
         known = Part(f"the hypothesis before the first change: {words}", ok=self.suspected == self.case.fault)
         return Verdict(
             (*(part for part, _ in demands), known),
@@ -129,9 +140,18 @@ class Session:
         )
 
     def _still(self) -> str:
+        if not self._changes and self._idle is not None:
+            return self._in_vain(*self._idle)
         if not self._changes:
-            return "Nothing was changed yet, and the symptom is there: above is what a trace of it shows."
+            return "Nothing was changed yet, and the symptom is there. Where and why it dies, your probes can tell."
         return "The symptom is still there: above is what a trace of it shows now."
+
+    def _in_vain(self, command: Command, output: Output) -> str:
+        """Why the last fix, after which nothing is different, was none; a cell need not have shown its output."""
+        if not command.run.strip("? "):
+            return "Nothing was changed yet: put a command in place of the question marks."
+        why = str(output).partition("\n")[0] if output.exit_code else "it printed something, and that was all"
+        return f"Nothing was changed yet. {command.at}$ {command.run}: {why}"
 
     def __str__(self) -> str:
         number = names().index(self.case.name) + 1

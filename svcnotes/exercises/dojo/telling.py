@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from svcnotes.exercises.dojo.case import Case, case, names
-from svcnotes.exercises.dojo.evidence import Probes, against, enough, left, tell_tale
+from svcnotes.exercises.dojo.evidence import Probes, against, enough, left, still, tell_tale
 from svcnotes.exercises.dojo.faults import FAULTS
 
 SHOWN = 6
@@ -57,16 +57,21 @@ def _order(given: Case, probes: Probes, ran: int) -> Iterator[str]:
     if not probes:
         yield "You changed something without looking first."
         return
+    counts = ", ".join(map(str, still(given.name, probes)))
+    after = "your probe" if ran == 1 else "each of your probes" if ran == len(probes) else "your first probes"
+    yield f"Of the {len(names()) - 1} other cases, left after {after}: {counts}."
     count = enough(given.name, probes)
     if count:
-        shortest = f"{best} probe{'' if best == 1 else 's'}"
-        yield (
-            f"Your order of probes: after probe {count} of {ran} no other case of the dojo was left; the shortest "
-            f"way is {shortest}. Score: {min(best, count)}/{count}."
-        )
+        yield f"So probe {count} settled it. {_score(best, count)}"
         return
     same = left(given.name, probes)
     also = " ".join(FAULTS[case(other).fault] for other in same[:SHOWN])
     more = f" And {len(same) - SHOWN} more." if len(same) > SHOWN else ""
-    one = "Your probe would" if ran == 1 else f"Your {ran} probes would"
+    one = "It would" if ran == 1 else "Together they would"
     yield f"{one} have looked the same with each of these: {also}{more}"
+
+
+def _score(best: int, count: int) -> str:
+    if count <= best:
+        return f"Score: {count}, and nobody needs fewer."
+    return f"Score: {count}; whoever knows already where to look needs {best}."
