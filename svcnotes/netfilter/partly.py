@@ -6,7 +6,7 @@ A rule with a match that this Linux does not know never matches; one with only s
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -99,8 +99,7 @@ def read_pieces(text: str, site: Site) -> Read:
     wrong: list[tuple[Piece, str]] = []
     target = None
     for piece in found:
-        own = " ".join(word if BARE.fullmatch(word) else quote(word) for word in piece.words)
-        line = f"-A {chain} {'' if piece.kind == '-p' else protocol} {own}"
+        line = f"-A {chain} {'' if piece.kind == '-p' else protocol} {_line(piece.words)}"
         try:
             one = compile_rule(line, *site)
         except RuleError as error:
@@ -111,6 +110,28 @@ def read_pieces(text: str, site: Site) -> Read:
         else:
             good.append((piece, one))
     return Read(chain, tuple(good), target, tuple(wrong))
+
+
+def readable(text: str) -> tuple[Rule, str]:
+    """A rule without the pieces whose words are not known, and those words as they stand; for showing it."""
+    try:
+        return Rule.parse(text), ""
+    except RuleError:
+        words = split(text)
+    if COUNTERS.fullmatch(words[0]):
+        words.pop(0)
+    kept, rest = list(words[:2]), []
+    for piece in pieces(words[2:]):
+        try:
+            Rule.parse(_line([*kept, *piece.words]))
+            kept += piece.words
+        except RuleError:
+            rest.append(_line(piece.words))
+    return Rule.parse(_line(kept)), " ".join(rest)
+
+
+def _line(words: Sequence[str]) -> str:
+    return " ".join(word if BARE.fullmatch(word) else quote(word) for word in words)
 
 
 def partly_compiled(text: str, site: Site) -> Compiled:
@@ -133,7 +154,7 @@ def partly_compiled(text: str, site: Site) -> Compiled:
     target = read.target
     if target is None:
         said = f"{read.wrong[0][0].name} not understood: the rule does nothing" if read.wrong else ""
-        return Compiled(number, text, known, _nothing, SKIP if read.wrong else "continue", reason=said)
+        return Compiled(number, text, known, _nothing, "continue", reason=said)
     return Compiled(number, text, known, target.act, target.word, target.chain)
 
 

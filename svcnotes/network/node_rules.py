@@ -61,14 +61,20 @@ def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: in
         return None
     text = rules_text(cluster, node, proxy_mode, family)
     try:
-        if not replaced:
-            return parsed(text, family)
-        return _checked(text, family, (node, family) not in cluster.lenient_rules, _sets(cluster, node))
+        return check_text(cluster, node, text, family) if replaced else parsed(text, family)
     except RuleError as error:
         said = str(error)
         if not said.startswith("IP sets of "):
             said = f"rules of {node}, {said}"
         raise RuleError(said, line=error.line, text=error.text) from None
+
+
+def check_text(cluster: Cluster, node: str, text: str, family: int) -> Ruleset:
+    """Read a text as rules of a node, to its last line: with its IP sets, and as leniently as its rules are read.
+
+    Raises RuleError that names the line(s).
+    """
+    return _checked(text, family, (node, family) not in cluster.lenient_rules, _sets(cluster, node))
 
 
 def _sets(cluster: Cluster, node: str) -> str:
