@@ -100,6 +100,8 @@ def ask(question: Question, servers: Servers, poll: select.epoll, deadline: floa
     """Send the question and serve everybody until it is answered, refused, or the time (seconds) is over."""
     served: list[list[Any]] = []
     fd = question.socket.fileno()
+    for ready, _ in poll.poll(0):
+        servers.by_fd[ready].discard()
     begun = time.monotonic()
     refused = question.send()
     port = 0

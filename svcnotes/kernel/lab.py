@@ -142,6 +142,7 @@ class Lab:
         transport = "tcp" if asked.protocol == "http" else asked.protocol
         if transport not in ("tcp", "udp", "icmp"):
             raise QuestionError(f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp")
+        token = f"{next(self._tokens):016d}"
         found: dict[str, Any] = self._order(
             "ask",
             spec={
@@ -154,10 +155,10 @@ class Lab:
                 "port": asked.port,
                 "deadline": deadline,
                 "remember": remember,
-                "token": f"?{next(self._tokens):016d}",
+                "token": f"?{token}",
             },
         )
-        return found
+        return {**found, "token": token}
 
     def _listen(self, asked: Asked) -> None:
         """Have everybody listen who does; where somebody answers on every port, on this one too."""

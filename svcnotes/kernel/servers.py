@@ -49,6 +49,14 @@ class Server:
                 return None
             raise
 
+    def discard(self) -> None:
+        """Take what an earlier question left, and answer nothing."""
+        with contextlib.suppress(OSError):
+            if self.protocol == "tcp":
+                close_at_once(self.socket.accept()[0])
+            else:
+                self.socket.recv(512)
+
     def _said(self, peer: Any) -> tuple[list[Any], bytes]:
         seen = [self.owner, self.host, peer[0], peer[1]]
         return seen, json.dumps(seen).encode()

@@ -37,9 +37,13 @@ def _turned(said: dict[str, Any]) -> Ends:
 
 
 class Sorter:
-    """Knows the forms that the question had on its way: only what answers one of them is its answer."""
+    """Knows the forms that the question had on its way: only what answers one of them is its answer.
 
-    def __init__(self, packets: Iterable[dict[str, Any]]) -> None:
+    `token` stands in the question's datagram and in the answer's.
+    """
+
+    def __init__(self, packets: Iterable[dict[str, Any]], token: str) -> None:
+        self._token = token
         every = list(packets)
         self._asked = {_ends(one) for one in every if self._is_question(one)}
         self._accepted = any(one.get("flags") == "SYN,ACK" and _turned(one) in self._asked for one in every)
@@ -48,7 +52,7 @@ class Sorter:
         if said["protocol"] == "tcp":
             return bool(said.get("flags") == "SYN")
         if said["protocol"] == "udp":
-            return bool(said.get("payload", "").startswith("?"))
+            return bool(said.get("payload", "").startswith(f"?{self._token}"))
         return bool(said.get("icmp", "").endswith("echo-request"))
 
     def direction(self, said: dict[str, Any]) -> str:
@@ -61,7 +65,7 @@ class Sorter:
             inner = said.get("inner")
             return BACK if inner and self._is_question(inner) and _ends(inner) in self._asked else ""
         if said["protocol"] == "udp":
-            return BACK if said.get("payload", "").startswith("!") else ""
+            return BACK if said.get("payload", "").startswith(f"!{self._token}") else ""
         if said["flags"] == "SYN,ACK":
             return BACK
         return BACK if "RST" in said["flags"] and not self._accepted and _turned(said) in self._asked else ""

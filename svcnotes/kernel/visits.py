@@ -31,7 +31,7 @@ class Visit:
 def visits(found: Said) -> list[Visit]:
     """The stays of one question and its answer, in order."""
     frames = sorted(found["frames"], key=lambda frame: int(frame["time"]))
-    sorter = Sorter([one["packet"] for one in (*frames, *found["rules"])])
+    sorter = Sorter([one["packet"] for one in (*frames, *found["rules"])], found["token"])
     ordered: list[Visit] = []
     for frame in frames:
         direction = sorter.direction(frame["packet"])
