@@ -20,9 +20,7 @@ def in_set(clause: Clause, place: Place) -> list[Test]:
     """-m set: whether a set has the packet's addresses and ports."""
     option = required(clause, "--match-set")
     name, directions = option.values[0], tuple(listed(option.values[1], ("src", "dst"), "direction"))
-    asked = place.sets.get(name)
-    if asked.kind != "list:set" and len(directions) < len(asked.dimensions):
-        raise RuleError(f"the set `{name}` is a {asked.kind}: write src or dst for each of its parts")
+    place.sets.get(name)
     for updates in ("--update-counters", "--update-subcounters"):
         given = clause.get(updates)
         if given is not None and not given.negated:

@@ -159,5 +159,5 @@ QUOTED = frozenset({"--comment", "--log-prefix", "--nflog-prefix"})
 NOT_NEGATED = frozenset(
     {"--comment", "--nfacct-name", "--mode", "--packet", "--name", "--mask", "--rsource", "--rdest",
      "--seconds", "--reap", "--hitcount", "--limit", "--limit-burst", "--limit-iface-in", "--limit-iface-out",
-     "--ctdir", "--return-nomatch", "--dir", "--pol", "--transparent", "--nowildcard", "--loose", "--validmark", "--accept-local", "--invert"}
+     "--ctdir", "--return-nomatch", "--dir", "--pol", "--ttl-lt", "--ttl-gt", "--hl-lt", "--hl-gt", "--transparent", "--nowildcard", "--loose", "--validmark", "--accept-local", "--invert"}
 )  # fmt: skip

@@ -86,6 +86,8 @@ def fits():
         ("-m set --match-set both src", {"source": "192.0.2.10"}, True),
         ("-m set --match-set both src", {"source": "192.0.2.77"}, False),
         ("-m set --match-set six src", {}, False),
+        ("-m set --match-set services dst", {}, False),
+        ("-m set ! --match-set services dst", {}, True),
         ("-m iprange --src-range 192.0.2.1-192.0.2.10", {}, True),
         ("-m iprange --src-range 192.0.2.11-192.0.2.20", {}, False),
         ("-m iprange ! --dst-range 172.18.0.1-172.18.0.10", {}, True),
@@ -176,12 +178,12 @@ def test_a_text_that_is_no_ipset_save_is_one_clear_error(text, line, says):
     [
         ("-m set --match-set missing src", r"no set `missing` \(sets: nets, services,"),
         ("-m set --match-set macs src", "of the type hash:mac, which is not understood"),
-        ("-m set --match-set services dst", "write src or dst for each of its parts"),
         ("-m set --match-set nets up", "unknown direction `up`"),
         ("-m set --match-set nets src --update-counters", "stands only behind `!`"),
         ("-m iprange", "needs --src-range or --dst-range"),
         ("-m iprange --src-range 10.0.0.9-10.0.0.1", "runs backwards"),
         ("-m ttl --ttl-eq 300", "from 0 to 255"),
+        ("-m ttl ! --ttl-lt 5", "cannot be negated"),
         ("-p tcp -m socket --nowildcard", "only with --transparent"),
     ],
 )

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from replay import ORACLE, asked, cluster, disagreements, flows
+from replay import ORACLE, asked, cluster, disagreements, flows, scenarios
 
 import svcnotes
 from svcnotes.cli import main
@@ -105,6 +105,23 @@ def give_up(why):
     if os.environ.get("CI"):
         pytest.fail(why)
     pytest.skip(f"skipped: {why}")
+
+
+# The recorded texts themselves
+
+
+@pytest.mark.parametrize("scenario", scenarios())
+def test_by_the_rules_that_were_recorded_packets_go_as_was_recorded(scenario):
+    looked_at = 0
+    for variant in (None, "bridge-nf-off"):
+        where = cluster(scenario, variant)
+        for path in sorted((ORACLE / scenario).glob("node-*.iptables-save")):
+            where = where.with_rules(path.stem, path.read_text(encoding="utf-8"), where.families[0])
+        for flow in flows(scenario):
+            if flow.get("variant") == variant:
+                looked_at += 1
+                assert disagreements(where, flow, asked(where, flow)) == [], flow
+    assert looked_at
 
 
 # kube-proxy 1.23 with flannel
