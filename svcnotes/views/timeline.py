@@ -82,7 +82,7 @@ def _happens(event: Event) -> str:
 def _sent(event: Event) -> str:
     path = event.path
     assert path is not None  # noqa: S101 - asked only where a packet was sent
-    share = f", 1 way of {event.ways}" if event.ways > 1 else ""
+    share = f", 1 of {event.ways} ways" if event.ways > 1 else ""
     by = "by what the hosts remember" if _remembered(path) else "by the rules"
     return f"{_end(path)}, {by}{share}"
 

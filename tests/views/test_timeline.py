@@ -26,13 +26,13 @@ def flow(data):
 def test_the_story_says_who_decided_and_where_a_new_flow_would_go(flow):
     rows = timeline(flow).rows
     assert [row.seconds for row in rows] == [0, 5, 5, 5, 15, 15, 515, 515]
-    assert rows[0].open_flow == "web-a, by the rules, 1 way of 3"
+    assert rows[0].open_flow == "web-a, by the rules, 1 of 3 ways"
     assert rows[0].new_flow == "web-a 1/3, web-b 1/3, web-c 1/3"
     assert rows[1].happens == (
         "web-a's <endpoint> leaves; kube-proxy deletes node-1's UDP entry to 10.244.1.10:5353"
     )
     assert rows[1].new_flow == "web-b 1/2, web-c 1/2"
-    assert rows[2].open_flow == "web-c, by the rules, 1 way of 2"
+    assert rows[2].open_flow == "web-c, by the rules, 1 of 2 ways"
     assert rows[3].open_flow == rows[5].open_flow == "web-c, by what the hosts remember"
     assert rows[4].new_flow.startswith("✕ leaves the cluster")
     assert rows[7].open_flow.startswith("✕ leaves the cluster (icmp-net-unreachable), by the rules")
