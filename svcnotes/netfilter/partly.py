@@ -21,6 +21,7 @@ from svcnotes.netfilter.syntax import HEADER, LONG_NAMES
 from svcnotes.netfilter.words import quote, split
 
 SKIP = "skip"
+NEEDS_NOTHING = ("tcp", "udp", "sctp", "icmp", "icmp6", "rpfilter", "limit")
 KEEPS = ("-m statistic", "-m recent")
 BARE = re.compile(r"[^\s\"\\]+")
 OPENS = ("-m", "-j", "-g")
@@ -122,11 +123,15 @@ def readable(text: str) -> tuple[Rule, str]:
         words.pop(0)
     kept, rest = list(words[:2]), []
     for piece in pieces(words[2:]):
+        bare = piece.kind == "-m" and len(piece.words) == 2 and piece.words[1] not in NEEDS_NOTHING
         try:
             Rule.parse(_line([*kept, *piece.words]))
-            kept += piece.words
         except RuleError:
+            bare = True
+        if bare:
             rest.append(_line(piece.words))
+        else:
+            kept += piece.words
     return Rule.parse(_line(kept)), " ".join(rest)
 
 

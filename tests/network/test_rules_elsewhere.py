@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -19,8 +20,9 @@ from replay import ORACLE, asked, cluster, disagreements, flows, scenarios
 import svcnotes
 from svcnotes.cli import main
 from svcnotes.errors import InputError, QuestionError, RuleError
-from svcnotes.netfilter import Ruleset
+from svcnotes.netfilter import Context, Ruleset, walk
 from svcnotes.netfilter.rule import Rule
+from svcnotes.packet import Packet
 from svcnotes.trace import trace
 
 TEXTS = ORACLE.parent / "rules-elsewhere"
@@ -409,3 +411,30 @@ def test_load_takes_rules_by_node():
         svcnotes.load(file, rules={"node-7": TEXTS / "ufw-host.iptables-save"})
     with pytest.raises(InputError, match="is no text in UTF-8"):
         svcnotes.load(file, rules={"node-1": Path(shutil.which("true") or "/bin/true")})
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_garbled_text_is_read_or_refused_by_its_lines_and_never_breaks(seed):
+    dice = random.Random(seed)
+    name = dice.choice(sorted(path.stem for path in TEXTS.glob("*.iptables-save")))
+    lines = text(name).split("\n")
+    rules = [number for number, line in enumerate(lines) if line.startswith("[")]
+    for number in dice.sample(rules, 4):
+        words = lines[number].split(" ")
+        at = dice.randrange(3, len(words))
+        words[at : at + dice.randint(0, 1)] = [
+            dice.choice(["!", "-m", "owner", "0x/9", "-j", "--dport", words[at][::-1]])
+        ]
+        lines[number] = " ".join(words)
+    garbled = "\n".join(lines)
+    with contextlib.suppress(RuleError):
+        Ruleset.parse(garbled, family(name), sets=text(name, "ipset")).check()
+    rules_read = Ruleset.parse(garbled, family(name), strict=False, sets=text(name, "ipset"))
+    source, target = ("2001:db8::1", "fd00::1") if family(name) == 6 else ("192.0.2.10", "172.18.0.11")
+    for hook in ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING"):
+        sent = Packet("tcp", source, 4000, target, 30080, "SYN")
+        with contextlib.suppress(RuleError):
+            assert (
+                sum(way.probability for way in walk(rules_read, hook, sent, Context(in_interface="eth0")))
+                == 1
+            )
