@@ -140,6 +140,7 @@ def _rules(options: argparse.Namespace) -> int:
 
 def _trace(options: argparse.Namespace) -> int:
     from svcnotes.control_plane.load import load
+    from svcnotes.network.strange_names import strange_interfaces
     from svcnotes.trace import to_json, trace
 
     cluster = load(
@@ -149,6 +150,8 @@ def _trace(options: argparse.Namespace) -> int:
         sets=_by_node("--sets", options.sets),
         strict=not options.lenient,
     )
+    for note in strange_interfaces(cluster):
+        print(f"note: {note}", file=sys.stderr)
     try:
         found = trace(
             cluster,

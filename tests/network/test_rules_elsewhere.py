@@ -22,6 +22,7 @@ from svcnotes.cli import main
 from svcnotes.errors import InputError, QuestionError, RuleError
 from svcnotes.netfilter import Context, Ruleset, walk
 from svcnotes.netfilter.rule import Rule
+from svcnotes.network.strange_names import strange_interfaces
 from svcnotes.packet import Packet
 from svcnotes.trace import trace
 
@@ -231,6 +232,26 @@ def test_a_set_that_is_not_given_is_named_with_the_remedy():
         assert "--match-set" in text("calico-3.27").splitlines()[int(line) - 1]
 
 
+def test_interfaces_that_a_node_has_not_are_named():
+    (said,) = strange_interfaces(with_text("calico-3.27"))
+    line = int(re.search(r"calia150d993dd4 \(line (\d+)\)", said).group(1))
+    assert "calia150d993dd4" in text("calico-3.27").splitlines()[line - 1]
+    assert "It has lo, eth0, cni0, veth-web-a, veth-web-b, veth-tool-1." in said
+    assert list(strange_interfaces(calico())) == []
+    (docker,) = strange_interfaces(with_text("kube-proxy-1.18-docker"))
+    assert "has not here: docker0 (line " in docker
+    for name in ("kube-proxy-1.23-flannel", "ip6-host", "ufw-host"):
+        assert list(strange_interfaces(with_text(name))) == []
+
+
+@pytest.mark.parametrize("name", ["a name", "a/b", "sixteen-letters-"])
+def test_a_cable_has_a_name_that_an_interface_may_have(name):
+    named = json.dumps({"metadata": {"annotations": {"svcnotes/interface": name}}})
+    where = cluster("nodeport-cluster")
+    with pytest.raises(InputError, match=r"annotations\[svcnotes/interface\].*names no interface"):
+        dict(where.patch("pod", "web-a", named).pods)
+
+
 # A host's own firewall
 
 
@@ -367,7 +388,8 @@ def traced(*arguments, to=NODEPORT):
 def test_the_command_line_takes_rules_and_sets_by_node():
     rules, sets = TEXTS / "calico-3.27.iptables-save", TEXTS / "calico-3.27.ipset-save"
     status, out, err = traced("--rules", f"node-1={rules}", "--sets", f"node-1={sets}", "--json")
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert err.startswith("note: the IPv4 rules of node-1 name interfaces that it has not here: cali+ (line ")
     steps = [
         step["chain"] for path in json.loads(out)["paths"] for hop in path["hops"] for step in hop["steps"]
     ]
