@@ -75,7 +75,8 @@ class Trace:
 
     `source` and `to` are as asked; `source_address` and `destination` (`ADDRESS:PORT`, for a ping
     `ADDRESS`) as resolved;
-    `via` the node that the router handed the packet to, if it was told.
+    `via` the node that the router handed the packet to, if it was told. `packets` is how many real packets
+    were sent: each probability is then the share of them that went so. It is 0 for a simulation.
     """
 
     source: str
@@ -86,6 +87,13 @@ class Trace:
     destination: str
     via: str | None = None
     paths: tuple[Path, ...] = ()
+    packets: int = 0
+
+    def share(self, path: Path) -> str:
+        """Write how likely a path is, `1/3`; how many of the real packets went so, `4 of 12`."""
+        if not self.packets:
+            return str(path.probability)
+        return f"{path.probability * self.packets} of {self.packets}"
 
     def __str__(self) -> str:
         return "\n".join(_trace_lines(self))
@@ -229,6 +237,7 @@ def to_json(found: Trace) -> dict[str, Any]:
         "source_address": found.source_address,
         "destination": found.destination,
         "via": found.via,
+        "packets": found.packets,
         "paths": [_path_json(path) for path in found.paths],
     }
 
@@ -281,15 +290,16 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 def _trace_lines(found: Trace) -> Iterator[str]:
     via = f" via {found.via}" if found.via else ""
-    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode)"
+    sent = f", {found.packets} real packets" if found.packets else ""
+    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode{sent})"
     for path in found.paths:
-        yield from _path_lines(path)
+        yield from _path_lines(path, found.share(path))
 
 
-def _path_lines(path: Path) -> Iterator[str]:
+def _path_lines(path: Path, share: str = "") -> Iterator[str]:
     how = f" ({path.how}{' from ' + path.icmp_from if path.icmp_from else ''})" if path.how else ""
     who = f", {path.pod or path.answered_by} sees {path.source_seen}" if path.source_seen else ""
-    yield f"  {path.probability}: {path.outcome}{how}{who}"
+    yield f"  {share or path.probability}: {path.outcome}{how}{who}"
     if path.reason:
         yield f"    {path.reason}"
     yield from (f"    {said}" for said in path.not_understood)
