@@ -1,7 +1,7 @@
 """Compare the simulation with the real kernel, and write FIDELITY.md: `make conformance`.
 
 First every recorded scenario, with the rules that svcnotes writes and with the recorded ones; then random worlds.
-A disagreement is shrunk by hypothesis and kept in tests/data/kernel/, where a test asks it ever after.
+A disagreement is shrunk and kept in tests/data/kernel/, where a test asks it ever after.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests" / "network")]
 import random_worlds  # noqa: E402 - tools are no package
 from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
 from recorded_worlds import RecordedFlow, recorded  # noqa: E402
+from shrinking import shrink  # noqa: E402
 
 from svcnotes.errors import SvcnotesError  # noqa: E402
 from svcnotes.kernel import Lab, available  # noqa: E402
@@ -37,6 +38,7 @@ from svcnotes.trace import trace  # noqa: E402
 
 KEPT = ROOT / "tests" / "data" / "kernel"
 BATCH = 40
+SHRINK = 30.0  # seconds
 
 
 @dataclass
@@ -104,35 +106,44 @@ def random_part(number: int, wanted: int, start: int, say: Queue[Any]) -> None:
 
 
 def _batch(lab: Lab, tally: Tally, start: int) -> None:
-    last: dict[str, Any] = {}
+    found: list[random_worlds.Case] = []
 
     @seed(start)
     @settings(
         max_examples=BATCH,
         deadline=None,
         database=None,
-        print_blob=False,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
     @given(random_worlds.cases())
-    def agree(case: random_worlds.Case) -> None:
-        try:
-            ask_case(lab, case, tally if not last else Tally())
-        except Differs as difference:
-            last.update(case=case, why=str(difference))
-            raise
+    def collect(case: random_worlds.Case) -> None:
+        found.append(case)
 
+    collect()
+    for number, case in enumerate(found):
+        why = differs(lab, case, tally)
+        if why:
+            name = f"seed-{start}-{number}.json"
+            smaller = shrink(case, why, lambda one: differs(lab, one, Tally()), seconds=SHRINK)
+            keep(KEPT / name, *smaller)
+            tally.differences.append(f"{name}: {smaller[1]}")
+            return
+
+
+def differs(lab: Lab, case: random_worlds.Case, tally: Tally) -> str:
+    """The first disagreement of a case, empty for none."""
     try:
-        agree()
-    except Exception as error:  # noqa: BLE001 - hypothesis tells of a flaky case in an error of its own
-        if not last:
-            raise
-        name = f"seed-{start}.json"
-        KEPT.mkdir(parents=True, exist_ok=True)
-        kept = {"why": last["why"], "case": last["case"]}
-        (KEPT / name).write_text(json.dumps(kept, indent=1, default=list) + "\n", encoding="utf-8")
-        tally.differences.append(f"{name} ({type(error).__name__}): {last['why']}")
+        ask_case(lab, case, tally)
+    except Differs as difference:
+        return str(difference)
+    return ""
+
+
+def keep(path: Path, case: random_worlds.Case, why: str) -> None:
+    """Keep a case for the tests."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"why": why, "case": case}, indent=1, default=list) + "\n", encoding="utf-8")
 
 
 def recorded_part(number: int, of: int, say: Queue[Any]) -> None:

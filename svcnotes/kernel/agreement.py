@@ -12,7 +12,7 @@ from svcnotes.kernel.tracer import once
 from svcnotes.network.hop import Hop
 from svcnotes.trace import Path, Trace
 
-HASTE, PATIENCE = 0.012, 0.9
+HASTE, PATIENCE = 0.012, 0.4
 MISSED = 1e-7  # the chance that a way which there is would not be seen in all the tries
 
 RULE_TABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})

@@ -13,7 +13,7 @@ from svcnotes.kernel.lab import Asked
 from svcnotes.kernel.sorting import packet_of
 from svcnotes.kernel.visits import Visit, visits
 from svcnotes.network.errors_home import NO_ROUTE, PORT_UNREACHABLE
-from svcnotes.network.flight import THERE
+from svcnotes.network.flight import BACK, THERE
 from svcnotes.network.hop import Hop
 from svcnotes.network.sockets import listener
 from svcnotes.packet import Packet
@@ -45,7 +45,7 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
     hops = tuple(
         replace(one, ended=end.reason) if one.leaves is None and one is hops[-1] else one for one in hops
     )
-    at, seen = _taken(asked, there, hops)
+    at, seen = _taken(asked, there, hops, served=bool(found["served"]))
     process = listener(asked.net, at, seen) if seen is not None else None
     answered = process is not None and (end.outcome in (CONNECTED, TIMEOUT) or bool(end.icmp_from))
     if found["event"] == "answer" and asked.protocol in ("tcp", "udp"):
@@ -79,10 +79,11 @@ def _last(left: Hop) -> Hop:
     return replace(left, leaves=None, ended="it left for an address that is nobody's here")
 
 
-def _taken(asked: Asked, stays: list[Visit], hops: tuple[Hop, ...]) -> tuple[str, Packet | None]:
+def _taken(asked: Asked, stays: list[Visit], hops: tuple[Hop, ...], *, served: bool) -> tuple[str, Packet | None]:
     """The host whose sockets the packet came up to, and the packet as they saw it; none where it ended on the way.
 
-    Where a host has rules, its INPUT saw the packet last; what routing drops (a martian, rp_filter) never comes there.
+    Where a host has rules, its INPUT saw the packet last; what routing drops (a martian, rp_filter) never comes there,
+    and nobody answers it.
     """
     there = [one for one in hops if one.direction == THERE]
     if not there or there[-1].leaves is not None:
@@ -94,7 +95,8 @@ def _taken(asked: Asked, stays: list[Visit], hops: tuple[Hop, ...]) -> tuple[str
         return "", None
     if stay.rules and stay.rules[-1]["hook"] != "INPUT":
         return "", None
-    return last.host, packet
+    spoke = any(one.host == last.host and one.direction == BACK for one in hops)
+    return (last.host, packet) if spoke or served else ("", None)
 
 
 def _end(asked: Asked, found: dict[str, Any], hops: tuple[Hop, ...], *, lost: bool) -> _End:

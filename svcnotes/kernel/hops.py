@@ -48,7 +48,8 @@ def _ends(visit: Visit) -> tuple[Packet, Packet | None]:
     else:
         first = packet_of((visit.frames or visit.rules)[0]["packet"])
     last = visit.frames[-1] if visit.frames else None
-    gone = last is not None and last["out"] and last["interface"] != "lo"
+    # What a bridge took and sent out of no port has not left.
+    gone = last is not None and last["out"] and last["interface"] not in ("lo", BRIDGE)
     return replace(first, mark=0), packet_of(last["packet"]) if gone and last else None
 
 

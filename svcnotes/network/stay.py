@@ -141,16 +141,29 @@ def _reroute(net: Topology, host: Host, flight: Flight, route: Route, before: st
         again = host.route(packet.destination)
         if again is None or again.kind in ("unreachable", "blackhole"):
             text = f"{host.name} has no route to {packet.destination}"
-            yield Ending(DROPPED, flight.noting("OUTPUT", "routing", text, "drop"), text, "OUTPUT")
+            lost = _before_filter(flight).noting("OUTPUT", "routing", text, "drop")
+            yield Ending(DROPPED, lost, text, "OUTPUT")
             return
         route = again
         way = f"the destination changed: {_way(packet.destination, route)}"
         flight = flight.noting("OUTPUT", "routing", way, "route")
     stuck = _tied_to_loopback(host, packet.source, route)
     if stuck:
+        turned = packet.destination != before
+        flight = _before_filter(flight) if turned else flight
         yield Ending(DROPPED, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck)
     else:
         yield from _leave(net, host, flight, route)
+
+
+def _before_filter(flight: Flight) -> Flight:
+    """The flight as it was when nat routed it again, which the kernel does before it asks filter (nf_nat_ipv4_local_fn).
+
+    Simplified: what filter would have done to a packet that finds no way then is taken back, not left out.
+    """
+    later = ("filter", "security")
+    kept = tuple(step for step in flight.steps if step.hook != "OUTPUT" or step.table not in later)
+    return replace(flight, steps=kept)
 
 
 def _tied_to_loopback(host: Host, source: str, route: Route) -> str:

@@ -13,7 +13,7 @@ from svcnotes.network.errors_home import HOST_UNREACHABLE, NO_ROUTE, error_about
 from svcnotes.network.flight import DROPPED, EXTERNAL, REFUSED, Ending, Flight
 from svcnotes.network.hooks import with_marks_cleared
 from svcnotes.network.host import Host
-from svcnotes.network.node_host import BRIDGE, NODES
+from svcnotes.network.node_host import BRIDGE, BRIDGE_NF, NODES
 from svcnotes.network.outside import OUTSIDE
 from svcnotes.network.topology import Topology
 
