@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svcnotes import __version__
 from svcnotes.errors import InputError, RuleError, SvcnotesError
+
+if TYPE_CHECKING:
+    from svcnotes.trace import Trace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -84,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     trace.add_argument("--proxy-mode", default=None)
     trace.add_argument(
+        "--engine",
+        choices=["simulated", "kernel"],
+        default="simulated",
+        help="who carries the packet: the simulation (default), or real packets in namespaces of this machine's Linux",
+    )
+    trace.add_argument(
         "--rules",
         action="append",
         default=[],
@@ -141,7 +151,7 @@ def _rules(options: argparse.Namespace) -> int:
 def _trace(options: argparse.Namespace) -> int:
     from svcnotes.control_plane.load import load
     from svcnotes.network.strange_names import strange_interfaces
-    from svcnotes.trace import to_json, trace
+    from svcnotes.trace import to_json
 
     cluster = load(
         *_paths(options.files),
@@ -153,7 +163,7 @@ def _trace(options: argparse.Namespace) -> int:
     for note in strange_interfaces(cluster):
         print(f"note: {note}", file=sys.stderr)
     try:
-        found = trace(
+        found = _tracer(options.engine)(
             cluster,
             source=options.source,
             to=options.to,
@@ -163,11 +173,23 @@ def _trace(options: argparse.Namespace) -> int:
         )
     except RuleError as error:  # the remedy, as it is said here
         raise RuleError(str(error).replace("strict=False", "--lenient")) from None
+    except SvcnotesError as error:
+        raise SvcnotesError(str(error).replace("engine=simulation", "--engine simulated")) from None
     if options.json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         print(found)
     return 0
+
+
+def _tracer(engine: str) -> Callable[..., Trace]:
+    if engine == "kernel":
+        from svcnotes.scenarios.real import real_trace
+
+        return real_trace
+    from svcnotes.trace import trace
+
+    return trace
 
 
 def _by_node(option: str, given: Sequence[str]) -> dict[str, str]:

@@ -40,15 +40,17 @@ def real_trace(
             return real_trace(
                 cluster, source, to, protocol, via, proxy_mode, lab=own, packets=packets, deadline=deadline
             )
-    found: list[Trace] = []
+    every: list[Path] = []
     silent = 0
-    while len(found) < packets and silent < SILENT:
-        found.append(
-            kernel.trace(cluster, source, to, protocol, via, proxy_mode, lab=lab, tries=1, deadline=deadline)
+    while True:
+        # One to each address that a name has.
+        found = kernel.trace(
+            cluster, source, to, protocol, via, proxy_mode, lab=lab, tries=1, deadline=deadline
         )
-        silent += any(path.outcome == "timeout" for path in found[-1].paths)
-    every = [path for one in found for path in one.paths]
-    return replace(found[0], paths=tuple(_counted(every)), packets=len(every))
+        every += found.paths
+        silent += any(path.outcome == "timeout" for path in found.paths)
+        if len(every) >= packets or silent >= SILENT:
+            return replace(found, paths=tuple(_counted(every)), packets=len(every))
 
 
 def _counted(every: list[Path]) -> Iterator[Path]:

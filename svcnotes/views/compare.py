@@ -110,13 +110,27 @@ def accord(before: Story, after: Story) -> Prose:
             strong("The kernel did what the simulation says"),
             f": {count}. Only the ports differ that are picked at random.",
         )
-    pairs = zip_longest(ours, kernels)
-    first = next(pair for pair in pairs if pair[0] != pair[1])
-    said, did = (f"{rule[1]}, {rule[4]} rule {rule[5]}" if rule else "none more" for rule in first)
+    at = next(i for i, (a, b) in enumerate(zip_longest(ours, kernels)) if a != b)
+    said, did = (_matched(story, at) for story in (simulated, real))
     return prose(
         strong("The end is the same, the rules are not"),
-        f". The first that differs: {said} in the simulation, {did} in the kernel.",
+        f". The first that differs is number {at + 1}: ",
+        *(said, " in the simulation, ", did, " in the kernel."),
     )
+
+
+def _matched(story: Story, at: int) -> Prose:
+    """Name one of the rules that matched, in the order of `agreement.rules`."""
+    matched = [
+        (hop.host, step)
+        for hop in agreement.told(story.path)
+        for step in hop.steps
+        if step.table in agreement.RULE_TABLES
+    ]
+    if at >= len(matched):
+        return prose("none more")
+    host, step = matched[at]
+    return prose(code(rule_name(step)), f" on {short_name(host)}")
 
 
 def deciding_rules(story: Story) -> dict[str, Step]:
