@@ -59,12 +59,15 @@ class RecordedFlow:
         affine = replay._affinity(self.cluster, self.flow)  # noqa: SLF001
         if not expected <= outcomes or (not affine and self._unlikely(outcomes - expected, foretold)):
             return f"record {sorted(expected)}, kernel {sorted(outcomes)}"
-        return self._refusals(every) or self._answers(every)
+        return self._refusals(every) or self._answers(every, foretold, affine=affine)
 
     def _unlikely(self, missing: set[str], foretold: Trace) -> bool:
+        return self._rare([one for one in foretold.paths if one.outcome in missing])
+
+    def _rare(self, paths: list[Path]) -> bool:
+        """Whether it would be absurd that the record met none of these paths."""
         tries = sum(replay._expected(self.flow).values())  # noqa: SLF001
-        chance = sum((one.probability for one in foretold.paths if one.outcome in missing), Fraction())
-        return not replay.likely(0, tries, chance)
+        return not replay.likely(0, tries, sum((one.probability for one in paths), Fraction()))
 
     def _refusals(self, every: list[Path]) -> str:
         if "how" not in self.flow:
@@ -75,7 +78,7 @@ class RecordedFlow:
         seen = {(one.how, one.icmp_from) for one in every}
         return "" if seen == wanted else f"record {sorted(wanted)}, kernel {sorted(seen)}"
 
-    def _answers(self, every: list[Path]) -> str:
+    def _answers(self, every: list[Path], foretold: Trace, *, affine: bool) -> str:
         answered = self.flow.get("answered_by") or {}
         if set(answered) == {"external-lb"}:
             return ""
@@ -85,8 +88,9 @@ class RecordedFlow:
                 host = replay._outside(one.answered_by)  # noqa: SLF001
                 who = one.pod.partition("/")[2] if one.pod else host
                 sources.setdefault(who, set()).add(one.source_seen or "")
-        affine = len(answered) == 1
-        if not set(answered) <= set(sources) or (set(sources) - set(answered) and not affine):
+        more = {f"default/{who}" for who in set(sources) - set(answered)}
+        missing = [one for one in foretold.paths if one.outcome == "connected" and one.pod in more]
+        if not set(answered) <= set(sources) or (not affine and self._rare(missing)):
             return f"record answered by {sorted(answered)}, kernel {sorted(sources)}"
         by_pod = self.flow.get("seen_source_by_pod") or {
             who: list(self.flow.get("seen_source") or {}) for who in answered

@@ -48,6 +48,11 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
     at, seen = _taken(asked, there, hops, served=bool(found["served"]))
     process = listener(asked.net, at, seen) if seen is not None else None
     answered = process is not None and (end.outcome in (CONNECTED, TIMEOUT) or bool(end.icmp_from))
+    if process is not None and answered:
+        took = f"{process.pod or process.name} took it"
+        hops = tuple(
+            replace(one, ended=took) if one.leaves is None and one.direction == THERE else one for one in hops
+        )
     if found["event"] == "answer" and asked.protocol in ("tcp", "udp"):
         said = json.loads(found["text"] if asked.protocol == "tcp" else found["text"][17:])
         owner, at, source, port = said

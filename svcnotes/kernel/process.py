@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -42,7 +43,11 @@ class Worker:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # an interrupt of the notebook is none of the worker's
         )
-        self._heard()
+        try:
+            self._heard()
+        except KernelError:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -78,7 +83,8 @@ class Worker:
         """End the worker; its namespaces go with it."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):  # an order that nobody will read
+                    pipe.close()
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
