@@ -174,7 +174,8 @@ def _trace(options: argparse.Namespace) -> int:
     except RuleError as error:  # the remedy, as it is said here
         raise RuleError(str(error).replace("strict=False", "--lenient")) from None
     except SvcnotesError as error:
-        raise SvcnotesError(str(error).replace("engine=simulation", "--engine simulated")) from None
+        said = str(error).replace("engine=simulation", "--engine simulated")
+        raise SvcnotesError(said.replace("--engine simulation", "--engine simulated")) from None
     if options.json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:

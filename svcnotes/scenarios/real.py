@@ -48,7 +48,7 @@ def real_trace(
             cluster, source, to, protocol, via, proxy_mode, lab=lab, tries=1, deadline=deadline
         )
         every += found.paths
-        silent += any(path.outcome == "timeout" for path in found.paths)
+        silent += any(path.outcome in ("timeout", "external") and not path.icmp_from for path in found.paths)
         if len(every) >= packets or silent >= SILENT:
             return replace(found, paths=tuple(_counted(every)), packets=len(every))
 

@@ -52,11 +52,9 @@ def choice(story: Story) -> str:
 
 
 def _counted(story: Story) -> str:
-    sent = story.trace.packets
-    if sent == 1:
-        return "the one real packet that was sent"
-    share = f"all {sent}" if story.path.probability == 1 else story.trace.share(story.path)
-    return f"{share} real packets went this way, and this is the first of them"
+    if story.trace.packets == 1:
+        return "1 real packet was sent, and this is it"
+    return f"{story.trace.share(story.path)} real packets went this way, and this is the first of them"
 
 
 def _source(story: Story) -> Run:

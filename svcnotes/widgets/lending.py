@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 from weakref import WeakSet
 
 from svcnotes.errors import SvcnotesError
@@ -46,6 +47,11 @@ class Lending:
         lab, self._lab = self._lab, None
         if lab is not None:
             lab.close()
+
+
+def reason(error: SvcnotesError) -> str:
+    """Why there are no real packets, in a sentence; the remedy, which is the simulation, is left out."""
+    return re.split(r"[;.] [Aa]sk the simulation", str(error))[0].rstrip(".") + "."
 
 
 LENDING = Lending()

@@ -87,7 +87,9 @@ function radios(name, label, onChoose) {
           type: "button", role: "radio", "data-value": option, onclick: () => choose(option, false),
         }, text)));
     }
+    const chosen = group.contains(document.activeElement) && document.activeElement.getAttribute("aria-checked") === "true";
     update(value);
+    if (chosen) group.querySelector('[aria-checked="true"]')?.focus(); // a choice that was not to be had
   }
   return { box, offer };
 }
@@ -240,6 +242,7 @@ function render({ model, el }) {
     const saying = message.controls.map((control) => control.options.find(([option]) => option === model.get(control.name))?.[2]).find(Boolean);
     if (!saying) return;
     awaited = setTimeout(() => {
+      verdict.style.minHeight = `${verdict.offsetHeight}px`; // what stands below keeps its place
       root.classList.add("waiting");
       root.setAttribute("aria-busy", "true");
       verdict.textContent = saying;
@@ -251,6 +254,7 @@ function render({ model, el }) {
     clearTimeout(awaited);
     const said = root.classList.contains("waiting");
     root.classList.remove("waiting");
+    verdict.style.minHeight = "";
     root.removeAttribute("aria-busy");
     return said;
   }

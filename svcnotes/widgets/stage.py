@@ -27,7 +27,7 @@ from svcnotes.views.story import Story
 from svcnotes.views.text import trace_text
 from svcnotes.widgets.answer import Answer, answer, as_json
 from svcnotes.widgets.fold import fold
-from svcnotes.widgets.lending import LENDING
+from svcnotes.widgets.lending import LENDING, reason
 from svcnotes.widgets.offered import USUAL, offered
 
 HERE = FilePath(__file__).parent
@@ -299,7 +299,7 @@ class Stage(anywidget.AnyWidget):
             if not why:
                 self._answer(self._setting, fresh=True)
         except SvcnotesError as error:
-            why = str(error)
+            why = reason(error)
         if why:
             self._note, self._backs = f"These packets are simulated. {why}", self._backs + 1
             self._going_back = True

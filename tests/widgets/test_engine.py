@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from functools import partial
@@ -242,6 +243,14 @@ def test_what_the_lab_cannot_do_is_said_on_the_stage(nginx):
     made.engine = "kernel"
     assert made.note.startswith("These packets are simulated. engine kernel: protocol 'sctp'")
     assert made.engine == "simulated"
+    made = Stage(
+        scenarios.load("loadbalancer"), "default/my-nginx", to="203.0.113.1:80", controls=("engine",)
+    )
+    made.engine = "kernel"
+    assert made.note == (
+        "These packets are simulated. "
+        "engine kernel: cloud: pass-through: the kernel lab has no cloud load balancers."
+    )
 
 
 @REAL
@@ -291,11 +300,14 @@ def test_each_address_of_a_name_gets_its_packets(nginx):
 
 
 @REAL
-def test_after_three_silences_no_more_packets_are_sent(nginx):
+@pytest.mark.parametrize(
+    ("to", "outcome"), [("172.18.0.13:30080", "timeout"), ("203.0.113.9:80", "external")]
+)
+def test_after_three_silences_no_more_packets_are_sent(nginx, to, outcome):
     local = nginx.patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
     begun = time.monotonic()
-    found = real.real_trace(local, CLIENT, "172.18.0.13:30080")
-    assert (found.packets, found.paths[0].outcome) == (3, "timeout")
+    found = real.real_trace(local, CLIENT, to)
+    assert (found.packets, [path.outcome for path in found.paths]) == (3, [outcome])
     assert time.monotonic() - begun < 5
 
 
@@ -316,3 +328,81 @@ def test_the_command_line_says_why_there_are_no_real_packets(capsys):
     assert (
         capsys.readouterr().err == f"{WHY} Ask the simulation (--engine simulated), which needs none of it.\n"
     )
+
+
+# A browser's end of a widget whose kernel answers when the test says so.
+FAKE = """(state) => { const heard = {}; window.sent = [];
+  window.answer = (now) => { Object.assign(state, now); (heard["change:message"] || []).forEach((call) => call()); };
+  window.start({ model: { get: (name) => state[name], set: (name, value) => { state[name] = value; },
+    save_changes: () => window.sent.push(state.engine), on: (event, call) => { (heard[event] ||= []).push(call); } },
+    el: document.body }); }"""
+
+
+@pytest.fixture
+def live(browser, stage):
+    """The stage in a browser, and a function that hands it what Python says now."""
+    folder = Path(stage_module.__file__).parent
+    page = browser.new_page()
+    page.set_default_timeout(5000)
+    script = (folder / "stage.js").read_text(encoding="utf-8")
+    style = (folder / "stage.css").read_text(encoding="utf-8")
+    page.set_content(f"<style>{style}</style><script type=module>{script}\nwindow.start = render;</script>")
+
+    def now():
+        return {
+            name: getattr(stage, name) for name in ("message", "path", "policy", "enter", "engine", "pods")
+            if hasattr(stage, name)
+        }  # fmt: skip
+
+    page.wait_for_function("() => window.start")
+    page.evaluate(FAKE, now())
+    yield page, lambda: page.evaluate("(now) => window.answer(now)", now())
+    page.close()
+
+
+@pytest.mark.browser
+@REAL
+def test_while_the_lab_answers_the_stage_says_so_and_the_old_picture_fades(live, stage):
+    page, answer = live
+    page.get_by_role("radio", name="real, in this machine's kernel").click()
+    page.wait_for_selector(".svcnotes-stage[aria-busy=true]")
+    assert page.inner_text(".verdict") == "Real packets are on their way through this machine's kernel …"
+    assert page.inner_text("[role=status]") == page.inner_text(".verdict")
+    assert float(page.eval_on_selector(".board", "e => getComputedStyle(e).opacity")) < 0.5
+    stage.engine = "kernel"
+    answer()
+    assert page.locator(".svcnotes-stage[aria-busy]").count() == 0
+    assert re.search(r"\d+ of 12 real packets went this way", page.inner_text(".verdict"))
+    assert "The kernel did what the simulation says" in page.inner_text(".difference")
+    assert "as Linux itself traced it" in page.inner_text(".rules-box h4")
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("no_lab")
+def test_without_a_lab_the_switch_goes_back_with_the_focus_and_the_reason_is_read_out(live, stage):
+    page, answer = live
+    for _ in range(2):  # the second time as well
+        page.get_by_role("radio", name="simulated").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("() => window.sent.at(-1)") == "kernel"
+        stage.engine = "kernel"
+        answer()
+        assert page.get_by_role("radio", name="simulated").get_attribute("aria-checked") == "true"
+        assert page.evaluate("() => document.activeElement.dataset.value") == "simulated"
+        assert page.inner_text(".note") == f"These packets are simulated. {WHY}"
+        assert page.inner_text("[role=status]").startswith(page.inner_text(".note"))
+
+
+@pytest.mark.browser
+@REAL
+def test_real_packets_seen_before_are_not_shown_again_in_place_of_new_ones(live, stage):
+    page, answer = live
+    for _ in range(2):
+        page.locator("[data-value=kernel]").click()
+        assert "real packets went" not in page.inner_text(".verdict")
+        stage.engine = "kernel"
+        answer()
+        assert "real packets went" in page.inner_text(".verdict")
+        page.locator("[data-value=simulated]").click()
+        stage.engine = "simulated"
+        answer()
