@@ -4,6 +4,8 @@ First every recorded scenario, with the rules that svcnotes writes and with the 
 A disagreement is shrunk and kept in tests/data/kernel/, where a test asks it ever after.
 """
 
+# ruff: noqa: INP001, T201 - a program to run, no package
+
 from __future__ import annotations
 
 import argparse
@@ -54,12 +56,12 @@ class Tally:
         self.differences += other.differences
 
 
-class Differs(AssertionError):
+class DiffersError(AssertionError):
     """The kernel did what the simulation did not foretell."""
 
 
 def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally) -> None:
-    """Ask every question of a case; raises Differs at the first disagreement."""
+    """Ask every question of a case; raises DiffersError at the first disagreement."""
     try:
         where = random_worlds.cluster(case)
     except SvcnotesError as error:
@@ -82,13 +84,15 @@ def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally) -> None:
         tally.counts[f"IPv{case['family']}"] += 1
         tally.counts[f"cni {case['world']['cni']}"] += 1
         tally.counts[f"protocol {asked['protocol']}"] += 1
-        tally.counts[f"from {asked['source'].partition('/')[0] if '/' in asked['source'] else 'outside'}"] += 1
+        tally.counts[
+            f"from {asked['source'].partition('/')[0] if '/' in asked['source'] else 'outside'}"
+        ] += 1
         tally.counts["edited rules"] += case["edit"] is not None
         tally.counts["several ends"] += len({(p.outcome, p.pod) for p in foretold.paths}) > 1
         for outcome in {path.outcome for path in foretold.paths}:
             tally.counts[f"outcome {outcome}"] += 1
         if got.difference:
-            raise Differs(f"{json.dumps(asked)}: {got.difference}")
+            raise DiffersError(f"{json.dumps(asked)}: {got.difference}")
 
 
 def random_part(number: int, wanted: int, start: int, say: Queue[Any]) -> None:
@@ -135,7 +139,7 @@ def differs(lab: Lab, case: random_worlds.Case, tally: Tally) -> str:
     """The first disagreement of a case, empty for none."""
     try:
         ask_case(lab, case, tally)
-    except Differs as difference:
+    except DiffersError as difference:
         return str(difference)
     return ""
 
@@ -163,7 +167,9 @@ def recorded_part(number: int, of: int, say: Queue[Any]) -> None:
 
 def _recorded(lab: Lab, flow: RecordedFlow, tally: Tally) -> None:
     foretold = flow.foretold()
-    got = compare(lab, foretold, questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via))
+    got = compare(
+        lab, foretold, questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via)
+    )
     of_record = flow.differs_from_simulation(foretold) or flow.differs_from_kernel(got.paths, foretold)
     tally.counts[f"flows, {flow.rules} rules"] += 1
     tally.counts["packets sent"] += len(got.paths)
@@ -172,7 +178,7 @@ def _recorded(lab: Lab, flow: RecordedFlow, tally: Tally) -> None:
         tally.differences.append(f"{flow}: {got.difference or of_record}")
 
 
-def in_parallel(jobs: int, target: Any, arguments: list[tuple[Any, ...]], title: str, total: int) -> tuple[Tally, float]:
+def in_parallel(target: Any, arguments: list[tuple[Any, ...]], title: str, total: int) -> tuple[Tally, float]:
     """Run the shares, with a bar; their tallies together, and the seconds it took."""
     context = multiprocessing.get_context("spawn")
     say: Queue[Any] = context.Queue()
@@ -239,11 +245,13 @@ def main() -> int:
     if options.only != "random":
         total = sum(1 for _ in recorded())
         shares = [(number, jobs) for number in range(jobs)]
-        parts["recorded scenarios"] = in_parallel(jobs, recorded_part, shares, "recorded", total)
+        parts["recorded scenarios"] = in_parallel(recorded_part, shares, "recorded", total)
     if options.only != "recorded":
         each = -(-options.flows // jobs)
         shares3 = [(number, each, start) for number in range(jobs)]
-        parts["random worlds"] = in_parallel(jobs, random_part, shares3, f"random, seed {start}", options.flows)
+        parts["random worlds"] = in_parallel(
+            jobs, random_part, shares3, f"random, seed {start}", options.flows
+        )
     for title, (tally, took) in parts.items():
         print(f"\n{title}: {took:.0f} s, differences: {len(tally.differences)}")
         for name, count in sorted(tally.counts.items()):

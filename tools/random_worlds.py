@@ -1,5 +1,7 @@
 """Random clusters, Worlds and questions for tools/conformance.py, as plain values that hypothesis shrinks."""
 
+# ruff: noqa: INP001 - a program to run, no package
+
 from __future__ import annotations
 
 import json
@@ -43,7 +45,9 @@ _service = st.fixed_dictionaries(
         "external_ip": _seldom,
         "ranges": st.sampled_from([None, None, "192.0.2.0/24", "10.244.0.0/16", "172.18.0.12/32"]),
         "proxy_vip": _seldom,
-        "pods": st.sampled_from([[0, 1], [], [0], [0, 1, 2], [1, 2, 3], [0, 2, 4], [0, 1, 2, 3], [0, 1, 2, 3, 4]]),
+        "pods": st.sampled_from(
+            [[0, 1], [], [0], [0, 1, 2], [1, 2, 3], [0, 2, 4], [0, 1, 2, 3], [0, 1, 2, 3, 4]]
+        ),
         "second_port": _seldom,
     }
 )
@@ -81,7 +85,9 @@ _proxy = st.fixed_dictionaries(
     {
         "masqueradeAll": _seldom,
         "localhostNodePorts": _often,
-        "nodePortAddresses": st.sampled_from([None, None, None, ["primary"], ["10.244.0.0/16"], ["0.0.0.0/0", "::/0"]]),
+        "nodePortAddresses": st.sampled_from(
+            [None, None, None, ["primary"], ["10.244.0.0/16"], ["0.0.0.0/0", "::/0"]]
+        ),
     }
 )
 _edit = st.none() | st.fixed_dictionaries(
@@ -93,7 +99,10 @@ _edit = st.none() | st.fixed_dictionaries(
                 None,
                 ("filter", "-I FORWARD 1 -p tcp -m tcp --dport 8080 -j DROP"),
                 ("filter", "-I FORWARD 1 -p tcp -m tcp --dport 8080 -j REJECT --reject-with tcp-reset"),
-                ("filter", "-I INPUT 1 -m conntrack --ctstate NEW -j REJECT --reject-with icmp-host-prohibited"),
+                (
+                    "filter",
+                    "-I INPUT 1 -m conntrack --ctstate NEW -j REJECT --reject-with icmp-host-prohibited",
+                ),
                 ("filter", "-I OUTPUT 1 -p udp -j DROP"),
                 ("nat", "-I PREROUTING 1 -p tcp -m multiport --dports 80,30080,30081 -j ACCEPT"),
                 ("nat", "-A POSTROUTING -s 10.244.0.0/16 -o eth0 -j MASQUERADE"),
@@ -130,7 +139,9 @@ def cases(most_flows: int = 60) -> st.SearchStrategy[Case]:
     return st.fixed_dictionaries(
         {
             "family": st.sampled_from([4, 4, 6]),
-            "pods": st.sampled_from([5, 4, 3, 2, 1]).flatmap(lambda n: st.lists(_pod, min_size=n, max_size=n)),
+            "pods": st.sampled_from([5, 4, 3, 2, 1]).flatmap(
+                lambda n: st.lists(_pod, min_size=n, max_size=n)
+            ),
             "services": st.lists(_service, min_size=1, max_size=2),
             "world": _world,
             "proxy": _proxy,
@@ -244,7 +255,9 @@ def _pod_document(case: Case, where: Plan4, i: int) -> dict[str, Any]:
 
 def _tool(where: Plan4, n: int) -> dict[str, Any]:
     address = where.pod.format(n=n, i=100)
-    return _pod_value(f"tool-{n}", f"node-{n}", address, [{"containerPort": 8080, "protocol": "TCP"}], host=False)
+    return _pod_value(
+        f"tool-{n}", f"node-{n}", address, [{"containerPort": 8080, "protocol": "TCP"}], host=False
+    )
 
 
 def _pod_value(name: str, node: str, address: str, ports: list[Any], *, host: bool) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The recorded scenarios as questions for tools/conformance.py: with svcnotes' rules, then with the recorded ones."""
 
+# ruff: noqa: INP001 - a program to run, no package
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -3,6 +3,8 @@
 hypothesis' own shrinking asks too often here: each question is a real packet, and an unexpected silence takes its time.
 """
 
+# ruff: noqa: INP001 - a program to run, no package
+
 from __future__ import annotations
 
 import time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, log
@@ -12,6 +12,7 @@ from svcnotes.kernel.tracer import once
 from svcnotes.network.hop import Hop
 from svcnotes.trace import Path, Trace
 
+Told = Sequence[tuple[object, ...]]
 HASTE, PATIENCE = 0.012, 0.4
 MISSED = 1e-7  # the chance that a way which there is would not be seen in all the tries
 
@@ -22,7 +23,16 @@ LOOPS = 6  # more stays at one host than this: a loop, of which the simulation w
 def fate(path: Path) -> tuple[object, ...]:
     """How it ended: outcome, refusal, who answered, whom it saw."""
     body = dict(path.body) if path.body is not None else None
-    return (path.outcome, path.how, path.icmp_from, path.pod, path.answered_by, path.source_seen, path.status, str(body))
+    return (
+        path.outcome,
+        path.how,
+        path.icmp_from,
+        path.pod,
+        path.answered_by,
+        path.source_seen,
+        path.status,
+        str(body),
+    )
 
 
 def kept(path: Path, source_port: int) -> bool | None:
@@ -85,11 +95,12 @@ def difference(foretold: Trace, real: Path) -> str:
     return ""
 
 
-def _first(real: list[tuple[object, ...]], foretold: list[list[tuple[object, ...]]]) -> str:  # type: ignore[type-arg]
+def _first(real: Told, foretold: Iterable[Told]) -> str:
     """The first place where the nearest of the foretold lists differs."""
 
-    def common(one: list[tuple[object, ...]]) -> int:
-        return next((at for at, (a, b) in enumerate(zip(real, one, strict=False)) if a != b), min(len(real), len(one)))
+    def common(one: Told) -> int:
+        pairs = enumerate(zip(real, one, strict=False))
+        return next((at for at, (a, b) in pairs if a != b), min(len(real), len(one)))
 
     nearest = max(foretold, key=common)
     at = common(nearest)

@@ -19,7 +19,13 @@ from svcnotes.network.sockets import listener
 from svcnotes.packet import Packet
 from svcnotes.trace import Path
 
-CONNECTED, REFUSED, TIMEOUT, UNREACHABLE, EXTERNAL = "connected", "refused", "timeout", "unreachable", "external"
+CONNECTED, REFUSED, TIMEOUT, UNREACHABLE, EXTERNAL = (
+    "connected",
+    "refused",
+    "timeout",
+    "unreachable",
+    "external",
+)
 _NO_WAY = {"ENETUNREACH": "enetunreach", "EHOSTUNREACH": "enetunreach", "EINVAL": "enetunreach"}
 
 
@@ -84,7 +90,9 @@ def _last(left: Hop) -> Hop:
     return replace(left, leaves=None, ended="it left for an address that is nobody's here")
 
 
-def _taken(asked: Asked, stays: list[Visit], hops: tuple[Hop, ...], *, served: bool) -> tuple[str, Packet | None]:
+def _taken(
+    asked: Asked, stays: list[Visit], hops: tuple[Hop, ...], *, served: bool
+) -> tuple[str, Packet | None]:
     """The host whose sockets the packet came up to, and the packet as they saw it; none where it ended on the way.
 
     Where a host has rules, its INPUT saw the packet last; what routing drops (a martian, rp_filter) never comes there,
@@ -114,7 +122,9 @@ def _end(asked: Asked, found: dict[str, Any], hops: tuple[Hop, ...], *, lost: bo
         return _End(UNREACHABLE, "enetunreach", reason=f"no packet could be made: {found['errno']}")
     if event == "timeout":
         if lost:
-            return _End(EXTERNAL, reason="the router sent it out into the world, to an address that nobody has here")
+            return _End(
+                EXTERNAL, reason="the router sent it out into the world, to an address that nobody has here"
+            )
         said = (one.packet for one in hops if one.kind == "router" and one.packet.icmp in NO_ROUTE.values())
         if any(error.inner and not asked.net.is_somebody(error.inner.destination) for error in said):
             return _End(EXTERNAL, reason="the router knows no way to it, and its word of that was lost")
@@ -142,7 +152,9 @@ def _by_icmp(asked: Asked, found: dict[str, Any], hops: tuple[Hop, ...]) -> _End
 def _refused_at_home(found: dict[str, Any], hops: tuple[Hop, ...]) -> _End:
     """send() itself fails: by EPERM where a rule of the host stopped the packet, else for want of a route."""
     if found["errno"] != "EPERM":
-        return _End(UNREACHABLE, _NO_WAY.get(found["errno"], found["errno"].lower()), reason="the asker has no route")
+        return _End(
+            UNREACHABLE, _NO_WAY.get(found["errno"], found["errno"].lower()), reason="the asker has no route"
+        )
     rejected = any(step.verdict == "reject" for one in hops[:1] for step in one.steps)
     return _End(REFUSED if rejected else TIMEOUT, "eperm", reason="send() fails with EPERM")
 

@@ -70,7 +70,12 @@ class Question:
         except BlockingIOError:
             return None
         except OSError as error:
-            return {"event": "error", "errno": errno.errorcode.get(error.errno or 0, ""), "icmp": "", "icmp_from": ""}
+            return {
+                "event": "error",
+                "errno": errno.errorcode.get(error.errno or 0, ""),
+                "icmp": "",
+                "icmp_from": "",
+            }
         return {"event": "answer", "text": data.decode("utf-8", "replace")}
 
     def _error(self) -> dict[str, Any] | None:

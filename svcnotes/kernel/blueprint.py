@@ -86,7 +86,9 @@ def blueprint(net: Topology, earlier: Iterable[str] = ()) -> Blueprint:
     made.add(WORLD)
     made.links += [["bridge", made.end(CABLES, segment)] for segment in _HUBS]
     nodes = list(net.cluster.nodes)
-    pods = [pod.key for node in nodes for pod in plan(net.cluster).pods_of_node.get(node, ()) if pod.addresses]
+    pods = [
+        pod.key for node in nodes for pod in plan(net.cluster).pods_of_node.get(node, ()) if pod.addresses
+    ]
     behind = {name: net.host(name) for name in outside_of(net)}
     behind |= {a: outside_host(a, (a,), "outside") for a in earlier if a not in behind}
     hosts = {name: net.host(name) for name in (ROUTER, *nodes)}
@@ -136,7 +138,11 @@ def _interfaces(made: Blueprint, net: Topology, name: str, host: Host) -> None:
             for pod, veth in host.veths.items():
                 if net.bridge_port(name, pod):
                     made.links.append(["cable", made.end(name, veth), made.end(pod, "eth0")])
-                    port = [made.index[name, veth], made.index[name, BRIDGE], faults.hairpin(net.cluster, name)]
+                    port = [
+                        made.index[name, veth],
+                        made.index[name, BRIDGE],
+                        faults.hairpin(net.cluster, name),
+                    ]
                     made.hosts[name]["ports"].append(port)
         elif one.name == TUNNEL:
             own = interface_addresses(net.cluster.nodes[name])[0]
@@ -211,8 +217,6 @@ def routes(net: Topology, made: Blueprint, host: Host) -> Iterator[list[Any]]:
 def route_json(made: Blueprint, host: str, cidr: str, one: Route) -> list[Any]:
     """One route as the worker takes it; what leaves for the outside has a gateway to go by."""
     hop = one.next_hop
-    if one.interface == "wan" and cidr.endswith("/0"):
-        hop = WORLD_GATEWAY[family(cidr)]
-    elif hop == ROUTER:
+    if hop == ROUTER or (one.interface == "wan" and cidr.endswith("/0")):
         hop = WORLD_GATEWAY[family(cidr)]
     return [cidr, one.kind, made.index.get((host, one.interface), 0), hop]

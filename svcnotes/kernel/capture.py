@@ -33,7 +33,7 @@ class Capture:
 
     def drain(self) -> list[dict[str, Any]]:
         """The frames heard since the last time, in order: time, interface, `out`, packet."""
-        found = []
+        found: list[dict[str, Any]] = []
         while True:
             try:
                 data, notes, _, where = self.socket.recvmsg(512, 64)

@@ -113,7 +113,7 @@ def _word(found: re.Match[str] | None) -> str:
 
 
 def _translated(said: Said, after_it: Said | None, before: Packet, after: Packet) -> Step | None:
-    """conntrack's own work: the addresses changed, and no rule was there to do it."""
+    """What conntrack itself did: the addresses changed, and no rule was there to do it."""
     if said["kind"] != "policy" or (before.source_text, before.destination_text) == (
         after.source_text,
         after.destination_text,

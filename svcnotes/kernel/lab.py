@@ -11,7 +11,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kernel.blueprint import Blueprint, blueprint, refuse
 from svcnotes.kernel.listeners import listeners, named_ports
-from svcnotes.kernel.process import Worker
+from svcnotes.kernel.process import Worker, WorkerEndedError
 from svcnotes.network.addresses import family
 from svcnotes.network.errors_home import NO_ROUTE
 from svcnotes.network.host import LOOPBACK
@@ -127,7 +127,10 @@ class Lab:
             if changed:
                 self._order("switch", host=name, sysctls=changed)
             self._switches[name] = spec["sysctls"]
-        for what, now, kind in (("route", self._routes, "routes"), ("neighbours", self._neighbours, "neighbours")):
+        for what, now, kind in (
+            ("route", self._routes, "routes"),
+            ("neighbours", self._neighbours, "neighbours"),
+        ):
             for name, spec in wanted.hosts.items():
                 gone = [one for one in now.get(name, []) if one not in spec[kind]]
                 new = [one for one in spec[kind] if one not in now.get(name, [])]
@@ -136,12 +139,24 @@ class Lab:
                 now[name] = spec[kind]
 
     def ask(self, asked: Asked, *, deadline: float = DEADLINE, remember: bool = False) -> dict[str, Any]:
-        """Ask with a real socket; what the worker heard, as JSON values. `deadline` is in seconds."""
+        """Ask with a real socket; what the worker heard, as JSON values. `deadline` is in seconds.
+
+        A worker that somebody killed is replaced, once.
+        """
+        try:
+            return self._ask(asked, deadline, remember=remember)
+        except WorkerEndedError:
+            self.close()
+            return self._ask(asked, deadline, remember=remember)
+
+    def _ask(self, asked: Asked, deadline: float, *, remember: bool) -> dict[str, Any]:
         self.up(asked.net)
         self._listen(asked)
         transport = "tcp" if asked.protocol == "http" else asked.protocol
         if transport not in ("tcp", "udp", "icmp"):
-            raise QuestionError(f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp")
+            raise QuestionError(
+                f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp"
+            )
         token = f"{next(self._tokens):016d}"
         found: dict[str, Any] = self._order(
             "ask",
@@ -195,7 +210,9 @@ def _texts(net: Topology) -> list[list[Any]]:
             has = version in cluster.families or (node, version) in cluster.node_rules
             replaced = cluster.node_rules.get((node, version))
             text = "" if not has else replaced
-            found.append([node, version, rules_text(cluster, node, net.proxy_mode, version) if text is None else text])
+            found.append(
+                [node, version, rules_text(cluster, node, net.proxy_mode, version) if text is None else text]
+            )
     found += [[ROUTER, version, _router_text(cluster, version)] for version in (4, 6)]
     return found
 
@@ -209,7 +226,9 @@ def _router_text(cluster: Cluster, version: int) -> str:
     """
     inner = [a for a in _inner(cluster) if family(a) == version]
     services = [cidr for cidr in cluster.config.service_cidrs if version == family(cidr) == 4]
-    lines = [f"-A FORWARD -d {to} -o wan -j REJECT --reject-with {NO_ROUTE[version]}" for to in inner + services]
+    lines = [
+        f"-A FORWARD -d {to} -o wan -j REJECT --reject-with {NO_ROUTE[version]}" for to in inner + services
+    ]
     text = router_rules(cluster, version)
     return with_rules(text, "filter", lines) if lines else text
 

@@ -10,7 +10,17 @@ import socket
 import struct
 from ipaddress import ip_address, ip_network
 
-from svcnotes.kernel.netlink import APPEND, CREATE, EXCLUSIVE, REPLACE, Netlink, attribute, nested, number, text
+from svcnotes.kernel.netlink import (
+    APPEND,
+    CREATE,
+    EXCLUSIVE,
+    REPLACE,
+    Netlink,
+    attribute,
+    nested,
+    number,
+    text,
+)
 
 _NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE, _DELROUTE, _NEWNEIGH, _DELNEIGH = 16, 17, 20, 24, 25, 28, 29
 _UP = 1
@@ -52,7 +62,9 @@ def add_bridge(net: Netlink, end: End) -> None:
 
 def add_vxlan(net: Netlink, end: End, local: str, port: int = 8472) -> None:
     """A vxlan device that learns nothing: its table is written by the network's installer."""
-    own = attribute(4, socket.inet_aton(local)) if ":" not in local else attribute(17, ip_address(local).packed)
+    own = (
+        attribute(4, socket.inet_aton(local)) if ":" not in local else attribute(17, ip_address(local).packed)
+    )
     data = nested(_DATA, number(1, 1), own, attribute(7, b"\0"), attribute(15, struct.pack(">H", port)))
     net.send(_NEWLINK, _named(end) + nested(_LINKINFO, text(_KIND, "vxlan"), data))
 
@@ -81,7 +93,13 @@ def add_address(net: Netlink, index: int, address: str) -> None:
 
 
 def route(
-    net: Netlink, destination: str, *, kind: str = "unicast", index: int = 0, gateway: str = "", remove: bool = False
+    net: Netlink,
+    destination: str,
+    *,
+    kind: str = "unicast",
+    index: int = 0,
+    gateway: str = "",
+    remove: bool = False,
 ) -> None:
     """Add, replace or remove a route of the main table."""
     to = ip_network(destination, strict=False)

@@ -73,7 +73,15 @@ def _on_node(net: Topology, node: str, ports: frozenset[int]) -> Iterator[list[A
         for daemon in daemons(net.cluster, node):
             if daemon.loopback and version == 6:
                 continue
-            yield [node, "tcp", version, (LOOPBACK if daemon.loopback else ANY)[version], daemon.port, node, None]
+            yield [
+                node,
+                "tcp",
+                version,
+                (LOOPBACK if daemon.loopback else ANY)[version],
+                daemon.port,
+                node,
+                None,
+            ]
         for pod in host_network_pods(net, node):
             yield from _of_pod(net, pod, node, version, ports)
 

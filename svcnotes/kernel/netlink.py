@@ -87,7 +87,9 @@ class Netlink:
                         raise OSError(code, os.strerror(code))
                     return
 
-    def maybe(self, kind: int, body: bytes, flags: int, *, forgive: tuple[int, ...] = (errno.EEXIST,)) -> None:
+    def maybe(
+        self, kind: int, body: bytes, flags: int, *, forgive: tuple[int, ...] = (errno.EEXIST,)
+    ) -> None:
         """Send a request whose refusal with one of these errors is no harm."""
         try:
             self.send(kind, body, flags)

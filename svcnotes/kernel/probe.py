@@ -44,5 +44,7 @@ def available() -> str:
     )
     if loaded.returncode:
         said = " ".join(loaded.stderr.split()) or f"exit status {loaded.returncode}"
-        return f"The kernel lab needs a kernel with iptables' nat table, and this one refuses a rule ({said})."
+        return (
+            f"The kernel lab needs a kernel with iptables' nat table, and this one refuses a rule ({said})."
+        )
     return ""

@@ -19,6 +19,13 @@ class KernelError(SvcnotesError):
     """The kernel lab is not available here, or the kernel refused what it was told."""
 
 
+class WorkerEndedError(KernelError):
+    """The worker is gone: killed, or out of memory."""
+
+    def __init__(self) -> None:
+        super().__init__("the kernel lab's worker has ended; make another lab")
+
+
 class Worker:
     """The worker process; it ends with this one, whatever way this one ends."""
 
@@ -35,7 +42,7 @@ class Worker:
                 sys.executable,
                 "-m",
                 "svcnotes.kernel.worker",
-                os.readlink("/proc/self/ns/net"),
+                str(Path("/proc/self/ns/net").readlink()),
             ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -67,13 +74,13 @@ class Worker:
             self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            raise KernelError("the kernel lab's worker has ended; make another lab") from None
+            raise WorkerEndedError from None
         return self._heard()
 
     def _heard(self) -> Any:
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            raise KernelError("the kernel lab's worker has ended; make another lab")
+            raise WorkerEndedError
         answer = json.loads(line)
         if "error" in answer:
             raise KernelError(f"kernel lab: {answer['error']}")

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from svcnotes.kernel.netlink import CREATE, NETFILTER, REPLACE, Netlink, text
+from svcnotes.kernel.netlink import CREATE, REPLACE, Netlink, text
 
 _ACCT_NEW, _CONNTRACK_DELETE, _EXPECT = 7 << 8, 1 << 8 | 2, 2 << 8 | 2
 _TABLES = {"raw": ("PREROUTING", "OUTPUT"), "mangle": (), "nat": (), "filter": ()}
@@ -52,7 +52,9 @@ def make_counters(names: Iterable[str], net: Netlink) -> bool:
     """Make the nfacct objects in the socket's namespace; False where the kernel has no such thing."""
     try:
         for name in names:
-            net.maybe(_ACCT_NEW, b"\0\0\0\0" + text(1, name), CREATE | REPLACE, forgive=(errno.EEXIST, errno.EBUSY))
+            net.maybe(
+                _ACCT_NEW, b"\0\0\0\0" + text(1, name), CREATE | REPLACE, forgive=(errno.EEXIST, errno.EBUSY)
+            )
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM):
             return False
@@ -95,4 +97,3 @@ def forget_recent() -> None:
     """Empty the lists of `-m recent` in the namespace that the process is in; OSError where that is not allowed."""
     for path in Path("/proc/thread-self/net/xt_recent").glob("*"):
         path.write_text("/\n")
-

@@ -74,7 +74,9 @@ def trace(
             )  # fmt: skip
     asked = questions(cluster, source, to, protocol, via, proxy_mode)
     if not asked:
-        raise QuestionError(f"to {to}: the name leads outside this world; the kernel lab has nobody to send to")
+        raise QuestionError(
+            f"to {to}: the name leads outside this world; the kernel lab has nobody to send to"
+        )
     first = asked[0]
     paths: list[Path] = []
     for one in asked:

@@ -46,7 +46,7 @@ class Tracing:
 
     def drain(self) -> list[dict[str, Any]]:
         """What was heard since the last time, in order: hook, table, chain, kind, number, packet (with its mark)."""
-        found = []
+        found: list[dict[str, Any]] = []
         while True:
             try:
                 data = self.net.socket.recv(1 << 17)

@@ -25,7 +25,7 @@ class Visit:
         """Whether the stay began as this first rule saw it: made here, or come in."""
         if not self.frames:
             return False
-        return bool(self.frames[0]["out"]) == (rule["hook"] == "OUTPUT")
+        return bool(self.frames[0]["out"]) == bool(rule["hook"] == "OUTPUT")
 
 
 def visits(found: Said) -> list[Visit]:
@@ -81,7 +81,11 @@ def _starts(before: Said, rule: Said) -> bool:
 def _settle(ordered: list[Visit], host: str, direction: str, rules: list[Said]) -> None:
     """Put a pass to its stay; one of a packet that no interface ever saw is a stay of its own."""
     for visit in ordered:
-        if (visit.host, visit.direction) == (host, direction) and not visit.rules and visit.begins_with(rules[0]):
+        if (
+            (visit.host, visit.direction) == (host, direction)
+            and not visit.rules
+            and visit.begins_with(rules[0])
+        ):
             visit.rules = rules
             return
     lone = Visit(host, direction, [], rules)

@@ -8,8 +8,8 @@ is left of them.
 from __future__ import annotations
 
 import json
-import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from svcnotes.kernel.machine import Machine
@@ -31,7 +31,7 @@ def _do(machine: Machine, order: dict[str, Any]) -> dict[str, Any]:
 def main() -> int:
     """Serve orders until the pipe ends; refuses to run in the machine's own namespace."""
     die_with_parent()
-    if len(sys.argv) > 1 and os.readlink("/proc/self/ns/net") == sys.argv[1]:
+    if len(sys.argv) > 1 and str(Path("/proc/self/ns/net").readlink()) == sys.argv[1]:
         print(json.dumps({"error": "this is the machine's own network namespace"}), flush=True)  # noqa: T201
         return 1
     print(json.dumps({"ok": "ready"}), flush=True)  # noqa: T201 - the pipe is stdout

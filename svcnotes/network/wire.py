@@ -17,9 +17,6 @@ from svcnotes.network.node_host import BRIDGE, BRIDGE_NF, NODES
 from svcnotes.network.outside import OUTSIDE
 from svcnotes.network.topology import Topology
 
-# Whether the bridge shows its frames to iptables, by address family.
-BRIDGE_NF = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
-
 
 def send(net: Topology, host: Host, flight: Flight, interface: str, next_hop: str) -> Flight | Ending:
     """Put a packet on the wire of an interface: the Flight at the next host, or an Ending."""

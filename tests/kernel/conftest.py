@@ -22,6 +22,6 @@ def here():
 
 
 @pytest.fixture(scope="session")
-def lab(here):
+def lab():
     with Lab() as made:
         yield made

@@ -56,8 +56,13 @@ def test_a_real_packet_gives_the_trace_that_the_pictures_are_drawn_from(lab):
 
 def test_a_ping_and_a_health_check_are_answered(lab):
     where = cluster("nodeport-local")
-    assert trace(where, "pod/default/tool-1", "10.244.2.10", "icmp", lab=lab, tries=1).paths[0].outcome == "connected"
-    port = next(s.health_check_node_port for s in cluster("lb-local").services.values() if s.health_check_node_port)
+    assert (
+        trace(where, "pod/default/tool-1", "10.244.2.10", "icmp", lab=lab, tries=1).paths[0].outcome
+        == "connected"
+    )
+    port = next(
+        s.health_check_node_port for s in cluster("lb-local").services.values() if s.health_check_node_port
+    )
     page = trace(cluster("lb-local"), "client", f"172.18.0.11:{port}", "http", lab=lab, tries=1).paths[0]
     assert page.status == 200
     assert page.body["localEndpoints"] == 2
@@ -79,11 +84,11 @@ def test_bring_up_takes_less_than_a_second():
 def test_the_worker_is_in_a_namespace_of_its_own(lab):
     trace(cluster("nodeport-cluster"), "client", NODE_PORT, lab=lab, tries=1)
     for kind in ("net", "user"):
-        assert os.readlink(f"/proc/{lab.pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
+        assert Path(f"/proc/{lab.pid}/ns/{kind}").readlink() != Path(f"/proc/self/ns/{kind}").readlink()
 
 
 def test_the_worker_refuses_the_machines_own_namespace():
-    own = os.readlink("/proc/self/ns/net")
+    own = str(Path("/proc/self/ns/net").readlink())
     command = [sys.executable, "-m", "svcnotes.kernel.worker", own]
     done = subprocess.run(command, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 1
@@ -96,15 +101,9 @@ def test_a_worker_killed_at_ten_random_points_leaves_nothing_and_the_next_lab_co
     for _ in range(10):
         lab = Lab()
         killer = subprocess.Popen([sys.executable, "-c", KILL, str(os.getpid()), str(dice.uniform(0, 0.4))])
-        killed_at = None
-        try:
-            while killer.poll() is None:
-                trace(where, "client", NODE_PORT, lab=lab, tries=1)
-        except KernelError as error:
-            killed_at = str(error)
-        killer.wait()
+        while killer.poll() is None:
+            trace(where, "client", NODE_PORT, lab=lab, tries=1)
         assert killer.returncode == 0
-        assert killed_at is None or "has ended" in killed_at
         lab.close()
         assert workers() == []
         assert machine() == before
@@ -137,7 +136,6 @@ def test_a_lab_whose_worker_was_killed_comes_up_again_at_the_next_question():
     with Lab() as lab:
         trace(where, "client", NODE_PORT, lab=lab, tries=1)
         os.kill(lab.pid, signal.SIGKILL)
-        time.sleep(0.1)
         assert trace(where, "client", NODE_PORT, lab=lab, tries=1).paths[0].outcome == "connected"
 
 
