@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, log
+from math import ceil, comb, log
 
 from svcnotes.kernel.lab import Asked, Lab
 from svcnotes.kernel.tracer import once
@@ -14,6 +15,7 @@ from svcnotes.trace import Path, Trace
 
 Told = Sequence[tuple[object, ...]]
 HASTE, PATIENCE = 0.012, 0.4
+ABSURD = 1e-7  # a count so unlikely says that the chance is another
 MISSED = 1e-7  # the chance that a way which there is would not be seen in all the tries
 
 RULE_TABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
@@ -118,14 +120,20 @@ class Comparison:
     rules: int = 0
 
 
+def ends(foretold: Trace) -> dict[tuple[object, ...], Fraction]:
+    """Each end that is foretold, with its chance."""
+    chances: dict[tuple[object, ...], Fraction] = {}
+    for one in foretold.paths:
+        chances[fate(one)] = chances.get(fate(one), Fraction()) + one.probability
+    return chances
+
+
 def compare(lab: Lab, foretold: Trace, asked: list[Asked], *, most: int = 400) -> Comparison:
     """Ask until every end that the simulation foretold has been seen; each try must be one of its paths.
 
     Silence that it did not foretell is heard once more, with patience, before it counts.
     """
-    chances: dict[tuple[object, ...], Fraction] = {}
-    for one in foretold.paths:
-        chances[fate(one)] = chances.get(fate(one), Fraction()) + one.probability
+    chances = ends(foretold)
     rarest = min(chances.values())
     tries = 1 if len(chances) == 1 else min(most, ceil(log(MISSED) / log(1 - float(rarest))))
     seen: list[Path] = []
@@ -145,3 +153,24 @@ def compare(lab: Lab, foretold: Trace, asked: list[Asked], *, most: int = 400) -
             break
     wrong = "".join(f"never in {len(seen)} tries: {one}, chance {chances[one]}" for one in missing)
     return Comparison(wrong, tuple(seen), sum(len(rules(one.hops)) for one in seen))
+
+
+def odds(lab: Lab, foretold: Trace, asked: Asked, *, tries: int = 200) -> str:
+    """Ask so often, and say which end came absurdly often or seldom; empty where every chance is believable."""
+    chances = ends(foretold)
+    if len(chances) == 1:
+        return ""
+    seen = Counter(fate(once(lab, asked, HASTE)) for _ in range(tries))
+    wrong = [
+        f"{seen[end]} of {tries}, chance {chance}: {end}"
+        for end, chance in chances.items()
+        if tail(seen[end], tries, float(chance)) < ABSURD
+    ]
+    return f"odds: {'; '.join(wrong)}" if wrong else ""
+
+
+def tail(seen: int, tries: int, chance: float) -> float:
+    """The chance of a count so far off, or further, in its direction (binomial distribution)."""
+    low = seen <= tries * chance
+    reach = range(seen + 1) if low else range(seen, tries + 1)
+    return sum(comb(tries, k) * chance**k * (1 - chance) ** (tries - k) for k in reach)
