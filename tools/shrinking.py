@@ -65,6 +65,10 @@ def _smaller(case: Case) -> Iterator[Case]:
         for name, plain in _PLAIN[kind].items():
             if case[kind][name] != plain:
                 yield {**case, kind: {**case[kind], name: plain}}
+    switches = case["world"]["sysctls"]
+    for name in switches if len(switches) > 1 else ():
+        fewer = {key: value for key, value in switches.items() if key != name}
+        yield {**case, "world": {**case["world"], "sysctls": fewer}}
     for kind in ("services", "pods", "flows"):
         every = case[kind]
         if len(every) > 1:
