@@ -95,6 +95,7 @@ def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally, *, one_in: int = 
         for outcome in {path.outcome for path in foretold.paths}:
             tally.counts[f"outcome {outcome}"] += 1
         wrong = got.difference
+        tally.counts["differences that did not come again"] += bool(got.stray and not wrong)
         several = len(ends(foretold)) > 1
         tally.counts["several ends"] += several
         if not wrong and several and tally.counts["several ends"] % one_in == 0:

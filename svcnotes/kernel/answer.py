@@ -60,7 +60,7 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
             replace(one, ended=took) if one.leaves is None and one.direction == THERE else one for one in hops
         )
     if found["event"] == "answer" and asked.protocol in ("tcp", "udp"):
-        said = json.loads(found["text"] if asked.protocol == "tcp" else found["text"][17:])
+        said = json.loads(found["text"] if asked.protocol == "tcp" else found["text"][9:])
         owner, at, source, port = said
         pod = owner if owner in asked.net.cluster.pods else None
         return Path(

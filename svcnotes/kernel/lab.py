@@ -47,10 +47,12 @@ class Lab:
     """The kernel's own network for clusters; a context manager, or closed with `close`.
 
     It stays up between questions: what the next cluster has alike is not built again. Raises KernelError
-    where no lab can be (`available`), or where the kernel refuses rules.
+    where no lab can be (`available`), or where the kernel refuses rules. `variant` is the iptables to load rules
+    with, legacy or nft; empty: the first of them that works here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, variant: str = "") -> None:
+        self._variant = variant
         self._worker: Worker | None = None
         self._made: Blueprint | None = None
         self._net: Topology | None = None
@@ -92,7 +94,7 @@ class Lab:
         if self._worker is not None and not self._worker.alive:
             self.close()
         if self._worker is None:
-            self._worker = Worker()
+            self._worker = Worker(self._variant)
         if self._net is net:
             return
         if net.asker and net.asker not in net.outside:
@@ -157,7 +159,7 @@ class Lab:
             raise QuestionError(
                 f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp"
             )
-        token = f"{next(self._tokens):016d}"
+        token = f"{next(self._tokens):08d}"
         found: dict[str, Any] = self._order(
             "ask",
             spec={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from svcnotes.kernel.asking import Question, ask
 from svcnotes.kernel.capture import Capture
 from svcnotes.kernel.hosts import Host, set_switches, wire
 from svcnotes.kernel.netlink import NETFILTER, Netlink
+from svcnotes.kernel.nft_tracing import NftTracing
 from svcnotes.kernel.servers import Servers
 from svcnotes.kernel.tracing import Tracing
 
@@ -22,9 +24,11 @@ _LOGGERS = ("net/netfilter/nf_log/2", "net/netfilter/nf_log/10")
 class Ruled:
     """What a host with rules needs beside its namespace: a netfilter socket, an ear for TRACE."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, variant: str) -> None:
         self.net = Netlink(NETFILTER)
-        self.tracing = Tracing(host.name, host.interfaces)
+        self.tracing: Tracing | NftTracing = (NftTracing if variant == "nft" else Tracing)(
+            host.name, host.interfaces
+        )
         self.texts: dict[int, str] = {}
         for path in _LOGGERS:
             with contextlib.suppress(OSError):
@@ -39,7 +43,8 @@ class Ruled:
 class Machine:
     """One lab; every method takes and gives JSON values."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
         self.hosts: dict[str, Host] = {}
         self.ruled: dict[str, Ruled] = {}
         self.captures: list[Capture] = []
@@ -65,24 +70,30 @@ class Machine:
         for name, family, text in texts:
             host = self.hosts[name]
             if name not in self.ruled:
-                self.ruled[name] = host.space.run(lambda host=host: Ruled(host))  # type: ignore[misc]
+                self.ruled[name] = host.space.run(lambda host=host: Ruled(host, self.variant))  # type: ignore[misc]
             own = self.ruled[name]
             if own.texts.get(family, "") == text:
                 continue
             if names := restore.counters(text):
                 self.counters = restore.make_counters(names, own.net)
             loaded = text if self.counters else restore.without_counters(text)
-            process = host.space.run(lambda loaded=loaded, family=family: restore.start(loaded, family))  # type: ignore[misc]
+            process = host.space.run(partial(restore.start, loaded, family, self.variant))
             running.append((name, family, text, process))
         wrong = []
         for name, family, text, process in running:
             said = restore.finished(process)
             self.ruled[name].texts[family] = "" if said else text
+            self._learn(name, family)
             if said:
                 wrong.append(f"{name}, IPv{family}: {said}")
         if wrong:
             raise OSError("; ".join(wrong))
         return {"nfacct": self.counters}
+
+    def _learn(self, name: str, family: int) -> None:
+        tracing = self.ruled[name].tracing
+        if isinstance(tracing, NftTracing):
+            self.hosts[name].space.run(lambda: tracing.learn(family))
 
     def listen(self, wanted: list[list[Any]]) -> dict[str, Any]:
         """Have just these processes listen."""
@@ -129,7 +140,7 @@ class Machine:
             for family, text in own.texts.items():
                 if "-m recent" in text:
                     for loaded in ("", text if self.counters else restore.without_counters(text)):
-                        if said := restore.finished(restore.start(loaded, family)):
+                        if said := restore.finished(restore.start(loaded, family, self.variant)):
                             raise OSError(said) from None
 
     def ask(self, spec: dict[str, Any]) -> dict[str, Any]:

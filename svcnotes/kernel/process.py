@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from svcnotes.errors import SvcnotesError
-from svcnotes.kernel.probe import UNSHARE, available
+from svcnotes.kernel.probe import UNSHARE, available, working_variant
 
 
 class KernelError(SvcnotesError):
@@ -29,7 +29,7 @@ class WorkerEndedError(KernelError):
 class Worker:
     """The worker process; it ends with this one, whatever way this one ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: str = "") -> None:
         why = available()
         if why:
             raise KernelError(f"{why} Ask the simulation (engine=simulation), which needs none of it.")
@@ -43,6 +43,7 @@ class Worker:
                 "-m",
                 "svcnotes.kernel.worker",
                 str(Path("/proc/self/ns/net").readlink()),
+                variant or working_variant(),
             ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

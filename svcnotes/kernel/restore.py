@@ -18,13 +18,18 @@ from svcnotes.kernel.netlink import CREATE, REPLACE, Netlink, text
 _ACCT_NEW, _CONNTRACK_DELETE, _EXPECT = 7 << 8, 1 << 8 | 2, 2 << 8 | 2
 _TABLES = {"raw": ("PREROUTING", "OUTPUT"), "mangle": (), "nat": (), "filter": ()}
 _NFACCT = re.compile(r" -m nfacct --nfacct-name +(\S+)")
-_PROGRAMS = {4: "iptables-legacy-restore", 6: "ip6tables-legacy-restore"}
+VARIANTS = ("legacy", "nft")
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
-def program(family: int) -> str:
-    """The path of the restore program of an IP family; empty where there is none."""
-    return shutil.which(_PROGRAMS[family], path=_PLACES) or ""
+def program_name(family: int, variant: str) -> str:
+    """The name of the restore program of an IP family and a variant of iptables."""
+    return f"{'iptables' if family == 4 else 'ip6tables'}-{variant}-restore"
+
+
+def program(family: int, variant: str = VARIANTS[0]) -> str:
+    """The path of that program; empty where there is none."""
+    return shutil.which(program_name(family, variant), path=_PLACES) or ""
 
 
 def completed(rules: str) -> str:
@@ -62,12 +67,12 @@ def make_counters(names: Iterable[str], net: Netlink) -> bool:
     return True
 
 
-def start(rules: str, family: int) -> subprocess.Popen[str]:
+def start(rules: str, family: int, variant: str) -> subprocess.Popen[str]:
     """Start loading a text in the namespace that the process is in; the caller waits with `finished`."""
     # The lock file of every lab is one that is always there: nothing is left on the disk.
     environment = {"PATH": _PLACES, "XTABLES_LOCKFILE": "/dev/null"}
     process = subprocess.Popen(  # noqa: S603 - a program of the system, found in its own places
-        [program(family), "-w", "5"],
+        [program(family, variant), "-w", "5"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -81,7 +81,7 @@ class Server:
             info = b"\0\0\0\0" + info[8:12] + b"\0\0\0\0"
         elif info:
             info = info[:16] + b"\0\0\0\0"
-        self.socket.sendmsg([b"!" + data[1:17] + answer], [(level, note, info)], 0, peer)
+        self.socket.sendmsg([b"!" + data[1:9] + answer], [(level, note, info)], 0, peer)
         return seen
 
     def hang_up(self) -> None:

@@ -10,6 +10,7 @@ from svcnotes.kernel.sorting import Sorter
 from svcnotes.network.flight import THERE
 
 Said = dict[str, Any]
+TABLES = ("raw", "mangle", "nat", "filter", "security")
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Visit:
 def visits(found: Said) -> list[Visit]:
     """The stays of one question and its answer, in order."""
     frames = sorted(found["frames"], key=lambda frame: int(frame["time"]))
+    _complete(found["rules"], frames)
     sorter = Sorter([one["packet"] for one in (*frames, *found["rules"])], found["token"])
     ordered: list[Visit] = []
     for frame in frames:
@@ -47,6 +49,17 @@ def visits(found: Said) -> list[Visit]:
     return ordered
 
 
+def _complete(rules: list[Said], frames: list[Said]) -> None:
+    """Give an ICMP error the packet that it is about, where the tracing (nf_tables') cut it off."""
+    inner = {
+        frame["packet"]["icmp"]: frame["packet"]["inner"] for frame in frames if frame["packet"].get("inner")
+    }
+    for rule in rules:
+        packet = rule["packet"]
+        if packet.get("icmp") in inner and not packet.get("inner"):
+            packet["inner"] = inner[packet["icmp"]]
+
+
 def _again(last: Visit, frame: Said) -> bool:
     """Whether a packet that left the host has come back by the same interface: a stay of its own."""
     previous = last.frames[-1]
@@ -54,28 +67,28 @@ def _again(last: Visit, frame: Said) -> bool:
 
 
 def _passes(rules: list[Said], sorter: Sorter) -> Iterator[tuple[str, str, list[Said]]]:
-    """Each host's rules, cut where a packet came in or was made."""
-    open_: dict[str, tuple[str, list[Said]]] = {}
+    """Each host's rules, there and back apart, cut where a packet came in or was made.
+
+    nf_tables tells of a REJECT when the error that it makes is already under way.
+    """
+    under_way: dict[tuple[str, str], list[Said]] = {}
     for rule in rules:
         direction = sorter.direction(rule["packet"])
         if not direction:
             continue
-        host = rule["host"]
-        now = open_.get(host)
-        if now is None or now[0] != direction or _starts(now[1][-1], rule):
-            if now is not None:
-                yield host, *now
-            open_[host] = (direction, [])
-        open_[host][1].append(rule)
-    for host, (direction, left) in open_.items():
-        yield host, direction, left
+        where = (rule["host"], direction)
+        if where in under_way and _starts(under_way[where][-1], rule):
+            yield *where, under_way.pop(where)
+        under_way.setdefault(where, []).append(rule)
+    for where, left in under_way.items():
+        yield *where, left
 
 
 def _starts(before: Said, rule: Said) -> bool:
-    """Whether a rule begins another pass: raw is the first table; what lo brings back goes on."""
-    if rule["table"] != "raw" or (before["table"], before["hook"]) == ("raw", rule["hook"]):
+    """Whether a rule begins another pass: it came in or was made anew; what lo brings back goes on."""
+    if rule["hook"] not in ("PREROUTING", "OUTPUT") or rule["in"] == "lo":
         return False
-    return bool(rule["in"] != "lo")
+    return bool(before["hook"] != rule["hook"] or TABLES.index(rule["table"]) < TABLES.index(before["table"]))
 
 
 def _settle(ordered: list[Visit], host: str, direction: str, rules: list[Said]) -> None:

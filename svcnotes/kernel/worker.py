@@ -35,7 +35,7 @@ def main() -> int:
         print(json.dumps({"error": "this is the machine's own network namespace"}), flush=True)  # noqa: T201
         return 1
     print(json.dumps({"ok": "ready"}), flush=True)  # noqa: T201 - the pipe is stdout
-    machine = Machine()
+    machine = Machine(sys.argv[2] if len(sys.argv) > 2 else "legacy")
     for line in sys.stdin:
         print(json.dumps(_do(machine, json.loads(line))), flush=True)  # noqa: T201
     machine.close()

@@ -67,5 +67,9 @@ def test_the_comparison_can_fail(lab):
     got = compare(lab, trace(where, "client", "172.18.0.11:30080"), asked)
     assert got.difference == ""
     assert "end: kernel" in difference(trace(where, "client", "172.18.0.12:30080"), got.paths[0])
-    other = trace(where.with_world(cniMasquerade=True), "client", "172.18.0.11:30080")
+    other = trace(
+        where.with_world(faults=[{"name": "rule-missing", "node": "node-1", "text": "--ctstate INVALID"}]),
+        "client",
+        "172.18.0.11:30080",
+    )
     assert "rules: " in difference(other, got.paths[0])

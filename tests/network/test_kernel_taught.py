@@ -38,3 +38,17 @@ def test_a_packet_that_nat_turns_where_it_may_not_go_is_dropped_before_filter_se
     found = trace(where, "node/node-1", "127.0.0.1:30080")
     assert {path.outcome for path in found.paths} == {"timeout"}
     assert not any(step.table == "filter" for path in found.paths for step in path.hops[0].steps)
+
+
+def test_a_reset_for_what_came_in_by_a_bridge_port_goes_back_as_a_frame_and_no_nat_is_undone():
+    """nf_send_reset writes the frame itself where br_netfilter saw the packet: the Pod does not know the sender."""
+    where = cluster("nodeport-cluster")
+    reject = "-A FORWARD -p tcp -m tcp --dport 8080 -j REJECT --reject-with tcp-reset"
+    text = with_rules(rules(where, "node-1"), "filter", [reject], first=True)
+    edited = where.with_rules("node-1", text)
+    found = trace(edited, "pod/default/tool-1", "10.96.0.10:80")
+    assert {path.outcome for path in found.paths} == {"timeout"}
+    assert all("the answer comes from 10.244." in path.reason for path in found.paths)
+    unseen = edited.with_world(sysctls={"net.bridge.bridge-nf-call-iptables": "0"})
+    routed = trace(unseen, "pod/default/tool-1", "10.96.0.10:80")
+    assert {(path.outcome, path.how) for path in routed.paths} == {("refused", "rst")}
