@@ -1,6 +1,6 @@
 """Hear the tracing of a node whose iptables is the nf_tables variant: rules by handle, which a list of them numbers.
 
-The headers come with the first word of each base chain; what follows it there is about the same packet.
+The headers come with the first word of each base chain; what follows it there has the same id.
 Sources: net/netfilter/nf_tables_core.c (nft_do_chain), nf_tables_trace.c, include/uapi/linux/netfilter/nf_tables.h.
 """
 
@@ -41,7 +41,7 @@ class NftTracing:
         self.net.socket.setsockopt(1, 8, 1 << 20)
         self.net.socket.setblocking(False)
         self._numbers: dict[tuple[int, str, str, int], int] = {}
-        self._about: dict[str, Any] = {}
+        self._about: dict[bytes, dict[str, Any]] = {}
 
     def learn(self, family: int) -> None:
         """List the rules of a family, to know the number of each handle."""
@@ -59,6 +59,7 @@ class NftTracing:
     def drain(self) -> list[dict[str, Any]]:
         """What was heard since the last time, in order, in the words of `Tracing.drain`."""
         found: list[dict[str, Any]] = []
+        self._about.clear()
         while True:
             try:
                 data = self.net.socket.recv(1 << 17)
@@ -72,13 +73,15 @@ class NftTracing:
     def _read(self, family: int, said: dict[int, bytes]) -> dict[str, Any] | None:
         table, chain = _text(said[_TABLE]), _text(said[_CHAIN])
         if _NETWORK in said:
-            packet = dissect(said[_NETWORK] + said.get(_TRANSPORT, b""))
+            whole = dissect(said[_NETWORK] + said.get(_TRANSPORT, b""))
             names = {
                 key: self.names.get(_number(said[key]), "") if key in said else "" for key in (_IN, _OUT)
             }
-            self._about = {"hook": chain, "packet": packet, "in": names[_IN], "out": names[_OUT]}
-        packet = self._about.get("packet")
-        if packet is None or not telling(packet) or self._about["hook"] not in _HOOKS:
+            heard: dict[str, Any] = {"hook": chain, "packet": whole, "in": names[_IN], "out": names[_OUT]}
+            self._about[said[_ID]] = heard
+        about = self._about.get(said[_ID], {})
+        packet: dict[str, Any] | None = about.get("packet")
+        if packet is None or not telling(packet) or about["hook"] not in _HOOKS:
             return None
         kind = _KINDS.get(_number(said[_TYPE]), "")
         if kind == "rule" and _HANDLE not in said:
@@ -90,7 +93,7 @@ class NftTracing:
             number = self._numbers.get((family, table, chain, _number(said[_HANDLE])), 0)
         mark = _number(said[_MARK]) if _MARK in said else 0
         return {
-            **self._about,
+            **about,
             "host": self.host,
             "table": table,
             "chain": chain,
