@@ -167,6 +167,13 @@ def test_the_worker_dies_with_its_parent():
         assert not Path(f"/proc/{pid}").exists()
 
 
+def test_why_there_is_no_lab_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("svcnotes.kernel.restore.shutil.which", lambda *_, **__: None)
+    assert available.__wrapped__() == "The kernel lab needs the program unshare (package util-linux)."
+    monkeypatch.setattr("svcnotes.kernel.probe.sys.platform", "darwin")
+    assert available.__wrapped__() == "The kernel lab needs Linux; this is darwin."
+
+
 @pytest.mark.parametrize(
     ("world", "why"),
     [
