@@ -17,6 +17,7 @@ from svcnotes.network.hooks import pass_hook, reverse_path
 from svcnotes.network.host import LOOPBACK, Host, Route
 from svcnotes.network.topology import Topology
 from svcnotes.network.wire import send, stays_on_port
+from svcnotes.packet import Packet
 
 Outcome = Iterator[Flight | Ending]
 
@@ -142,7 +143,7 @@ def _reroute(net: Topology, host: Host, flight: Flight, route: Route, before: st
         if again is None or again.kind in ("unreachable", "blackhole"):
             text = f"{host.name} has no route to {packet.destination}"
             lost = _before_filter(flight).noting("OUTPUT", "routing", text, "drop")
-            yield Ending(DROPPED, lost, text, "OUTPUT")
+            yield Ending(_unsent(packet), lost, text, "OUTPUT")
             return
         route = again
         way = f"the destination changed: {_way(packet.destination, route)}"
@@ -151,9 +152,15 @@ def _reroute(net: Topology, host: Host, flight: Flight, route: Route, before: st
     if stuck:
         turned = packet.destination != before
         flight = _before_filter(flight) if turned else flight
-        yield Ending(DROPPED, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck)
+        kind = _unsent(packet) if turned else DROPPED
+        yield Ending(kind, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck)
     else:
         yield from _leave(net, host, flight, route)
+
+
+def _unsent(packet: Packet) -> str:
+    """How it ends where nat turned a packet that then has no way: send() fails at once, but TCP goes on trying."""
+    return DROPPED if packet.protocol == "tcp" else NOWHERE
 
 
 def _before_filter(flight: Flight) -> Flight:

@@ -37,6 +37,9 @@ def test_a_packet_that_nat_turns_where_it_may_not_go_is_dropped_before_filter_se
     where = cluster("nodeport-cluster").with_world(sysctls={"net.ipv4.conf.all.route_localnet": "0"})
     found = trace(where, "node/node-1", "127.0.0.1:30080")
     assert {path.outcome for path in found.paths} == {"timeout"}
+    udp = cluster("nodeport-udp").with_world(sysctls={"net.ipv4.conf.all.route_localnet": "0"})
+    told = trace(udp, "node/node-1", "127.0.0.1:30080", "udp")
+    assert {(path.outcome, path.how) for path in told.paths} == {("unreachable", "enetunreach")}
     assert not any(step.table == "filter" for path in found.paths for step in path.hops[0].steps)
 
 
