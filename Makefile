@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
+CONFORMANCE_FLAGS ?=
 
-.PHONY: lab test lint types notebooks book benchmarks picture clean
+.PHONY: lab test lint types notebooks book benchmarks conformance picture clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \
@@ -31,6 +32,10 @@ types: $(VENV)/.test
 # The pages that follow from the lessons: glossary, index of rules, table of misconceptions.
 book: $(VENV)/.test
 	$(BIN)/python tools/make_book.py
+
+# The simulation against the real kernel: recorded scenarios and random worlds. Writes FIDELITY.md.
+conformance: $(VENV)/.test
+	$(BIN)/python tools/conformance.py $(CONFORMANCE_FLAGS)
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)

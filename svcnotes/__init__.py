@@ -29,11 +29,15 @@ _HOMES = {
     "trace": "svcnotes.trace",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605 - computed from the one table above
+_MODULES = ("flow",)  # said with their name: svcnotes.flow.open
+
+__all__ = sorted([*_HOMES, *_MODULES, "__version__"])  # noqa: PLE0605 - computed from the one table above
 
 
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
+    if name in _MODULES:
+        return import_module(f"svcnotes.{name}")
     if home is None:
         raise AttributeError(f"module 'svcnotes' has no attribute {name!r}")
     value = getattr(import_module(home), name)

@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svcnotes import __version__
-from svcnotes.errors import SvcnotesError
+from svcnotes.errors import InputError, RuleError, SvcnotesError
+
+if TYPE_CHECKING:
+    from svcnotes.trace import Trace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,18 +87,42 @@ def _parser() -> argparse.ArgumentParser:
         "--via", default=None, metavar="NODE", help="the node that the router hands the packet to"
     )
     trace.add_argument("--proxy-mode", default=None)
+    trace.add_argument(
+        "--engine",
+        choices=["simulated", "kernel"],
+        default="simulated",
+        help="who carries the packet: the simulation (default), or real packets in namespaces of this machine's Linux",
+    )
+    trace.add_argument(
+        "--rules",
+        action="append",
+        default=[],
+        metavar="NODE=FILE",
+        help="what iptables-save printed on a node, in place of kube-proxy's rules (NODE/6= for ip6tables-save); "
+        "may be given several times",
+    )
+    trace.add_argument(
+        "--sets", action="append", default=[], metavar="NODE=FILE", help="what ipset save printed on a node"
+    )
+    trace.add_argument(
+        "--lenient",
+        action="store_true",
+        help="a rule in --rules with a match that is not understood never matches, instead of being an error",
+    )
     trace.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
-def _limit(options: argparse.Namespace) -> dict[str, int]:
-    return {} if options.max_bytes is None else {"max_bytes": options.max_bytes}
+def _limit(options: argparse.Namespace) -> int:
+    from svcnotes.control_plane.yaml_reader import MAX_BYTES
+
+    return MAX_BYTES if options.max_bytes is None else int(options.max_bytes)
 
 
 def _check(options: argparse.Namespace) -> int:
     from svcnotes.control_plane.kubectl.check import check
 
-    answer = check(options.files, **_limit(options))
+    answer = check(options.files, max_bytes=_limit(options))
     sys.stdout.write(answer.stdout)
     sys.stderr.write(answer.stderr)
     return answer.exit_code
@@ -104,7 +132,7 @@ def _get(options: argparse.Namespace) -> int:
     from svcnotes.control_plane.kubectl.printers import get
     from svcnotes.control_plane.load import load
 
-    cluster = load(*_paths(options.files), **_limit(options))
+    cluster = load(*_paths(options.files), max_bytes=_limit(options))
     sys.stdout.write(get(cluster.state, output=options.output))
     for note in cluster.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -115,29 +143,65 @@ def _rules(options: argparse.Namespace) -> int:
     from svcnotes.control_plane.load import load
     from svcnotes.kube_proxy import rules
 
-    cluster = load(*_paths(options.files), **_limit(options))
+    cluster = load(*_paths(options.files), max_bytes=_limit(options))
     sys.stdout.write(rules(cluster, options.node, proxy_mode=options.proxy_mode, family=options.family))
     return 0
 
 
 def _trace(options: argparse.Namespace) -> int:
     from svcnotes.control_plane.load import load
-    from svcnotes.trace import to_json, trace
+    from svcnotes.network.strange_names import strange_interfaces
+    from svcnotes.trace import to_json
 
-    cluster = load(*_paths(options.files), **_limit(options))
-    found = trace(
-        cluster,
-        source=options.source,
-        to=options.to,
-        protocol=options.protocol,
-        via=options.via,
-        proxy_mode=options.proxy_mode,
+    cluster = load(
+        *_paths(options.files),
+        max_bytes=_limit(options),
+        rules=_by_node("--rules", options.rules),
+        sets=_by_node("--sets", options.sets),
+        strict=not options.lenient,
     )
+    for note in strange_interfaces(cluster):
+        print(f"note: {note}", file=sys.stderr)
+    try:
+        found = _tracer(options.engine)(
+            cluster,
+            source=options.source,
+            to=options.to,
+            protocol=options.protocol,
+            via=options.via,
+            proxy_mode=options.proxy_mode,
+        )
+    except RuleError as error:  # the remedy, as it is said here
+        raise RuleError(str(error).replace("strict=False", "--lenient")) from None
+    except SvcnotesError as error:
+        said = str(error).replace("engine=simulation", "--engine simulated")
+        raise SvcnotesError(said.replace("--engine simulation", "--engine simulated")) from None
     if options.json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
         print(found)
     return 0
+
+
+def _tracer(engine: str) -> Callable[..., Trace]:
+    if engine == "kernel":
+        from svcnotes.scenarios.real import real_trace
+
+        return real_trace
+    from svcnotes.trace import trace
+
+    return trace
+
+
+def _by_node(option: str, given: Sequence[str]) -> dict[str, str]:
+    """Read `NODE=FILE`, one or several."""
+    found: dict[str, str] = {}
+    for word in given:
+        node, equals, file = word.partition("=")
+        if not (node and equals and file) or node in found:
+            raise InputError(f"{option} {word}: write NODE=FILE, and each NODE once")
+        found[node] = "/dev/stdin" if file == "-" else file
+    return found
 
 
 def _paths(files: Sequence[str]) -> list[Path]:

@@ -95,6 +95,8 @@ class Step:
     entered or since the previous step in it. `verdict` is what followed: `jump CHAIN`,
     `goto CHAIN`, `return`, `continue`, `accept`, `drop`, `reject`, `dnat`, `snat`, `masquerade`,
     or a word of the kernel's own work (`new`, `reply`, `translate`, `local`, `forward`, `deliver`).
+    `skip` is a rule with a match that is not understood: it was taken as not matching. `reason` says what is
+    not understood in a rule, empty where all is.
     """
 
     hook: str
@@ -106,6 +108,7 @@ class Step:
     verdict: str
     number: int = 0
     passed: int = 0
+    reason: str = ""
 
     def __str__(self) -> str:
         where = " ".join(word for word in (self.hook, self.table, self.chain) if word)

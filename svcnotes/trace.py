@@ -55,6 +55,16 @@ class Path:
     body: Mapping[str, object] | None = None
     memories: Mapping[tuple[str, int], Memory] | None = None
 
+    @property
+    def not_understood(self) -> tuple[str, ...]:
+        """Rules that stood on the way and are not understood, each with node, chain and what was made of it.
+
+        Only text from elsewhere that was loaded with `strict=False` has such rules.
+        """
+        met = ((hop.host, step) for hop in self.hops for step in hop.steps if step.reason)
+        said = (f"{host}, {step.chain} rule {step.number}: {step.reason}" for host, step in met)
+        return tuple(dict.fromkeys(said))
+
     def __str__(self) -> str:
         return "\n".join(_path_lines(self))
 
@@ -65,7 +75,8 @@ class Trace:
 
     `source` and `to` are as asked; `source_address` and `destination` (`ADDRESS:PORT`, for a ping
     `ADDRESS`) as resolved;
-    `via` the node that the router handed the packet to, if it was told.
+    `via` the node that the router handed the packet to, if it was told. `packets` is how many real packets
+    were sent: each probability is then the share of them that went so. It is 0 for a simulation.
     """
 
     source: str
@@ -76,6 +87,13 @@ class Trace:
     destination: str
     via: str | None = None
     paths: tuple[Path, ...] = ()
+    packets: int = 0
+
+    def share(self, path: Path) -> str:
+        """Write how likely a path is, `1/3`; how many of the real packets went so, `4 of 12`."""
+        if not self.packets:
+            return str(path.probability)
+        return f"{path.probability * self.packets} of {self.packets}"
 
     def __str__(self) -> str:
         return "\n".join(_trace_lines(self))
@@ -118,11 +136,13 @@ def trace(
         return _unknown_alias(source, to, protocol, mode, via, who, aim)
     share = Fraction(1, len(aim.addresses))
     started = [
-        _first(cluster, who, address, aim.port, protocol, via, mode, source_port, now)
+        first_packet(
+            network_of(cluster, who, address, via, mode, now), who, address, aim.port, protocol, source_port
+        )
         for address in aim.addresses
     ]
     paths = tuple(
-        _path(net, result, protocol)
+        read_path(net, result, protocol)
         for net, packet, host in started
         for result in converse(
             net, Flight(packet, host, THERE, share, arrived=packet, memories=memories or {})
@@ -154,25 +174,23 @@ def _unknown_alias(
     return Trace(source, to, protocol, mode, who.addresses[0], to_text, via, (path,))
 
 
-def _first(
-    cluster: Cluster,
-    who: Asker,
-    address: str,
-    port: int,
-    protocol: str,
-    via: str | None,
-    mode: str,
-    source_port: int,
-    now: float,
+def network_of(
+    cluster: Cluster, who: Asker, address: str, via: str | None, mode: str, now: float
+) -> Topology:
+    """The network as a question of `who` to `address` sees it."""
+    outside = "" if who.host else next(a for a in who.addresses if (":" in a) == (":" in address))
+    return topology(cluster, mode, outside, Via(address, via) if via else None, now)
+
+
+def first_packet(
+    net: Topology, who: Asker, address: str, port: int, protocol: str, source_port: int
 ) -> tuple[Topology, Packet, str]:
-    """The network as this question sees it, the first packet, and the host that sends it."""
+    """The network, the first packet, and the host that sends it."""
     six = ":" in address
-    outside = "" if who.host else next(a for a in who.addresses if (":" in a) == six)
-    net = topology(cluster, mode, outside, Via(address, via) if via else None, now)
-    name = who.host or net.outside_name(outside)
+    name = who.host or net.outside_name(net.asker)
     host = net.host(name)
     route = host.route(address)
-    source = outside or (host.source_for(address, route) if route and route.kind != "blackhole" else "")
+    source = net.asker or (host.source_for(address, route) if route and route.kind != "blackhole" else "")
     source = source or next(a for a in who.addresses if (":" in a) == six)
     transport = "tcp" if protocol == "http" else protocol
     flags = "SYN" if transport == "tcp" else ""
@@ -180,7 +198,8 @@ def _first(
     return net, Packet(transport, source, source_port, address, port, flags=flags, icmp=icmp), name
 
 
-def _path(net: Topology, result: Result, protocol: str) -> Path:
+def read_path(net: Topology, result: Result, protocol: str) -> Path:
+    """One way of a conversation, as the value that tells it."""
     served, flight = result.served, result.flight
     asked = protocol == "http" and result.outcome == "connected"
     answer = None
@@ -218,6 +237,7 @@ def to_json(found: Trace) -> dict[str, Any]:
         "source_address": found.source_address,
         "destination": found.destination,
         "via": found.via,
+        "packets": found.packets,
         "paths": [_path_json(path) for path in found.paths],
     }
 
@@ -233,6 +253,7 @@ def _path_json(path: Path) -> dict[str, Any]:
         "source_seen": path.source_seen,
         "source_port_seen": path.source_port_seen,
         "reason": path.reason,
+        "not_understood": list(path.not_understood),
         "status": path.status,
         "body": path.body,
         "hops": [_hop_json(hop) for hop in path.hops],
@@ -269,17 +290,19 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 def _trace_lines(found: Trace) -> Iterator[str]:
     via = f" via {found.via}" if found.via else ""
-    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode)"
+    sent = f", {found.packets} real packets" if found.packets else ""
+    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode{sent})"
     for path in found.paths:
-        yield from _path_lines(path)
+        yield from _path_lines(path, found.share(path))
 
 
-def _path_lines(path: Path) -> Iterator[str]:
+def _path_lines(path: Path, share: str = "") -> Iterator[str]:
     how = f" ({path.how}{' from ' + path.icmp_from if path.icmp_from else ''})" if path.how else ""
     who = f", {path.pod or path.answered_by} sees {path.source_seen}" if path.source_seen else ""
-    yield f"  {path.probability}: {path.outcome}{how}{who}"
+    yield f"  {share or path.probability}: {path.outcome}{how}{who}"
     if path.reason:
         yield f"    {path.reason}"
+    yield from (f"    {said}" for said in path.not_understood)
     if path.status is not None:
         yield f"    HTTP {path.status} {dict(path.body or {})}"
     for hop in path.hops:

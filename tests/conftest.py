@@ -36,6 +36,15 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kernel_lab() -> None:
+    """For tests of real packets: where this machine cannot have a lab, it says why."""
+    from svcnotes.kernel import available
+
+    why = available()
+    needs("the kernel lab", not why, f"see why it is not there ({why})")
+
+
+@pytest.fixture(scope="session")
 def chromium_path() -> str:
     found = next(
         (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None

@@ -13,6 +13,8 @@ ORDER = [
     ("netfilter",),
     ("network",),
     ("trace",),
+    ("kernel",),
+    ("flow",),
     ("scenarios",),
     ("toolbox",),
     ("views",),

@@ -30,25 +30,50 @@ _TOP = {
 }
 
 
-def load(*paths: str | Path, max_bytes: int = MAX_BYTES) -> Cluster:
+def load(
+    *paths: str | Path,
+    max_bytes: int = MAX_BYTES,
+    rules: Mapping[str, str | Path] | None = None,
+    sets: Mapping[str, str | Path] | None = None,
+    strict: bool = True,
+) -> Cluster:
     """Read one or several YAML files as one cluster.
 
-    `max_bytes` is the largest file accepted. Raises InputError or ApiError, each with one message
-    that names file, object, field, value and remedy.
+    `max_bytes` is the largest file accepted. `rules` maps a Node to a file with what `iptables-save` printed
+    there, in place of what kube-proxy would write (`NODE/6` for ip6tables-save), `sets` to what `ipset save`
+    printed; `strict` as for `Cluster.with_rules`. Raises InputError or ApiError, each with one message
+    that names file, object, field, value and remedy, QuestionError for an unknown Node.
     """
-    sources: list[tuple[str, str | bytes]] = []
-    for path in paths:
-        try:
-            with Path(path).open("rb") as file:
-                source = file.read(max_bytes + 1)
-                size = max(len(source), fstat(file.fileno()).st_size)  # a pipe has no size to tell
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"{path}: cannot be read ({reason}). Check the name") from None
-        if size > max_bytes:
-            raise too_large(str(path), size, max_bytes)
-        sources.append((str(path), source))
-    return _read(sources, max_bytes)
+    cluster = _read([(str(path), _bytes(path, max_bytes)) for path in paths], max_bytes)
+    for node, path in (sets or {}).items():
+        cluster = cluster.with_sets(node, _text(path, max_bytes))
+    for where, path in (rules or {}).items():
+        node, slash, family = where.rpartition("/") if where[-2:] in ("/4", "/6") else (where, "", "")
+        text = _text(path, max_bytes)
+        cluster = cluster.with_rules(node, text, int(family) if slash else None, strict=strict)
+    return cluster
+
+
+def _bytes(path: str | Path, max_bytes: int) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            source = file.read(max_bytes + 1)
+            size = max(len(source), fstat(file.fileno()).st_size)  # a pipe has no size to tell
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({reason}). Check the name") from None
+    if size > max_bytes:
+        raise too_large(str(path), size, max_bytes)
+    return source
+
+
+def _text(path: str | Path, max_bytes: int) -> str:
+    try:
+        return _bytes(path, max_bytes).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: this is no text in UTF-8. Give what iptables-save or ipset save printed"
+        ) from None
 
 
 def loads(*texts: str | bytes, max_bytes: int = MAX_BYTES) -> Cluster:

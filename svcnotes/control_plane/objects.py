@@ -46,7 +46,8 @@ class ContainerPort:
 class Pod:
     """A Pod; `listens` is None where it answers on every port, else (protocol, port) pairs.
 
-    `listens` follows the declared containerPorts, or the annotation `svcnotes/listens`.
+    `listens` follows the declared containerPorts, or the annotation `svcnotes/listens`. `interface` is the
+    name of the node's end of its cable, from the annotation `svcnotes/interface`, empty where it does not matter.
     """
 
     namespace: str
@@ -60,6 +61,7 @@ class Pod:
     phase: str = "Running"
     ports: tuple[ContainerPort, ...] = ()
     listens: frozenset[tuple[str, int]] | None = None
+    interface: str = ""
 
     @property
     def key(self) -> str:

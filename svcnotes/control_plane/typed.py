@@ -25,6 +25,8 @@ from svcnotes.control_plane.objects import (
 from svcnotes.errors import InputError
 
 LISTENS = "svcnotes/listens"
+INTERFACE = "svcnotes/interface"
+LONGEST_INTERFACE = 15  # IFNAMSIZ less the closing zero
 SERVICE_NAME = "kubernetes.io/service-name"
 _DIGITS = re.compile("[0-9]{1,5}")
 PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -127,10 +129,11 @@ def node(raw: Mapping[str, Any]) -> Node:
 
 
 def pod(raw: Mapping[str, Any]) -> Pod:
-    """Read a stored Pod; without status it is taken as Running and Ready. Raises InputError for `svcnotes/listens`."""
+    """Read a stored Pod; without status it is taken as Running and Ready. Raises InputError for its annotations."""
     metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     ports = container_ports(spec)
-    listens = (metadata.get("annotations") or {}).get(LISTENS)
+    annotations = metadata.get("annotations") or {}
+    listens = annotations.get(LISTENS)
     name, namespace = metadata["name"], metadata.get("namespace") or "default"
     for port in ports:
         _check_port(port, f"Pod {namespace}/{name}")
@@ -150,7 +153,17 @@ def pod(raw: Mapping[str, Any]) -> Pod:
             if listens is not None
             else frozenset((port.protocol, port.number) for port in ports) or None
         ),
+        interface=_interface(annotations.get(INTERFACE) or "", f"Pod {namespace}/{name}"),
     )
+
+
+def _interface(name: str, owner: str) -> str:
+    if len(name) > LONGEST_INTERFACE or any(char in "/:" or char.isspace() for char in name):
+        raise InputError(
+            f'{owner}: metadata.annotations[{INTERFACE}]: "{name[:40]}" names no interface. '
+            f"Write at most {LONGEST_INTERFACE} characters without blanks and slashes"
+        )
+    return name
 
 
 def _check_port(port: ContainerPort, owner: str) -> None:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.compile import Compiled, Enter, compile_rule
 from svcnotes.netfilter.index import Run, program
+from svcnotes.netfilter.matches import NO_SETS
+from svcnotes.netfilter.partly import Site, every_reason, partly_compiled
 from svcnotes.netfilter.rule import COUNTERS
 from svcnotes.netfilter.save import ChainText, broken
+from svcnotes.netfilter.sets import Sets
 from svcnotes.netfilter.skb import Skb
 from svcnotes.netfilter.targets import RETURN, Outcome
+
+
+class Reading(NamedTuple):
+    """How rules are read: whether one that is not understood is an error, and the IP sets that they ask."""
+
+    strict: bool = True
+    sets: Sets = NO_SETS
 
 
 class Chain:
@@ -21,6 +32,7 @@ class Chain:
         "_compiled",
         "_enter",
         "_parts",
+        "_reading",
         "_rules",
         "family",
         "name",
@@ -38,12 +50,13 @@ class Chain:
         lines: Sequence[str],
         chains: Container[str],
         enter: Enter,
+        reading: Reading,
     ) -> None:
         self.table, self.family, self.name = table, family, layout.name
         self.policy = "" if layout.policy == "-" else layout.policy.lower()
         self.numbers = layout.numbers
         self.texts = tuple([without_counters(lines[number - 1]) for number in layout.numbers])
-        self._chains, self._enter = chains, enter
+        self._chains, self._enter, self._reading = chains, enter, reading
         self._compiled: dict[int, Compiled] = {}
         self._rules: tuple[Compiled, ...] | None = None
         self._parts: list[Compiled | Run] | None = None
@@ -52,17 +65,43 @@ class Chain:
         """Rule `number` (from 1) of this chain; raises RuleError naming its line."""
         rule = self._compiled.get(number)
         if rule is None:
-            text = self.texts[number - 1]
+            text, site = self.texts[number - 1], self._site(number)
             try:
-                rule = compile_rule(text, number, self.table, self.family, self._chains, self._enter)
+                rule = compile_rule(text, *site) if self._reading.strict else self._read(text, site)
             except RuleError as error:
-                raise broken(str(error), self.numbers[number - 1], text) from None
+                said = every_reason(text, site, error)
+                raise broken(said, self.numbers[number - 1], text) from None
             self._compiled[number] = rule
         return rule
+
+    def _read(self, text: str, site: Site) -> Compiled:
+        """Compile a rule of a text in which not all need be understood."""
+        try:
+            return compile_rule(text, *site)
+        except RuleError:
+            return partly_compiled(text, site)
+
+    def _site(self, number: int) -> Site:
+        return Site(number, self.table, self.family, self._chains, self._enter, self._reading.sets)
 
     def all_rules(self) -> list[Compiled]:
         """Every rule, compiled now."""
         return [self.compiled(number) for number in range(1, len(self.texts) + 1)]
+
+    def problems(self) -> list[RuleError]:
+        """An error for each rule that is not wholly understood, naming its line."""
+        found = []
+        for number, text in enumerate(self.texts, 1):
+            site = self._site(number)
+            try:
+                if self._reading.strict:
+                    self.compiled(number)
+                else:
+                    compile_rule(text, *site)
+            except RuleError as error:
+                said = every_reason(text, site, error)
+                found.append(error if error.line else broken(said, self.numbers[number - 1], text))
+        return found
 
     def candidates(self, s: Skb) -> Sequence[Compiled]:
         """The rules that this packet could match; those left out ask for other addresses and ports."""

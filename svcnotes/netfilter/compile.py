@@ -6,12 +6,14 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from svcnotes.errors import RuleError
-from svcnotes.netfilter import matches, memory, nat, targets
+from svcnotes.netfilter import matches, memory, nat, other_matches, targets
 from svcnotes.netfilter.header import Test, header_test
+from svcnotes.netfilter.left_out import target_left_out
 from svcnotes.netfilter.matches import Build, Place
 from svcnotes.netfilter.rule import Clause, Rule
+from svcnotes.netfilter.sets import Sets
 from svcnotes.netfilter.skb import Skb
-from svcnotes.netfilter.syntax import LEFT_OUT, TARGETS
+from svcnotes.netfilter.syntax import TARGETS
 from svcnotes.netfilter.targets import RETURN, Act, Outcome
 
 MATCHES: dict[str, Build] = {
@@ -19,28 +21,40 @@ MATCHES: dict[str, Build] = {
     "comment": matches.always,
     "connmark": memory.connmark,
     "conntrack": memory.conntrack,
+    "dscp": other_matches.no_bits,
     "hashlimit": memory.limit,
+    "hl": other_matches.ttl,
     "icmp": matches.icmp,
     "icmp6": matches.icmp,
+    "iprange": other_matches.iprange,
     "limit": memory.limit,
     "mark": matches.mark,
     "multiport": matches.multiport,
     "nfacct": matches.always,
     "physdev": matches.physdev,
+    "pkttype": other_matches.pkttype,
+    "policy": other_matches.policy,
     "recent": memory.recent,
     "rpfilter": matches.rpfilter,
     "sctp": matches.transport,
+    "set": other_matches.in_set,
+    "socket": other_matches.socket,
     "state": memory.state,
     "statistic": memory.statistic,
     "tcp": matches.transport,
+    "tos": other_matches.no_bits,
+    "ttl": other_matches.ttl,
     "udp": matches.transport,
 }
 ACTS: dict[str, Callable[[Clause, Place], Act]] = {
     "ACCEPT": targets.accept,
+    "CHECKSUM": targets.go_on,
+    "CLASSIFY": targets.go_on,
     "CONNMARK": targets.connmark,
     "CT": targets.notrack,
     "DNAT": nat.dnat,
     "DROP": targets.drop,
+    "DSCP": targets.go_on,
     "LOG": targets.go_on,
     "MARK": targets.mark,
     "MASQUERADE": nat.masquerade,
@@ -50,6 +64,8 @@ ACTS: dict[str, Callable[[Clause, Place], Act]] = {
     "REJECT": targets.reject,
     "RETURN": targets.leave,
     "SNAT": nat.snat,
+    "TCPMSS": targets.go_on,
+    "TOS": targets.go_on,
     "TRACE": targets.go_on,
 }
 FINAL = frozenset({"ACCEPT", "DROP", "REJECT", "DNAT", "SNAT", "MASQUERADE", "REDIRECT"})
@@ -60,7 +76,8 @@ Enter = Callable[[str], Act]
 class Compiled:
     """A rule ready to run: `match` is None where every packet matches; `word` is a Step's verdict.
 
-    `chain` is the chain that it jumps or goes to, empty for other targets.
+    `chain` is the chain that it jumps or goes to, empty for other targets. `reason` says what in it is not
+    understood, empty where all is.
     """
 
     number: int
@@ -69,17 +86,24 @@ class Compiled:
     act: Act
     word: str
     chain: str = ""
+    reason: str = ""
 
 
 def compile_rule(
-    text: str, number: int, table: str, family: int, chains: Container[str], enter: Enter
+    text: str,
+    number: int,
+    table: str,
+    family: int,
+    chains: Container[str],
+    enter: Enter,
+    sets: Sets = matches.NO_SETS,
 ) -> Compiled:
-    """Compile one line; `enter(chain)` gives what walks a chain.
+    """Compile one line; `enter(chain)` gives what walks a chain, `sets` are the host's IP sets.
 
     Raises RuleError for what this Linux does not know, and for a jump to a chain that is not there.
     """
     rule = Rule.parse(text)
-    place = Place(table, family, rule)
+    place = Place(table, family, rule, sets)
     check_interfaces(rule)
     tests = [test for option in rule.header if (test := header_test(option, family)) is not None]
     for clause in rule.matches:
@@ -110,8 +134,8 @@ def _action(
             raise RuleError(f"-g goes to a chain, not to the target {name}: write -j {name}")
         words = {"RETURN": "return", "REDIRECT": "dnat"}
         return ACTS[name](target, place), words.get(name, name.lower() if name in FINAL else "continue"), ""
-    if name in LEFT_OUT:
-        raise RuleError(f"the target {name} is not part of this Linux: known are {', '.join(TARGETS)}")
+    if name not in chains and target_left_out(name):
+        raise RuleError(target_left_out(name))
     if name not in chains:
         raise RuleError(
             f"there is no chain `{name}` in the table {place.table}: declare it as `:{name} -`, or correct the name"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from svcnotes.errors import RuleError
@@ -258,8 +259,9 @@ def _same(place: _Place, numbers: list[int], words: list[str]) -> int:
     """The number of the first rule of the chain that says the same."""
     lines, wanted = place.text.split("\n"), _canonical(place.rule(words))
     for number, line in enumerate(numbers, 1):
-        if _canonical(Rule.parse(lines[line - 1])) == wanted:
-            return number
+        with suppress(RuleError):  # a rule that is not understood is not the one
+            if _canonical(Rule.parse(lines[line - 1])) == wanted:
+                return number
     raise EditError(
         NO_RULE, f"{place.chain} has no such rule: copy it as `iptables-save` prints it, from -A on"
     )
@@ -271,9 +273,9 @@ def _canonical(rule: Rule) -> Rule:
 
 
 def _with_length(option: Option) -> Option:
-    value = option.values[0]
-    if option.name not in ("-s", "-d") or "/" in value:
+    if option.name not in ("-s", "-d") or "/" in option.values[0]:
         return option
+    value = option.values[0]
     return replace(option, values=(f"{value}/{128 if ':' in value else 32}",))
 
 

@@ -32,7 +32,12 @@ NO_NAME_LONGER = 15
 
 
 def header_test(option: Option, family: int) -> Test | None:
-    """Compile -s, -d, -i, -o or -p; None for one that every packet passes."""
+    """Compile -s, -d, -i, -o, -p or -f; None for one that every packet passes.
+
+    Simplified: no packet here is a fragment.
+    """
+    if option.name == "-f":
+        return None if option.negated else lambda s: s.family == 0
     word, negated = option.values[0], option.negated
     match option.name:
         case "-s":

@@ -41,7 +41,24 @@ class Log:
     ) -> None:
         """Note a rule that matched."""
         self.steps.append(
-            Step(self.hook, chain.table, chain.name, rule.text, before, after, word, rule.number, passed)
+            Step(
+                self.hook,
+                chain.table,
+                chain.name,
+                rule.text,
+                before,
+                after,
+                word,
+                rule.number,
+                passed,
+                rule.reason,
+            )
+        )
+
+    def skipped(self, table: str, chain: str, rule: Compiled, packet: Packet) -> None:
+        """Note a rule that was passed by because it is not understood."""
+        self.steps.append(
+            Step(self.hook, table, chain, rule.text, packet, packet, rule.word, rule.number, 0, rule.reason)
         )
 
     def end(self, chain: Chain, tried: int) -> None:

@@ -10,8 +10,10 @@ from svcnotes.netfilter.header import Test, interface_test, protocol_number
 from svcnotes.netfilter.icmp import type_and_code, wanted
 from svcnotes.netfilter.reading import listed, masked, ports
 from svcnotes.netfilter.rule import Clause, Option, Rule
+from svcnotes.netfilter.sets import Sets
 from svcnotes.netfilter.skb import FLAGS, Skb
 
+NO_SETS = Sets()
 ADDRESS_TYPES = (
     "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST",
     "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE",
@@ -20,11 +22,12 @@ ADDRESS_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a rule stands, for matches and targets that may not stand everywhere."""
+    """Where a rule stands, for matches and targets that may not stand everywhere; `sets` are the host's."""
 
     table: str
     family: int
     rule: Rule
+    sets: Sets = NO_SETS
 
 
 Build = Callable[[Clause, Place], list[Test]]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from svcnotes.errors import RuleError
+from svcnotes.netfilter.left_out import match_left_out, target_left_out
 from svcnotes.netfilter.syntax import (
     HEADER,
     LONG_NAMES,
@@ -127,7 +128,8 @@ class Reader:
         elif word in HEADER:
             if any(o.name == word for o in self.header):
                 raise RuleError(f"{word} is given twice: write a rule for each")
-            self.header.append(Option(word, (self.next_word(word),), negated))
+            values = tuple(self.next_word(word) for _ in range(HEADER[word]))
+            self.header.append(Option(word, values, negated))
         else:
             self.option(word, negated=negated)
 
@@ -137,7 +139,9 @@ class Reader:
             raise RuleError(f"`! {flag}` is not allowed: `!` stands before an option such as --dport")
         if flag == "-m":
             if name not in MATCHES:
-                raise RuleError(f"unknown match `{name}`: known are {', '.join(sorted(MATCHES))}")
+                raise RuleError(
+                    match_left_out(name) or f"unknown match `{name}`: known are {', '.join(sorted(MATCHES))}"
+                )
             self.matches.append((name, []))
         elif self.target is not None:
             raise RuleError(f"a second target `{name}`: a rule has one; write another rule")
@@ -166,6 +170,9 @@ class Reader:
         protocol = next((o.values[0] for o in self.header if o.name == "-p"), "").lower()
         name = PROTOCOL_MATCHES.get(protocol, "")
         if word not in MATCHES.get(name, {}):
+            left_out = target_left_out(self.target[1]) if self.target else ""
+            if left_out:
+                raise RuleError(left_out)
             opened = [m for m, _ in self.matches] + ([self.target[1]] if self.target else [])
             among = f"of {', '.join(opened)}" if opened else "before any -m"
             raise RuleError(f"unknown option `{word}` {among}: open its match with -m, or correct it")

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from svcnotes.netfilter.chain import Chain
+from svcnotes.errors import RuleError
+from svcnotes.netfilter.chain import Chain, Reading
+from svcnotes.netfilter.left_out import REMEDY
 from svcnotes.netfilter.save import BASE_CHAINS, TABLES, Layout, broken, layout
+from svcnotes.netfilter.sets import read_sets
 from svcnotes.netfilter.skb import Skb
 from svcnotes.netfilter.targets import Act, Outcome
+
+GO_ON = (
+    "To go on, take these lines out, or load the text with strict=False: a rule with a match that is not "
+    "understood then never matches, and the trace names it where a packet meets it"
+)
+
+
+def together(problems: Sequence[RuleError]) -> RuleError:
+    """One error for several lines; its `line` and `text` are the first one's."""
+    said = "\n".join(f"  {_without_remedy(problem)}" for problem in problems)
+    message = f"{len(problems)} rules are not understood:\n{said}\n{GO_ON}"
+    return RuleError(message, line=problems[0].line, text=problems[0].text)
+
+
+def _without_remedy(problem: RuleError) -> str:
+    """What is wrong with a line, and the line; the remedy is the same for all and stands below."""
+    what, _, line = str(problem).partition("\n")
+    return f"{what.partition(f': {REMEDY}')[0]}\n  {line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +42,7 @@ class Ruleset:
 
     text: str
     family: int
+    reading: Reading
     _layout: Layout = field(repr=False, compare=False)
     _chains: dict[tuple[str, str], Chain] = field(repr=False, compare=False, default_factory=dict)
     _ways: dict[tuple[str, ...], tuple[tuple[str, Chain], ...]] = field(
@@ -27,13 +50,14 @@ class Ruleset:
     )
 
     @classmethod
-    def parse(cls, text: str, family: int = 4) -> Ruleset:
+    def parse(cls, text: str, family: int = 4, *, strict: bool = True, sets: str = "") -> Ruleset:
         """Read what `iptables-save` (or `ip6tables-save`: family 6) printed.
 
-        Tables and chains are read now; a rule is read when a packet first visits its chain, or by
+        `sets` is what `ipset save` printed there. With `strict` False a rule with a match that is not understood
+        never matches, one with such a target does nothing, and the walk says so where a packet meets it. Tables and chains are read now; a rule is read when a packet first visits its chain, or by
         `check`. Raises RuleError for a line that is no part of such a text.
         """
-        return cls(text, family, layout(text))
+        return cls(text, family, Reading(strict, read_sets(sets)), layout(text))
 
     def __str__(self) -> str:
         return self.text
@@ -57,6 +81,7 @@ class Ruleset:
                 self._layout.lines,
                 chains,
                 lambda n: self._entrance(table, n),
+                self.reading,
             )
             self._chains[table, name] = found
         return found
@@ -85,16 +110,24 @@ class Ruleset:
     def check(self) -> Ruleset:
         """Read every rule now, and give the ruleset back.
 
-        Raises RuleError, naming line, text and remedy, for a rule that this Linux does not know, a
-        jump to a chain that is not there, or chains that jump in a circle.
+        Raises RuleError, naming each line, its text and remedy, for rules that this Linux does not know,
+        jumps to chains that are not there, or chains that jump in a circle; where `reading` is not strict,
+        only for the last.
         """
-        for table, chains in self._layout.tables.items():
-            for name in chains:
-                chain = self.chain(table, name)
-                if chain is not None:
-                    chain.all_rules()
+        if self.reading.strict:
+            problems = self.problems()
+            if len(problems) == 1:
+                raise problems[0]
+            if problems:
+                raise together(problems)
         self.check_loops()
         return self
+
+    def problems(self) -> list[RuleError]:
+        """An error for each rule that is not wholly understood, in the text's order."""
+        chains = (self.chain(table, name) for table, names in self.tables.items() for name in names)
+        found = [problem for chain in chains if chain is not None for problem in chain.problems()]
+        return sorted(found, key=lambda problem: problem.line)
 
     def check_loops(self) -> None:
         """Raise RuleError if chains jump in a circle."""

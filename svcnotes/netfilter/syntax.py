@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 Options = Mapping[str, int]
 
-HEADER = ("-s", "-d", "-i", "-o", "-p")
+HEADER: Options = {"-s": 1, "-d": 1, "-i": 1, "-o": 1, "-p": 1, "-f": 0}
 LONG_NAMES = {
     "--source": "-s",
     "--src": "-s",
@@ -14,6 +14,7 @@ LONG_NAMES = {
     "--dst": "-d",
     "--in-interface": "-i",
     "--out-interface": "-o",
+    "--fragment": "-f",
     "--protocol": "-p",
     "--proto": "-p",
     "--match": "-m",
@@ -46,6 +47,7 @@ MATCHES: Mapping[str, Options] = {
     "comment": {"--comment": 1},
     "connmark": {"--mark": 1},
     "conntrack": CONNTRACK,
+    "dscp": {"--dscp": 1},
     "hashlimit": {
         "--hashlimit-upto": 1,
         "--hashlimit-above": 1,
@@ -59,8 +61,10 @@ MATCHES: Mapping[str, Options] = {
         "--hashlimit-htable-expire": 1,
         "--hashlimit-htable-gcinterval": 1,
     },
+    "hl": {"--hl-eq": 1, "--hl-lt": 1, "--hl-gt": 1},
     "icmp": {"--icmp-type": 1},
     "icmp6": {"--icmpv6-type": 1},
+    "iprange": {"--src-range": 1, "--dst-range": 1},
     "limit": {"--limit": 1, "--limit-burst": 1},
     "mark": {"--mark": 1},
     "multiport": {"--sports": 1, "--dports": 1, "--ports": 1},
@@ -72,6 +76,8 @@ MATCHES: Mapping[str, Options] = {
         "--physdev-is-out": 0,
         "--physdev-is-bridged": 0,
     },
+    "pkttype": {"--pkt-type": 1},
+    "policy": {"--dir": 1, "--pol": 1},
     "recent": {
         "--set": 0,
         "--rcheck": 0,
@@ -87,9 +93,13 @@ MATCHES: Mapping[str, Options] = {
     },
     "rpfilter": {"--loose": 0, "--validmark": 0, "--accept-local": 0, "--invert": 0},
     "sctp": PORTS,
+    "set": {"--match-set": 2, "--return-nomatch": 0, "--update-counters": 0, "--update-subcounters": 0},
+    "socket": {"--transparent": 0, "--nowildcard": 0},
     "state": {"--state": 1},
     "statistic": {"--mode": 1, "--probability": 1, "--every": 1, "--packet": 1},
     "tcp": {**PORTS, "--tcp-flags": 2, "--syn": 0},
+    "tos": {"--tos": 1},
+    "ttl": {"--ttl-eq": 1, "--ttl-lt": 1, "--ttl-gt": 1},
     "udp": PORTS,
 }
 PROTOCOL_MATCHES = {
@@ -111,7 +121,9 @@ TARGETS: Mapping[str, Options] = {
     "ACCEPT": {},
     "DROP": {},
     "RETURN": {},
-    "CT": {"--notrack": 0},
+    "CHECKSUM": {"--checksum-fill": 0},
+    "CLASSIFY": {"--set-class": 1},
+    "CT": {"--notrack": 0, "--helper": 1, "--ctevents": 1},
     "NOTRACK": {},
     "CONNMARK": {
         "--set-mark": 1,
@@ -122,6 +134,7 @@ TARGETS: Mapping[str, Options] = {
         "--ctmask": 1,
         "--mask": 1,
     },
+    "DSCP": {"--set-dscp": 1, "--set-dscp-class": 1},
     "DNAT": {"--to-destination": 1, "--random": 0, "--persistent": 0},
     "LOG": {
         "--log-prefix": 1,
@@ -138,19 +151,13 @@ TARGETS: Mapping[str, Options] = {
     "REDIRECT": {"--to-ports": 1, "--random": 0},
     "REJECT": {"--reject-with": 1},
     "SNAT": {"--to-source": 1, "--random": 0, "--random-fully": 0, "--persistent": 0},
+    "TCPMSS": {"--set-mss": 1, "--clamp-mss-to-pmtu": 0},
+    "TOS": {"--set-tos": 1},
     "TRACE": {},
 }
-# Real extensions that a model of Services leaves out: named, so that the error can say so.
-LEFT_OUT = frozenset(
-    {
-        "AUDIT", "CHECKSUM", "CLASSIFY", "CLUSTERIP", "CONNSECMARK", "DNPT", "DSCP", "ECN", "HL", "HMARK",
-        "IDLETIMER", "LED", "NETMAP", "NFQUEUE", "QUEUE", "RATEEST", "SECMARK", "SET", "SNPT", "SYNPROXY",
-        "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TPROXY", "TTL", "ULOG",
-    }
-)  # fmt: skip
 QUOTED = frozenset({"--comment", "--log-prefix", "--nflog-prefix"})
 NOT_NEGATED = frozenset(
     {"--comment", "--nfacct-name", "--mode", "--packet", "--name", "--mask", "--rsource", "--rdest",
      "--seconds", "--reap", "--hitcount", "--limit", "--limit-burst", "--limit-iface-in", "--limit-iface-out",
-     "--ctdir", "--loose", "--validmark", "--accept-local", "--invert"}
+     "--ctdir", "--return-nomatch", "--dir", "--pol", "--ttl-lt", "--ttl-gt", "--hl-lt", "--hl-gt", "--transparent", "--nowildcard", "--loose", "--validmark", "--accept-local", "--invert"}
 )  # fmt: skip

@@ -42,7 +42,10 @@ def leave(clause: Clause, place: Place) -> Act:
 
 
 def go_on(clause: Clause, place: Place) -> Act:
-    """-j LOG, NFLOG and TRACE: something is written down, and the next rule is tried."""
+    """-j LOG, NFLOG and TRACE: something is written down, and the next rule is tried.
+
+    CHECKSUM, CLASSIFY, DSCP, TOS and TCPMSS change what no packet of this Linux has: the next rule is tried.
+    """
     del place
     if clause.name == "LOG" and len(clause.value("--log-prefix")) > 29:
         raise RuleError("--log-prefix takes at most 29 characters: shorten it")
@@ -54,7 +57,9 @@ def notrack(clause: Clause, place: Place) -> Act:
     if place.table != "raw":
         raise RuleError(f"{clause.name} belongs into the table raw: conntrack comes right after it")
     if clause.name == "CT" and clause.get("--notrack") is None:
-        raise RuleError("CT is known only with --notrack")
+        if not clause.options:
+            raise RuleError("CT needs --notrack, --helper or --ctevents")
+        return lambda _: None  # which helper looks on, or who is told: the connection is tracked all the same
 
     def act(s: Skb) -> Outcome:
         s.notrack = True

@@ -57,6 +57,8 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
         return ACCEPT
     entry, destination = connection.entry, s.hook in DESTINATION_HOOKS
     done = entry.dnat_done if destination else entry.snat_done
+    if connection.state == "RELATED" and s.packet.protocol != "icmp" and not done:
+        return _reset_passes(s, log, connection, entry, consult)
     if connection.state != "NEW" or connection.direction != ORIGINAL or done:
         _follow(s, log, connection, entry)
         return ACCEPT
@@ -72,6 +74,22 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
         )
     connection = s.connection or connection
     s.note(replace(connection, entry=_settled(connection.entry or entry, before, s, destination=destination)))
+    return verdict
+
+
+def _reset_passes(s: Skb, log: Log, connection: Connection, entry: Entry, consult: Callable[[], str]) -> str:
+    """Let the nat table see a RST that this host made before the connection's source was settled.
+
+    nf_nat_ipv4_fn turns ICMP errors aside; a RST goes on to the rules as the first packet would have. What they
+    choose is for the connection, which never comes to be: the RST itself is only translated back.
+    """
+    before = s.as_packet()
+    verdict = consult()
+    if verdict == ACCEPT:
+        s.take(before)
+        s.nat = ""
+        s.note(connection)
+        _follow(s, log, connection, entry)
     return verdict
 
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from svcnotes.network.flight import Ending, Flight
 from svcnotes.network.hooks import pass_hook
-from svcnotes.network.node_host import BRIDGE
+from svcnotes.network.node_host import BRIDGE, BRIDGE_NF
 from svcnotes.network.stay import route_in
 from svcnotes.network.topology import Topology
-from svcnotes.network.wire import BRIDGE_NF, send
+from svcnotes.network.wire import send
 
 
 def cross(net: Topology, flight: Flight) -> Iterator[Flight | Ending]:

@@ -7,15 +7,21 @@ from dataclasses import replace
 
 from svcnotes.network.bridge import cross
 from svcnotes.network.flight import DROPPED, Ending, Flight
+from svcnotes.network.node_host import BRIDGE
 from svcnotes.network.stay import make, receive
 from svcnotes.network.topology import Topology
+from svcnotes.network.wire import send
 
 MOST_HOPS = 300  # more than any TTL allows: a guard, not a rule of Linux
 
 
 def carry(net: Topology, flight: Flight) -> Iterator[Ending]:
     """Give every way that a packet, just made at `flight.host`, may end; all their chances add up to its own."""
-    under_way: list[Flight | Ending] = list(make(net, flight))
+    under_way: list[Flight | Ending]
+    if flight.next_hop:  # made for the bridge: a frame, not a packet to route
+        under_way = [send(net, net.host(flight.host), flight, BRIDGE, flight.next_hop)]
+    else:
+        under_way = list(make(net, flight))
     while under_way:
         now = under_way.pop(0)
         if isinstance(now, Ending):

@@ -26,6 +26,7 @@ from svcnotes.packet import Packet, endpoint_text
 
 CONNECTED, UNREACHABLE, TIMEOUT = "connected", "unreachable", "timeout"
 _ANSWERS = {"tcp": "SYN,ACK"}
+_DATA = "PSH,ACK"
 LOCAL_HOOKS = ("OUTPUT", "POSTROUTING")
 
 
@@ -98,19 +99,24 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     if balancer is not None and not packet.is_echo:
         yield from _proxied(net, first, flight, balancer)
         return
-    process = listener(net, flight.host, packet)
+    open_there = _is_data(packet)
+    process = _holder(net, flight) if open_there else listener(net, flight.host, packet)
     at = packet.destination_text
     if process is not None:
         who = process.pod or process.name
         text = f"{who} listens on {at} and sees {packet.source_text}"
         if packet.is_echo:
             text = f"the kernel of {who} answers the ping of {packet.source}"
+        elif open_there:
+            text = f"{who} has this connection open: it reads, and answers {packet.source_text}"
         taken = _close(net, flight.noting("", "socket", text, "deliver"), f"{who} took it")
         served = Served(flight.host, process, packet)
-        reply = answer_to(packet, _ANSWERS.get(packet.protocol, ""))
+        reply = answer_to(packet, _answer_flags(packet))
         yield from _answer(net, first, taken.made(reply, direction=BACK), served, "")
         return
     text = f"{host.name}: nothing listens on {packet.protocol} {at}"
+    if open_there:
+        text = f"{host.name}: no process there has this connection open"
     closed = _close(net, flight.noting("", "socket", text, "refuse"), text)
     if packet.protocol == "tcp":
         made = reset(packet)
@@ -125,6 +131,37 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     answer = replace(answer, hops=closed.hops, memories=flight.memories, connection=None)
     for result in _answer(net, first, answer, None, text):
         yield replace(result, closed_at=host.name)
+
+
+def _is_data(packet: Packet) -> bool:
+    """Whether it is a segment of a TCP connection that is open: only the process that holds it takes it."""
+    return packet.protocol == "tcp" and "ACK" in packet.flags and "SYN" not in packet.flags
+
+
+def _answer_flags(packet: Packet) -> str:
+    return _DATA if _is_data(packet) else _ANSWERS.get(packet.protocol, "")
+
+
+def _held(flight: Flight) -> int | None:
+    """Which leg of an open connection ends at this host with this packet's addresses; None for none."""
+    for number, leg in enumerate(flight.held):
+        if leg.server == flight.host and _same(leg.seen, flight.packet):
+            return number
+    return None
+
+
+def _holder(net: Topology, flight: Flight) -> Listener | None:
+    """The process that holds this connection open; it need not listen any more."""
+    number = _held(flight)
+    if number is None:
+        return None
+    return listener(net, flight.host, flight.held[number].seen) or Listener(
+        flight.host, _pod(net, flight.host)
+    )
+
+
+def _pod(net: Topology, host: str) -> str | None:
+    return host if host in net.cluster.pods else None
 
 
 def _answer(
@@ -222,7 +259,15 @@ def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balan
     client's outcome is what the balancer met.
     """
     packet = flight.packet
+    number = _held(flight)
+    if _is_data(packet) and number is None:
+        text = f"{flight.host}: no process there has this connection open"
+        yield Result(TIMEOUT, _close(net, flight.noting("", "socket", text, "drop"), text), reason=text)
+        return
+    onward = flight.held[number + 1 : number + 2] if number is not None else ()
     choices = cloud.backends(net.cluster, balancer, packet.protocol, packet.destination_port)
+    if onward and (_is_data(packet) or onward[0].end in (choices or ())):
+        choices = (onward[0].end,)  # it goes on with the backend that it chose
     at = endpoint_text(packet.destination, packet.destination_port)
     if choices is None:
         text = f"the load balancer does not listen on {packet.protocol} {at}"
@@ -238,6 +283,8 @@ def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balan
         text = (
             f"the load balancer accepts, and connects to {endpoint_text(address, port)} (1 of {len(choices)})"
         )
+        if onward:
+            text = f"the load balancer passes it on to {endpoint_text(address, port)}, whom it asks already"
         taken = _close(net, flight.noting("", "socket", text, "deliver"), text)
         ask = Packet(
             packet.protocol, packet.destination, packet.source_port, address, port, flags=packet.flags
@@ -252,7 +299,7 @@ def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balan
             back = result.flight.hops[-1]
             passing = replace(back, ended="the load balancer has its backend's answer, and passes it on")
             heard = replace(result.flight, hops=(*result.flight.hops[:-1], passing))
-            answer = heard.made(answer_to(packet, _ANSWERS.get(packet.protocol, "")), direction=BACK)
+            answer = heard.made(answer_to(packet, _answer_flags(packet)), direction=BACK)
             for home in _answer(net, first, answer, result.served, ""):
                 yield replace(home, reason=whole if home.outcome == CONNECTED else f"{whole}; {home.reason}")
 

@@ -23,13 +23,33 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """One connection between two hosts; a proxying balancer makes two of them.
+
+    `sent` is the first packet as the asker made it, `seen` as the server's socket got it.
+    """
+
+    asker: str
+    server: str
+    sent: Packet
+    seen: Packet
+    hops: tuple[Hop, ...] = ()
+
+    @property
+    def end(self) -> tuple[str, int]:
+        """The address and port that the asker asked."""
+        return self.sent.destination, self.sent.destination_port
+
+
+@dataclass(frozen=True, slots=True)
 class Flight:
     """One packet at one host, with all that happened so far: an immutable value, so that it may fork.
 
     `interface` is where it came in (empty: made here), `port` the bridge port if any, `next_hop`
     the neighbour that the sender's frame was for. `arrived` is the packet as it came, `steps` what
     was done to it here. `connection` is conntrack's note on it. `memories` are the hosts'
-    memories by host and IP family. `chosen` holds what a balancer chose for this connection. `rounds` are the
+    memories by host and IP family. `chosen` holds what a balancer chose for this connection, `held`
+    the legs of an open one: the sockets at their ends. `rounds` are the
     places it has been in, with the TTL it had there. `left` says why it left the cluster for nobody.
     """
 
@@ -46,6 +66,7 @@ class Flight:
     hops: tuple[Hop, ...] = ()
     steps: tuple[Step, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
+    held: tuple[Leg, ...] = ()
     rounds: tuple[tuple[object, int], ...] = ()
     left: str = ""
 

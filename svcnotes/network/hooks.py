@@ -7,9 +7,10 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from svcnotes.netfilter import Context, Ruleset, walk
-from svcnotes.network.errors_home import error_about
+from svcnotes.network.errors_home import RESET, error_about
 from svcnotes.network.flight import DROPPED, REFUSED, Ending, Flight
 from svcnotes.network.host import LOOPBACK, Host
+from svcnotes.network.node_host import BRIDGE_NF
 from svcnotes.network.node_rules import node_ruleset, parsed
 from svcnotes.network.outside import router_rules
 from svcnotes.network.topology import Topology
@@ -68,9 +69,19 @@ def pass_hook(
         blame = sentence(host, after.steps[-1] if after.steps else None, walked.verdict)
         if walked.verdict == "reject":
             answer = error_about(host, after, walked.reject_with)
+            if answer is not None and walked.reject_with == RESET and _by_bridge(host, flight):
+                answer = replace(answer, next_hop=answer.packet.destination)
             yield Ending(REFUSED, after, blame, hook, answer)
         else:
             yield Ending(DROPPED, after, blame, hook)
+
+
+def _by_bridge(host: Host, flight: Flight) -> bool:
+    """Whether iptables saw the packet at a bridge port: a RST then goes back out of it as a frame.
+
+    It passes no hook, so nothing undoes NAT on it. Source: nf_send_reset in nf_reject_ipv4.c and nf_reject_ipv6.c.
+    """
+    return bool(flight.port) and host.sysctl(BRIDGE_NF[flight.packet.family]) == "1"
 
 
 def sentence(host: Host, step: Step | None, verdict: str) -> str:

@@ -13,6 +13,8 @@ from svcnotes.network.host import Host, Interface, Route, make_host
 from svcnotes.network.plan import Plan, interface_addresses, plan, veth_name
 
 BRIDGE, TUNNEL, NODES = "cni0", "flannel.1", "nodes"
+# Whether the bridge shows its frames to iptables.
+BRIDGE_NF = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
 # What a Pod behind an address-less veth calls its gateway: the node answers for any address (proxy ARP).
 VETH_GATEWAY = {4: "169.254.1.1", 6: "fe80::1"}
 DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}

@@ -8,6 +8,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
 from svcnotes.kube_proxy import rules
 from svcnotes.netfilter import Ruleset
+from svcnotes.netfilter.sets import read_sets
 from svcnotes.network.addresses import family as family_of
 from svcnotes.network.fault_rules import with_faults
 from svcnotes.network.policy_rules import with_policies
@@ -53,16 +54,37 @@ def with_cni_masquerade(text: str, cluster: Cluster, node: str, family: int) -> 
 def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: int) -> Ruleset | None:
     """The node's rules, read; None in an IP family that the cluster does not have.
 
-    Text that replaces a node's rules is read to its last line. Raises RuleError that names node and line.
+    Text that replaces a node's rules is read to its last line. Raises RuleError that names node and line(s).
     """
     replaced = (node, family) in cluster.node_rules
     if family not in cluster.families and not replaced:
         return None
     text = rules_text(cluster, node, proxy_mode, family)
     try:
-        return _checked(text, family) if replaced else parsed(text, family)
+        return check_text(cluster, node, text, family) if replaced else parsed(text, family)
     except RuleError as error:
-        raise RuleError(f"rules of {node}, {error}", line=error.line, text=error.text) from None
+        said = str(error)
+        if not said.startswith("IP sets of "):
+            said = f"rules of {node}, {said}"
+        raise RuleError(said, line=error.line, text=error.text) from None
+
+
+def check_text(cluster: Cluster, node: str, text: str, family: int) -> Ruleset:
+    """Read a text as rules of a node, to its last line: with its IP sets, and as leniently as its rules are read.
+
+    Raises RuleError that names the line(s).
+    """
+    return _checked(text, family, (node, family) not in cluster.lenient_rules, _sets(cluster, node))
+
+
+def _sets(cluster: Cluster, node: str) -> str:
+    """The text of a node's IP sets, once it could be read."""
+    text = cluster.ip_sets.get(node, "")
+    try:
+        read_sets(text)
+    except RuleError as error:
+        raise RuleError(f"IP sets of {node}, {error}", line=error.line, text=error.text) from None
+    return text
 
 
 @lru_cache(maxsize=32)
@@ -72,5 +94,5 @@ def parsed(text: str, family: int) -> Ruleset:
 
 
 @lru_cache(maxsize=32)
-def _checked(text: str, family: int) -> Ruleset:
-    return parsed(text, family).check()
+def _checked(text: str, family: int, strict: bool, sets: str) -> Ruleset:
+    return Ruleset.parse(text, family, strict=strict, sets=sets).check()

@@ -51,7 +51,9 @@ def interface_addresses(node: Node) -> tuple[str, ...]:
 
 
 def veth_name(pod: Pod) -> str:
-    """The node's end of a Pod's cable: named for the Pod where 15 characters suffice."""
+    """The node's end of a Pod's cable: as its annotation says, else for the Pod where 15 characters suffice."""
+    if pod.interface:
+        return pod.interface
     plain = f"veth-{pod.name}"
     return plain if len(plain) <= 15 else "veth" + hashlib.sha256(pod.key.encode()).hexdigest()[:8]
 

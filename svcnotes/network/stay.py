@@ -17,6 +17,7 @@ from svcnotes.network.hooks import pass_hook, reverse_path
 from svcnotes.network.host import LOOPBACK, Host, Route
 from svcnotes.network.topology import Topology
 from svcnotes.network.wire import send, stays_on_port
+from svcnotes.packet import Packet
 
 Outcome = Iterator[Flight | Ending]
 
@@ -141,16 +142,35 @@ def _reroute(net: Topology, host: Host, flight: Flight, route: Route, before: st
         again = host.route(packet.destination)
         if again is None or again.kind in ("unreachable", "blackhole"):
             text = f"{host.name} has no route to {packet.destination}"
-            yield Ending(DROPPED, flight.noting("OUTPUT", "routing", text, "drop"), text, "OUTPUT")
+            lost = _before_filter(flight).noting("OUTPUT", "routing", text, "drop")
+            yield Ending(_unsent(packet), lost, text, "OUTPUT")
             return
         route = again
         way = f"the destination changed: {_way(packet.destination, route)}"
         flight = flight.noting("OUTPUT", "routing", way, "route")
     stuck = _tied_to_loopback(host, packet.source, route)
     if stuck:
-        yield Ending(DROPPED, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck)
+        turned = packet.destination != before
+        flight = _before_filter(flight) if turned else flight
+        kind = _unsent(packet) if turned else DROPPED
+        yield Ending(kind, flight.noting("OUTPUT", "routing", stuck, "drop"), stuck)
     else:
         yield from _leave(net, host, flight, route)
+
+
+def _unsent(packet: Packet) -> str:
+    """How it ends where nat turned a packet that then has no way: send() fails at once, but TCP goes on trying."""
+    return DROPPED if packet.protocol == "tcp" else NOWHERE
+
+
+def _before_filter(flight: Flight) -> Flight:
+    """The flight as it was when nat routed it again, which the kernel does before it asks filter (nf_nat_ipv4_local_fn).
+
+    Simplified: what filter would have done to a packet that finds no way then is taken back, not left out.
+    """
+    later = ("filter", "security")
+    kept = tuple(step for step in flight.steps if step.hook != "OUTPUT" or step.table not in later)
+    return replace(flight, steps=kept)
 
 
 def _tied_to_loopback(host: Host, source: str, route: Route) -> str:

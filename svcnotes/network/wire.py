@@ -13,12 +13,9 @@ from svcnotes.network.errors_home import HOST_UNREACHABLE, NO_ROUTE, error_about
 from svcnotes.network.flight import DROPPED, EXTERNAL, REFUSED, Ending, Flight
 from svcnotes.network.hooks import with_marks_cleared
 from svcnotes.network.host import Host
-from svcnotes.network.node_host import BRIDGE, NODES
+from svcnotes.network.node_host import BRIDGE, BRIDGE_NF, NODES
 from svcnotes.network.outside import OUTSIDE
 from svcnotes.network.topology import Topology
-
-# Whether the bridge shows its frames to iptables, by address family.
-BRIDGE_NF = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
 
 
 def send(net: Topology, host: Host, flight: Flight, interface: str, next_hop: str) -> Flight | Ending:

@@ -9,18 +9,22 @@ from typing import Any
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.scenarios import changes
-from svcnotes.scenarios.scene import Scene
+from svcnotes.scenarios.scene import KERNEL, SIMULATED, Scene
 
 Change = Callable[[Scene], Scene]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One choice: `value` is its name in Python, `text` what a reader sees (the value, where empty)."""
+    """One choice: `value` is its name in Python, `text` what a reader sees (the value, where empty).
+
+    `waiting` is what to say while an answer is awaited that takes its time.
+    """
 
     value: str
     change: Change
     text: str = ""
+    waiting: str = ""
 
     @property
     def words(self) -> str:
@@ -71,7 +75,7 @@ def in_cluster(change: Callable[[Cluster], Cluster]) -> Change:
 
 
 def asking(**fields: Any) -> Change:
-    """A change of the question: `source`, `to`, `via`, `protocol`, `enter`, `service` or `port`."""
+    """A change of the question: `source`, `to`, `via`, `protocol`, `enter`, `service`, `port` or `engine`."""
     return lambda scene: replace(scene, **fields)
 
 
@@ -185,6 +189,20 @@ def bridge_nf() -> Control:
     name = "net.bridge.bridge-nf-call-iptables"
     choices = (Choice("1", in_world(sysctls={name: "1"})), Choice("0", in_world(sysctls={name: "0"})))
     return Control("bridge_nf", "bridge-nf-call-iptables", choices)
+
+
+def engine() -> Control:
+    """Choose who carries the packet: the simulation, or the Linux kernel of the machine that Python runs on."""
+    choices = (
+        Choice(SIMULATED, asking(engine=SIMULATED)),
+        Choice(
+            KERNEL,
+            asking(engine=KERNEL),
+            "real, in this machine's kernel",
+            "Real packets are on their way through this machine's kernel …",
+        ),
+    )
+    return Control("engine", "packets", choices)
 
 
 def rule(fragment: str, nodes: Sequence[str] = (), label: str = "the rule") -> Control:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Service
 from svcnotes.errors import QuestionError
+from svcnotes.kernel import Lab
 from svcnotes.scenarios.changes import backing_pods, dial, find_port, find_service
+from svcnotes.scenarios.real import real_trace
 from svcnotes.trace import Trace, trace
+
+SIMULATED, KERNEL = "simulated", "kernel"
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class Scene:
 
     `source`, `to`, `via` and `protocol` are those of `svcnotes.trace`. Without `to` the packet goes to the
     nodePort of the Service's `port` (number or name, None the first) at the Node `enter`. `service`
-    (`namespace/name`) is the one whose Pods a picture shows, whether the packet meets them or not.
+    (`namespace/name`) is the one whose Pods a picture shows, whether the packet meets them or not. `engine` says
+    who carries the packet: `simulated`, svcnotes itself, or `kernel`, this machine's Linux (`svcnotes.kernel`).
     """
 
     cluster: Cluster
@@ -28,6 +33,7 @@ class Scene:
     to: str = ""
     via: str | None = None
     protocol: str = "tcp"
+    engine: str = SIMULATED
 
     @property
     def found(self) -> Service:
@@ -52,6 +58,11 @@ class Scene:
         service = self.cluster.services.get(self.service)
         return frozenset(backing_pods(self.cluster, service)) if service else frozenset()
 
-    def trace(self) -> Trace:
-        """Follow the packet. Raises what `svcnotes.trace` raises."""
+    def trace(self, lab: Lab | None = None) -> Trace:
+        """Follow the packet. Raises what `svcnotes.trace` raises; for real packets what `real_trace` does.
+
+        `lab` is one for real packets, which stays up; without it one is made, and taken down again.
+        """
+        if self.engine == KERNEL:
+            return real_trace(self.cluster, self.source, self.aim, self.protocol, self.via, lab=lab)
         return trace(self.cluster, self.source, self.aim, self.protocol, self.via)

@@ -15,8 +15,10 @@ from svcnotes.netfilter import Conntrack
 from svcnotes.network.asker import asker
 from svcnotes.network.carry import carry
 from svcnotes.network.errors_home import answer_to
-from svcnotes.network.flight import BACK, DELIVERED, THERE, Ending, Flight
+from svcnotes.network.flight import BACK, DELIVERED, THERE, Ending, Flight, Leg
 from svcnotes.network.hop import Hop
+from svcnotes.network.legs import entered
+from svcnotes.network.legs import legs as path_legs
 from svcnotes.network.topology import Topology, topology
 from svcnotes.packet import Packet, endpoint_text
 from svcnotes.toolbox.observing import observe
@@ -41,20 +43,6 @@ ERRNO = {
 }
 OTHER_ERRNO = "No route to host"
 TIMED_OUT = "Connection timed out"
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One connection between two hosts; a proxying balancer makes two of them.
-
-    `sent` is the first packet as the asker made it, `seen` as the server's socket got it.
-    """
-
-    asker: str
-    server: str
-    sent: Packet
-    seen: Packet
-    hops: tuple[Hop, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +99,9 @@ def connect(
             now=session.now,
             memories=session.memories,
         )
-        path = _draw(session, [one for one in found.paths if way in ("", _entered(one))] or found.paths)
-        way = way or _entered(path)
-        legs = tuple(_legs(path))
+        path = _draw(session, [one for one in found.paths if way in ("", entered(one.hops))] or found.paths)
+        way = way or entered(path.hops)
+        legs = tuple(path_legs(path.hops))
         talk = _Exchange(session, place, path, legs, port)
         talk.note_first(request if protocol == "udp" else "", serve or _silence)
         if path.outcome == "connected" or path.how:
@@ -140,24 +128,6 @@ def _silence(path: Path) -> str:
 
 def _draw(session: Session, paths: Sequence[Path]) -> Path:
     return session.random.choices(paths, [float(path.probability) for path in paths])[0]
-
-
-def _entered(path: Path) -> str:
-    """The node that a balancer's fabric chose for the first packet; empty where none did."""
-    for hop, after in zip(path.hops, path.hops[1:], strict=False):
-        if any(step.rule.startswith("the load balancer hands it to") for step in hop.steps):
-            return after.host
-    return ""
-
-
-def _legs(path: Path) -> Iterator[Leg]:
-    begun = 0
-    for number, hop in enumerate(path.hops):
-        taken = [s for s in hop.steps if s.table == "socket" and s.verdict == "deliver"]
-        if hop.direction == THERE and hop.leaves is None and taken:
-            hops = path.hops[begun : number + 1]
-            yield Leg(hops[0].host, hop.host, hops[0].packet, taken[0].before, hops)
-            begun = number + 1
 
 
 def _numbered(hops: Sequence[Hop]) -> Iterator[tuple[int, Sequence[Hop]]]:
@@ -287,7 +257,7 @@ class _Exchange:
 
     def _chosen(self) -> Mapping[str, str]:
         """What the balancer's fabric chose for this connection."""
-        node = _entered(self.path)
+        node = entered(self.path.hops)
         if not node:
             return {}
         first = self.path.hops[0].packet

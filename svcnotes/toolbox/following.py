@@ -33,7 +33,8 @@ def followed(before: Cluster, after: Cluster) -> Cluster:
         if before.node_rules.get((node, family)) == text and node not in after.stopped:
             merged = _merged(text, _unedited(before, node, family), _unedited(after, node, family))
             if merged != text:
-                after = after.with_rules(node, merged, family)
+                strict = (node, family) not in after.lenient_rules
+                after = after.with_rules(node, merged, family, strict=strict)
     return after
 
 

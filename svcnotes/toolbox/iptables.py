@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from svcnotes.netfilter.rule import Rule
+from svcnotes.netfilter.chain import without_counters
+from svcnotes.netfilter.partly import readable
 from svcnotes.netfilter.save import BASE_CHAINS, Layout, layout
 from svcnotes.network.node_rules import rules_text
 from svcnotes.toolbox.options import UsageError, read
@@ -37,7 +38,7 @@ class Tables:
     def rules(self, table: str, chain: str) -> list[str]:
         """The rules of a chain as printed, without counters."""
         found = self.layout.tables[table][chain]
-        return [self.layout.lines[number - 1].strip() for number in found.numbers]
+        return [without_counters(self.layout.lines[number - 1]).strip() for number in found.numbers]
 
     def counted(self, table: str, chain: str, text: str) -> tuple[int, int]:
         """Packets and bytes that matched a rule, or met a chain's policy."""
@@ -199,7 +200,9 @@ def _block(
         start = f"{number:<4} " if numbers else ""
         if verbose:
             start += "".join(_counter(value, exact=exact) for value in tables.counted(table, chain, text))
-        yield start + columns(Rule.parse(text), tables.family, verbose=verbose, numeric=numeric)
+        rule, rest = readable(text)
+        shown = columns(rule, tables.family, verbose=verbose, numeric=numeric)
+        yield start + shown + (f" {rest}" if rest else "")
 
 
 def _counter(value: int, *, exact: bool) -> str:

@@ -52,7 +52,8 @@ def rules_replaced(cluster: Cluster, node: str, text: str, family: int) -> Clust
     for other in cluster.families:
         if other != family and (node, other) not in cluster.node_rules:
             cluster = cluster.with_rules(node, rules_text(cluster, node, None, other), other)
-    return _without(cluster.with_rules(node, text, family), node, IN_RULES)
+    strict = (node, family) not in cluster.lenient_rules
+    return _without(cluster.with_rules(node, text, family, strict=strict), node, IN_RULES)
 
 
 def sysctl_set(cluster: Cluster, name: str, value: str) -> Cluster:

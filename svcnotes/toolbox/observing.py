@@ -57,7 +57,7 @@ def observe(
 
 
 def _step(session: Session, hop: Hop, step: Step, payload: int) -> None:
-    if step.table in _TABLES and step.chain:
+    if step.table in _TABLES and step.chain and step.verdict != "skip":
         key = (hop.host, step.before.family, step.table, step.chain, step.rule)
         session.packets[key] += 1
         session.bytes[key] += datagram_bytes(step.before, payload)

@@ -12,10 +12,9 @@ from dataclasses import replace
 from svcnotes.errors import RuleError
 from svcnotes.netfilter import edits
 from svcnotes.netfilter.rule import Rule
-from svcnotes.netfilter.ruleset import Ruleset
 from svcnotes.netfilter.save import BASE_CHAINS, layout
 from svcnotes.netfilter.words import quote
-from svcnotes.network.node_rules import rules_text
+from svcnotes.network.node_rules import check_text, rules_text
 from svcnotes.toolbox import mending
 from svcnotes.toolbox.output import Printed, err
 from svcnotes.toolbox.session import Call
@@ -81,7 +80,7 @@ def restore(call: Call) -> Printed:
         return err(f"Can't open {names[0]}: No such file or directory\n", 1)
     given = call.session.files[names[0]] if names else call.stdin or ""
     try:
-        Ruleset.parse(given, family).check()
+        check_text(call.cluster, call.place.host, given, family)
     except RuleError as error:
         where = f"\nline {error.line}: " if error.line else ""
         return failed(call, f"{where}{str(error).partition(': ')[2] or error}", 2)
@@ -94,8 +93,8 @@ def put(call: Call, text: str, family: int) -> Printed:
 
     Raises RuleError for rules that cannot be read.
     """
-    Ruleset.parse(text, family).check()
     node = call.place.host
+    check_text(call.cluster, node, text, family)
     after = mending.rules_replaced(call.cluster, node, text, family)
     kept = {key: old for key, old in after.node_rules.items() if key != (node, family)}
     mended = replace(after, node_rules=kept)

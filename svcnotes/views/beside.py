@@ -12,7 +12,15 @@ from svcnotes.packet import Packet, Step, endpoint_text
 from svcnotes.scenarios.changes import backing_pods, find_service
 from svcnotes.trace import Path, Trace
 from svcnotes.views.cast import Cast, cast_of
-from svcnotes.views.compare import Change, answer_changes, counterpart, deciding_name, deciding_rules, value
+from svcnotes.views.compare import (
+    Change,
+    accord,
+    answer_changes,
+    counterpart,
+    deciding_name,
+    deciding_rules,
+    value,
+)
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.marks import names_of, short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
@@ -263,7 +271,8 @@ def difference_lines(shown: SideBySide) -> list[Prose]:
         if rules:
             named = [prose(", " if index else "", code(name)) for index, name in enumerate(rules)]
             lines.append(prose(strong(f"rules that decided only under {side.title}"), ": ", *named))
-    return lines or [prose("Nothing that the pod or the client could notice.")]
+    nothing = prose("Nothing that the pod or the client could notice.")
+    return lines or [accord(shown.left.story, shown.right.story) or nothing]
 
 
 def _text(shown: SideBySide) -> Iterator[str]:

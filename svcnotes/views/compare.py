@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from svcnotes.kernel import agreement
 from svcnotes.packet import Step
 from svcnotes.trace import Path
 from svcnotes.views.entries import entered
@@ -60,11 +62,14 @@ def answer_changes(before: Story, after: Story) -> list[Change]:
     another one, it is told only if nothing else differs.
     """
     old, new = before.path, after.path
+    met, now_met = _pods(before), _pods(after)
+    if _one_is_real(before, after) and (met >= now_met if after.trace.packets else met <= now_met):
+        now_met = met  # a handful of packets need not meet every endpoint
     rows = [
         ("outcome", old.outcome, new.outcome),
         (_whom(old, new), _reached(old) or "none", _reached(new) or "none"),
         ("source seen", old.source_seen or "nobody saw one", new.source_seen or "nobody saw one"),
-        ("endpoints", str(_pods(before)), str(_pods(after))),
+        ("endpoints", str(len(met)), str(len(now_met))),
     ]
     found = [Change(*row) for row in rows if row[1] != row[2]]
     dialled = Change("address dialled", before.trace.destination, after.trace.destination)
@@ -81,8 +86,51 @@ def _whom(*paths: Path) -> str:
     return "pod" if all(path.pod or not path.answered_by for path in paths) else "who answers"
 
 
-def _pods(story: Story) -> int:
-    return len({_reached(path) for path in story.trace.paths if _reached(path)})
+def _pods(story: Story) -> frozenset[str]:
+    return frozenset(_reached(path) for path in story.trace.paths if _reached(path))
+
+
+def _one_is_real(before: Story, after: Story) -> bool:
+    return bool(before.trace.packets) != bool(after.trace.packets)
+
+
+def accord(before: Story, after: Story) -> Prose:
+    """Where a simulated and a real packet met with the same, say whether they did so by the same rules; else nothing."""
+    if not _one_is_real(before, after):
+        return ()
+    simulated, real = (before, after) if after.trace.packets else (after, before)
+    ours, kernels = (agreement.rules(agreement.told(one.path)) for one in (simulated, real))
+    if ours == kernels:
+        count = (
+            f"the same {len(ours)} rules matched, in the same order"
+            if len(ours) > 1
+            else "the same rules matched"
+        )
+        return prose(
+            strong("The kernel did what the simulation says"),
+            f": {count}. Only the ports differ that are picked at random.",
+        )
+    at = next(i for i, (a, b) in enumerate(zip_longest(ours, kernels)) if a != b)
+    said, did = (_matched(story, at) for story in (simulated, real))
+    return prose(
+        strong("The end is the same, the rules are not"),
+        f". The first that differs is number {at + 1}: ",
+        *(said, " in the simulation, ", did, " in the kernel."),
+    )
+
+
+def _matched(story: Story, at: int) -> Prose:
+    """Name one of the rules that matched, in the order of `agreement.rules`."""
+    matched = [
+        (hop.host, step)
+        for hop in agreement.told(story.path)
+        for step in hop.steps
+        if step.table in agreement.RULE_TABLES
+    ]
+    if at >= len(matched):
+        return prose("none more")
+    host, step = matched[at]
+    return prose(code(rule_name(step)), f" on {short_name(host)}")
 
 
 def deciding_rules(story: Story) -> dict[str, Step]:
@@ -114,7 +162,8 @@ def _sentence(
     come: list[str],
 ) -> Prose:
     if not changes:
-        return prose("Nothing that the pod or the client could notice has changed.")
+        same = prose("Nothing that the pod or the client could notice has changed.")
+        return accord(before, after) or same
     parts: list[Prose] = []
     for change in changes:
         word = {"source seen": "source", "endpoints": "endpoints in reach"}.get(change.field, change.field)

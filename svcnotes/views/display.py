@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from svcnotes.flow import Flow
 from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.beside import SideBySide
 from svcnotes.views.beside_html import beside_html
@@ -13,6 +14,7 @@ from svcnotes.views.lookup import Lookup, lookup_html
 from svcnotes.views.matrix import Matrix
 from svcnotes.views.matrix_html import matrix_html
 from svcnotes.views.text import trace_text
+from svcnotes.views.timeline import Timeline, timeline, timeline_html
 
 
 def register(shell: Any = None) -> bool:
@@ -35,9 +37,11 @@ def register(shell: Any = None) -> bool:
         Matrix: matrix_html,
         Crowd: crowd_html,
         Lookup: lookup_html,
+        Timeline: timeline_html,
+        Flow: flow_html,
     }
-    texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line}
-    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Lookup), str)
+    texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line, Flow: flow_text}
+    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Lookup, Timeline), str)
     # By name, so that pandas loads with the first table and not before.
     formatters["text/html"].for_type_by_name("svcnotes.views.frames", "Table", _table_html)
     for kind, write in pages.items():
@@ -52,6 +56,16 @@ def crowd_html(crowd: Crowd) -> str:
     from svcnotes.views import crowd_figure
 
     return crowd_figure.crowd_html(crowd)
+
+
+def flow_text(flow: Flow) -> str:
+    """Write an open flow's story for a terminal."""
+    return str(timeline(flow))
+
+
+def flow_html(flow: Flow) -> str:
+    """Write an open flow's story as a table."""
+    return timeline_html(timeline(flow))
 
 
 def _table_html(table: Any) -> str:

@@ -37,8 +37,10 @@ def _looked_up(story: Story) -> Prose:
 
 
 def choice(story: Story) -> str:
-    """Say how likely this path is, as an exact fraction; empty where it is the only one."""
+    """Say how likely this path is, as an exact fraction, empty where it is the only one; of real packets, how many went so."""
     paths = story.trace.paths
+    if story.trace.packets:
+        return _counted(story)
     if len(paths) < 2:
         return ""
     same = all(path.probability == paths[0].probability for path in paths)
@@ -47,6 +49,12 @@ def choice(story: Story) -> str:
     ways = {(entered(path), path.pod or path.answered_by) for path in paths}
     what = "endpoints" if len(ends) == len(ways) and all(ends) else "ways"
     return f"1 of {len(paths)} {what}, {share}"
+
+
+def _counted(story: Story) -> str:
+    if story.trace.packets == 1:
+        return "1 real packet was sent, and this is it"
+    return f"{story.trace.share(story.path)} real packets went this way, and this is the first of them"
 
 
 def _source(story: Story) -> Run:

@@ -116,5 +116,10 @@ def _path(story: Story) -> str:
     share = choice(story)
     return (
         f"<section><p>{sentence_html(headline(story))}{f' {escape(share)}.' if share else ''}</p>{picture}"
-        f"<details><summary>The same in words</summary><ol>{moments}</ol></details></section>"
+        f"<details><summary>The same in words</summary><ol>{moments}</ol></details>{_not_understood(story)}</section>"
     )
+
+
+def _not_understood(story: Story) -> str:
+    said = "".join(f"<li>{escape(text)}</li>" for text in story.path.not_understood)
+    return f"<p>Rules on the way that are not understood:</p><ul>{said}</ul>" if said else ""

@@ -46,7 +46,7 @@ def pack(
         paths.append(
             {
                 "label": label,
-                "share": str(path.probability),
+                "share": trace.share(path),
                 "outcome": path.outcome,
                 "headline": packed(headline(story)),
                 "choice": choice(story),
@@ -58,7 +58,7 @@ def pack(
             }
         )
     marks = {role: [mark.glyph, mark.colour, mark.meaning] for role, mark in MARKS.items()}
-    return {"paths": paths, "marks": marks, "names": _names_in(paths, names)}
+    return {"paths": paths, "marks": marks, "names": _names_in(paths, names), "packets": trace.packets}
 
 
 def labels(paths: Sequence[Path], names: Names | None = None) -> list[str]:

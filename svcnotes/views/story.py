@@ -15,6 +15,7 @@ from svcnotes.views.marks import Names, short_name
 from svcnotes.views.prose import Prose, Run, code, prose, strong
 
 ENDS = frozenset({"drop", "reject"})
+MARKING = "KUBE-MARK-MASQ"  # kube-proxy's own chain: other programs mark for other ends
 FIELDS = ("source", "destination")
 
 
@@ -286,8 +287,9 @@ class _Hop:
         if "mark" in changed and after.mark:
             sender = caller(self.hop.steps, step)
             by: Prose = prose(", called by ", code(sender.chain)) if sender else ()
+            asked = step.chain == MARKING
             words = [
-                f" marks the packet {after.mark:#x}{at}, to be masqueraded when it leaves: ",
+                f" marks the packet {after.mark:#x}{at}{', to be masqueraded when it leaves' if asked else ''}: ",
                 rule,
                 by,
                 ".",

@@ -34,7 +34,7 @@ def path_text(trace: Trace, path: Path, names: Names) -> str:
             direction = moment.direction
             lines.append("  there" if direction == "there" else "  and back")
         lines += _moment(moment, names)
-    return "\n".join([*lines, *_rules(story)])
+    return "\n".join([*lines, *_rules(story), *_not_understood(path)])
 
 
 def _moment(moment: Moment, names: Names) -> list[str]:
@@ -47,6 +47,13 @@ def _moment(moment: Moment, names: Names) -> list[str]:
             glyph = names.glyph(address)
             packet = re.sub(rf"(?<![\w.:]){re.escape(address)}{end}", f"{glyph} {address}", packet, count=1)
     return [f"  {moment.number:>3}  {plain(moment.sentence)}", f"       {packet}"]
+
+
+def _not_understood(path: Path) -> list[str]:
+    said = path.not_understood
+    return (
+        ["  rules on the way that are not understood", *(f"       {text}" for text in said)] if said else []
+    )
 
 
 def _rules(story: Story) -> list[str]:

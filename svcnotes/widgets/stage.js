@@ -3,6 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const PLAY_EVERY = 1300; // ms
+const PATIENCE = 120; // ms that an answer may take before the stage says that it is awaited
 const CHANGED = {
   mark: "marked", dnat: "destination", snat: "source", undo: "put back", drop: "dropped ✕",
   reject: "rejected ✕", closed: "nobody listens ✕", end: "ends here ✕", icmp: "refused",
@@ -81,12 +82,14 @@ function radios(name, label, onChoose) {
     const key = JSON.stringify(options);
     if (group.dataset.offered !== key) {
       group.dataset.offered = key;
-      group.replaceChildren(...options.map(([option, text]) =>
+      group.replaceChildren(...options.map(([option, text]) => // a third part: what to say while it is awaited
         focusable("button", {
           type: "button", role: "radio", "data-value": option, onclick: () => choose(option, false),
         }, text)));
     }
+    const chosen = group.contains(document.activeElement) && document.activeElement.getAttribute("aria-checked") === "true";
     update(value);
+    if (chosen) group.querySelector('[aria-checked="true"]')?.focus(); // a choice that was not to be had
   }
   return { box, offer };
 }
@@ -163,6 +166,7 @@ function render({ model, el }) {
   const known = new Map(); // its answers, by change: a setting seen before repaints without waiting
   let step = 0; // 1-based; 0 before anything is drawn
   let timer = null;
+  let awaited = null; // the timer that says so
   let picture = null;
   let drawnWidth = 0;
   let room = 0; // the picture's width, told by the observer: to ask for it in the middle of a repaint costs a layout
@@ -179,7 +183,8 @@ function render({ model, el }) {
   const rules = h("div", { class: "rules-box" });
   const twin = h("details", { class: "twin" });
   const announce = h("p", { class: "aside", role: "status", "aria-live": "polite" });
-  const root = h("section", { class: "svcnotes-stage" }, question, bar, verdict, announce, difference,
+  const note = h("p", { class: "note" });
+  const root = h("section", { class: "svcnotes-stage" }, question, bar, note, verdict, announce, difference,
     h("div", { class: "board" }, figure, legend, steps, strip, rules, hops), twin);
   root.setAttribute("aria-label", message.question || "Stage");
   el.append(root);
@@ -228,20 +233,49 @@ function render({ model, el }) {
     const answer = known.get(asked);
     model.save_changes(); // first, so that the kernel is not told of the path that it will choose itself
     if (answer && answer.text !== shown) show(answer.text, answer.path);
+    else wait();
+  }
+
+  // Real packets take their time: the picture of the setting before is no answer meanwhile.
+  function wait() {
+    clearTimeout(awaited);
+    const saying = message.controls.map((control) => control.options.find(([option]) => option === model.get(control.name))?.[2]).find(Boolean);
+    if (!saying) return;
+    awaited = setTimeout(() => {
+      verdict.style.minHeight = `${verdict.offsetHeight}px`; // what stands below keeps its place
+      root.classList.add("waiting");
+      root.setAttribute("aria-busy", "true");
+      verdict.textContent = saying;
+      announce.textContent = saying;
+    }, PATIENCE);
+  }
+
+  function waited() {
+    clearTimeout(awaited);
+    const said = root.classList.contains("waiting");
+    root.classList.remove("waiting");
+    verdict.style.minHeight = "";
+    root.removeAttribute("aria-busy");
+    return said;
   }
 
   function hear() {
     const text = model.get("message");
-    if (text === shown) return;
+    if (text === shown) {
+      if (waited()) paint();
+      return;
+    }
     const answer = JSON.parse(text);
     // An answer to a setting that was changed again meanwhile: the next one is on its way.
     if (answer.controls.some((control) => control.value !== model.get(control.name))) return;
-    if (asked) known.set(asked, { text, path: model.get("path") });
+    // Real packets are sent anew each time, and a note tells of a setting that was not to be had.
+    if (asked && !answer.note && !answer.story?.packets) known.set(asked, { text, path: model.get("path") });
     asked = "";
     show(text, model.get("path"));
   }
 
   function show(text, path) {
+    waited();
     shown = text;
     message = JSON.parse(text);
     shownPath = path;
@@ -262,6 +296,8 @@ function render({ model, el }) {
       controls.get(control.name).offer(control.options, control.value);
     }
     if (!bar.contains(paths.box)) bar.append(paths.box);
+    note.textContent = message.note || "";
+    note.hidden = !message.note;
     if (message.error) {
       verdict.textContent = message.error;
       announce.textContent = message.error;
@@ -289,7 +325,7 @@ function render({ model, el }) {
     verdict.className = good ? "verdict" : "verdict bad";
     verdict.replaceChildren(...sentence(path.headline, marks), path.choice ? h("span", { class: "choice" }, ` ${path.choice}.`) : "");
     // A live region speaks when its words change: it repeats the answer, and the difference.
-    announce.textContent = words(path.headline) + (message.difference.length ? ` ${words(message.difference)}` : "");
+    announce.textContent = [message.note, words(path.headline), words(message.difference)].filter(Boolean).join(" ");
     drawnWidth = 0;
     fit();
     const roles = new Set(path.moments.flatMap((m) => [...m.src, ...m.dst].map((end) => end[1])));
@@ -371,8 +407,9 @@ function render({ model, el }) {
       return;
     }
     const ruled = lines.some(([, kind]) => kind !== "kernel"); // a bridge or a routing table decides without one
+    const real = message.story.packets; // then the kernel itself has told which rules matched
     const title = h("h4", {}, ruled
-      ? `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, as iptables-save prints it`
+      ? `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, ${real ? "as Linux itself traced it" : "as iptables-save prints it"}`
       : `No rule of iptables decides at step ${number}: the kernel of ${moment.host} does`);
     let decider = null;
     const list = lines.map(([text, kind, matched]) => {
@@ -385,7 +422,7 @@ function render({ model, el }) {
       return line;
     });
     const listed = focusable("ol", { class: "rules", tabindex: "0", "aria-label": ruled ? `Rules of ${moment.host}` : `The kernel of ${moment.host}` }, ...list);
-    rules.replaceChildren(title, listed, ...(ruled ? [h("p", { class: "key" }, "▶ decided this step   ✓ matched on the way   unmarked: did not match, or not reached")] : []));
+    rules.replaceChildren(title, listed, ...(ruled ? [h("p", { class: "key" }, `▶ decided this step   ✓ matched on the way${real ? " (iptables' TRACE)" : ""}   unmarked: did not match, or not reached`)] : []));
     if (!decider) return;
     requestAnimationFrame(() => {
       if (listed.scrollHeight > listed.clientHeight) {
@@ -472,6 +509,7 @@ function render({ model, el }) {
   paint();
   return () => {
     play(false);
+    clearTimeout(awaited);
     watcher.disconnect();
   };
 }

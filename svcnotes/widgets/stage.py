@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path as FilePath
-from types import MappingProxyType
 from typing import Any
 
 import anywidget
@@ -14,44 +12,28 @@ import traitlets
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError, SvcnotesError
-from svcnotes.network.node_rules import rules_text
-from svcnotes.scenarios import changes
-from svcnotes.scenarios import controls as usual
+from svcnotes.kernel import available
 from svcnotes.scenarios.changes import find_port, find_service
 from svcnotes.scenarios.controls import Control
-from svcnotes.scenarios.scene import Scene
+from svcnotes.scenarios.scene import KERNEL, SIMULATED, Scene
 from svcnotes.trace import Path, Trace
 from svcnotes.views.beside import SideBySide, beside
 from svcnotes.views.compare import Comparison, compare, counterpart
 from svcnotes.views.display import register
 from svcnotes.views.headline import headline
 from svcnotes.views.html import page
-from svcnotes.views.marks import names_of
-from svcnotes.views.pack import pack
 from svcnotes.views.prose import packed, plain
-from svcnotes.views.story import Story, tell
+from svcnotes.views.story import Story
 from svcnotes.views.text import trace_text
+from svcnotes.widgets.answer import Answer, answer, as_json
 from svcnotes.widgets.fold import fold
+from svcnotes.widgets.lending import LENDING, reason
+from svcnotes.widgets.offered import USUAL, offered
 
 HERE = FilePath(__file__).parent
 QUESTION = "The client dials {enter}. Who does the pod think is calling?"
 TAKEN = frozenset({"message", "path"})
 Setting = tuple[str, ...]
-
-
-class Answer:
-    """What one setting of the controls leads to: a cluster, its trace, and the trace packed for the browser."""
-
-    def __init__(self, cluster: Cluster, trace: Trace, story: dict[str, Any]) -> None:
-        self.cluster = cluster
-        self.trace = trace
-        self.story = story
-        self.text = _json(story)
-        self.names = names_of(trace, cluster)
-
-    def tell(self, path: Path) -> Story:
-        """Tell one of its paths."""
-        return tell(self.trace, path, self.names)
 
 
 class Stage(anywidget.AnyWidget):
@@ -61,12 +43,13 @@ class Stage(anywidget.AnyWidget):
     the first by default. The packet goes from `source` to `to` (`via` a Node, by `protocol`: all as in
     `svcnotes.trace`); without `to`, to the nodePort at the Node that the control `enter` names.
     `controls` are those shown: Controls, or names of the usual ones (policy, enter, pods, cni, cloud,
-    hairpin, bridge_nf, via); their choices are applied to the scene in the order given. `question` may hold
+    hairpin, bridge_nf, via, engine); their choices are applied to the scene in the order given. `question` may hold
     `{NAME}`: the choice of that control, in words. Each control is an attribute: `stage.policy = "Local"`.
     Further settings: `path`, the index of the path shown, and the start of any control, shown or not.
     `placements` are the choices of `pods`: node names with commas, or "all nodes".
     A setting that makes no sense raises TraitError; a cluster that cannot answer says so on the stage and
-    in `error`.
+    in `error`. With `engine="kernel"` real packets are sent, new ones each time; where that cannot be, the stage
+    says why (`note`), and goes on in simulation.
     """
 
     _esm = HERE / "stage.js"
@@ -75,6 +58,7 @@ class Stage(anywidget.AnyWidget):
     # One text of JSON: ipywidgets would walk a dict of this size twice, looking for buffers.
     message = traitlets.Unicode().tag(sync=True)
     path = traitlets.Int(0).tag(sync=True)
+    engine: str  # a control on every stage, shown or not
 
     def __init__(
         self,
@@ -94,13 +78,14 @@ class Stage(anywidget.AnyWidget):
         scene = Scene(cluster, service, port, source, "", to, via, protocol)
         found = find_service(cluster, service)
         find_port(found, port)
-        shown = [_control(one, cluster, placements or (), settings) for one in controls]
+        shown = [offered(one, cluster, placements or (), settings, _taken) for one in controls]
         names = [one.name for one in shown]
         # The usual controls may be set without being shown; which node is entered must be said somehow.
+        always = {"engine"} if to else {"engine", "enter"}
         unseen = [
-            _control(name, cluster, placements or (), settings)
+            offered(name, cluster, placements or (), settings, _taken)
             for name in USUAL
-            if name not in names and (name in settings or (name == "enter" and not to))
+            if name not in names and (name in settings or name in always)
         ]
         self._scene = scene
         self._question = question
@@ -108,7 +93,11 @@ class Stage(anywidget.AnyWidget):
         self._every = (*unseen, *shown)
         self._answers: dict[Setting, Answer] = {}
         self._comparison: Comparison | None = None
-        self._error = ""
+        self._error = self._note = ""
+        self._going_back, self._backs = (
+            False,
+            0,
+        )  # each time a message of its own, so that the browser hears it
         start = {one.name: one.start or one.values[0] for one in self._every}
         if "policy" in start and found.external_traffic_policy:
             start["policy"] = found.external_traffic_policy
@@ -118,6 +107,7 @@ class Stage(anywidget.AnyWidget):
         super().__init__(**{**start, **settings})
         if not to and not self._error:
             _ = self._scene_of(self._setting).aim  # a Service without a nodePort is the author's mistake
+        self._settle()
         self._shown: Setting = self._setting
         self._show(None)
         self.observe(self._changed, [one.name for one in self._every])
@@ -153,10 +143,22 @@ class Stage(anywidget.AnyWidget):
         """Why there is no answer, empty where there is one."""
         return self._error
 
+    @property
+    def note(self) -> str:
+        """Why the simulation answers although real packets were asked for, empty otherwise."""
+        return self._note
+
+    def close(self) -> None:
+        """Close the stage; the kernel lab goes with the last one that used it."""
+        LENDING.give_back(self)
+        super().close()
+
     def beside(self, **settings: str) -> SideBySide:
         """Put the answer shown beside the one that other settings of its controls lead to: `stage.beside(policy="Local")`.
 
-        Raises QuestionError for a control or a choice that is not there, and what the cluster raises.
+        Real packets (`engine="kernel"`) are new ones; where they never met the pod shown, one that both meet is
+        compared. Raises QuestionError for a control or a choice that is not there, KernelError where no real
+        packets can be sent, and what the cluster raises.
         """
         names = [one.name for one in self._every]
         unknown = sorted(settings.keys() - names)
@@ -175,13 +177,19 @@ class Stage(anywidget.AnyWidget):
             raise QuestionError(
                 f"beside: {titles[0]} is what the stage shows already. Choose another setting"
             )
-        answers = [self._answer(setting) for setting in (self._setting, other)]
+        answers = [self._answer(self._setting), self._answer(other, fresh=True)]
         return beside(
             {title: answer.trace for title, answer in zip(titles, answers, strict=True)},
             cluster={title: answer.cluster for title, answer in zip(titles, answers, strict=True)},
-            path=min(self.path, len(answers[0].trace.paths) - 1),
+            path=self._met_by_both(answers[0].trace, answers[1].trace),
             service=self._scene.service,
         )
+
+    def _met_by_both(self, left: Trace, right: Trace) -> int | None:
+        """The path shown; None, for any pod that both met, where real packets missed its pod."""
+        index = min(self.path, len(left.paths) - 1)
+        missed = left.paths[index].pod not in {path.pod for path in right.paths}
+        return None if missed and left.packets != right.packets else index
 
     def save_html(self, path: str | FilePath) -> FilePath:
         """Write the stage, with the answers to all settings of its controls, as one HTML page."""
@@ -202,7 +210,7 @@ class Stage(anywidget.AnyWidget):
         folded, pieces = fold(stories)
         data = {
             "questions": {self._key(setting): self._question_text(setting) for setting in settings},
-            "controls": self._control_messages(self._setting),
+            "controls": [_for_a_page(one) for one in self._control_messages(self._setting)],
             "path": self.path,
             "settings": {one.name: getattr(self, one.name) for one in self._every},
             "stories": folded,
@@ -222,7 +230,8 @@ class Stage(anywidget.AnyWidget):
 
     def _all_settings(self) -> list[Setting]:
         options = [one.values if one in self._controls else (getattr(self, one.name),) for one in self._every]
-        return list(product(*options))
+        every = list(product(*options))
+        return [one for one in every if self._scene_of(one).engine != KERNEL] if available() else every
 
     def _all_changes(self, settings: list[Setting], errors: dict[str, str]) -> dict[str, dict[str, Any]]:
         """For each path under a setting and each change of one control: what differs, which path is shown then."""
@@ -253,10 +262,12 @@ class Stage(anywidget.AnyWidget):
         answer = self._answer(self._setting)
         return answer.tell(answer.trace.paths[min(self.path, len(answer.trace.paths) - 1)])
 
-    def _answer(self, setting: Setting) -> Answer:
-        if setting not in self._answers:
-            self._answers[setting] = self._work_out(setting)
-        return self._answers[setting]
+    def _answer(self, setting: Setting, *, fresh: bool = False) -> Answer:
+        """The answer to a setting, as it was worked out before; `fresh` sends new packets where they are real."""
+        known = self._answers.get(setting)
+        if known is None or (fresh and known.trace.packets):
+            known = self._answers[setting] = self._work_out(setting)
+        return known
 
     def _scene_of(self, setting: Setting) -> Scene:
         scene = self._scene
@@ -266,23 +277,41 @@ class Stage(anywidget.AnyWidget):
 
     def _work_out(self, setting: Setting) -> Answer:
         scene = self._scene_of(setting)
-        found = scene.trace()
-        hosts = {hop.host for path in found.paths for hop in path.hops if hop.kind == "node"}
-        family = 6 if ":" in found.source_address else 4
-        texts = {node: rules_text(scene.cluster, node, family=family) for node in sorted(hosts)}
-        return Answer(scene.cluster, found, pack(found, scene.cluster, texts, scene.cast))
+        found = LENDING.ask(self, scene) if scene.engine == KERNEL else scene.trace()
+        return answer(scene, found)
 
     def _changed(self, _: Any) -> None:
-        before, self._shown = self._shown, self._setting
+        if self._going_back:
+            return
+        before = self._shown
         with self.hold_sync():  # path and message in one go
-            self._show(before)
+            self._settle()
+            self._shown = self._setting
+            self._show(before if before != self._shown else None)
+
+    def _settle(self) -> None:
+        """Send new packets where real ones are asked for; where that cannot be, say why, and simulate."""
+        self._note = ""
+        if self.engine != KERNEL:
+            return
+        try:
+            why = available()
+            if not why:
+                self._answer(self._setting, fresh=True)
+        except SvcnotesError as error:
+            why = reason(error)
+        if why:
+            self._note, self._backs = f"These packets are simulated. {why}", self._backs + 1
+            self._going_back = True
+            self.engine = SIMULATED
+            self._going_back = False
 
     def _show(self, before: Setting | None) -> None:
         self._error, self._comparison, story = "", None, "null"
         try:
             story = self._answer(self._setting).text
         except SvcnotesError as error:
-            self._error = str(error)
+            self._error, self._note = str(error), ""
         if before and not self._error:
             self._compare_with(before)
         rest = {
@@ -290,9 +319,11 @@ class Stage(anywidget.AnyWidget):
             "controls": self._control_messages(self._setting),
             "difference": packed(self._comparison.sentence) if self._comparison else [],
             "error": self._error,
+            "note": self._note,
+            "backs": self._backs,
         }
         # The story's text was made when it was worked out; the rest is put around it.
-        self.message = f'{_json(rest)[:-1]},"story":{story}}}'
+        self.message = f'{as_json(rest)[:-1]},"story":{story}}}'
 
     def _compare_with(self, before: Setting) -> None:
         try:
@@ -316,43 +347,20 @@ class Stage(anywidget.AnyWidget):
                 "name": one.name,
                 "label": one.label,
                 "value": value,
-                "options": [[choice.value, choice.words] for choice in one.choices],
+                "options": [list(filter(None, (c.value, c.words, c.waiting))) for c in one.choices],
             }
             for one, value in zip(self._every, setting, strict=True)
             if one in self._controls
         ]
 
 
-def _control(
-    given: str | Control, cluster: Cluster, placements: Sequence[str], settings: dict[str, Any]
-) -> Control:
-    """A control as given, or the usual one of that name. Raises QuestionError for an unknown name."""
-    if isinstance(given, Control):
-        if given.name in TAKEN or hasattr(Stage, given.name) or not given.name.isidentifier():
-            raise QuestionError(f"controls: {given.name!r} is taken, or no name. Call the control otherwise")
-        return given
-    if given not in USUAL:
-        raise QuestionError(f"controls: {given!r} is none. Choose from {', '.join(USUAL)}, or give a Control")
-    if given == "pods" and "pods" in settings:
-        offered = placements or changes.placements(cluster)
-        placements = tuple(dict.fromkeys([*offered, settings["pods"]]))
-    return USUAL[given](cluster, placements)
+def _for_a_page(control: dict[str, Any]) -> dict[str, Any]:
+    """A control as a saved page offers it: that has no kernel at hand, only what was recorded."""
+    if control["name"] != "engine":
+        return control
+    real = [] if available() else [[KERNEL, "real, recorded"]]
+    return {**control, "options": [*control["options"][:1], *real]}
 
 
-# The usual controls, in the order in which they are applied when they are set without being shown.
-USUAL: Mapping[str, Callable[[Cluster, Sequence[str]], Control]] = MappingProxyType(
-    {
-        "policy": lambda _, __: usual.policy(),
-        "pods": usual.pods,
-        "cni": lambda _, __: usual.cni(),
-        "cloud": lambda _, __: usual.cloud(),
-        "hairpin": lambda _, __: usual.hairpin(),
-        "bridge_nf": lambda _, __: usual.bridge_nf(),
-        "enter": lambda cluster, _: usual.enter(cluster),
-        "via": lambda cluster, _: usual.via(cluster),
-    }
-)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _taken(name: str) -> bool:
+    return name in TAKEN or hasattr(Stage, name)

@@ -182,14 +182,36 @@ def test_a_click_on_local_changes_the_source_from_the_nodes_to_the_clients(page)
 def test_the_keyboard_alone_does_the_same(page):
     choose(page, "Cluster")
     wait_for_sentence(page, "not the client")
-    # From the page's own start, Tab alone must come to the policy.
+    # Tab alone must come to this stage's policy; the lesson has another one further down.
     page.evaluate("() => document.activeElement?.blur()")
-    for _ in range(120):
+    for _ in range(240):
         page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement?.dataset?.value ?? ''") == "Cluster":
+        value = "() => document.activeElement?.closest('.svcnotes-stage') === document.querySelector('.svcnotes-stage')"
+        if page.evaluate(f"{value} && document.activeElement.dataset.value") == "Cluster":
             break
     else:
         pytest.fail("Tab never came to the policy")
     page.keyboard.press("ArrowRight")
     wait_while_in_sentence(page, "not the client")
     assert CLIENT in sentence(page)
+
+
+@pytest.mark.usefixtures("kernel_lab")
+def test_real_packets_are_drawn_on_the_same_stage_and_beside_the_simulated_ones(page):
+    heading = page.get_by_role("heading", name="Do not take my word for it")
+    for _ in range(60):
+        if heading.count():
+            break
+        page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop += 600 }")
+        page.wait_for_timeout(100)
+    stage = page.locator(".svcnotes-stage:has([data-control=engine])")
+    stage.locator("[data-value=kernel]").click()
+    stage.get_by_text("of 12 real packets went this way").wait_for(timeout=10_000)
+    assert "The kernel did what the simulation says" in stage.locator(".difference").inner_text()
+    assert "as Linux itself traced it" in stage.locator(".rules-box h4").inner_text()
+    both = page.locator("section[aria-label^='packets: simulated and packets: real']")
+    simulated, real = both.locator("svg[role=img]").all()
+    assert simulated.text_content() == real.text_content()
+    kinds = both.locator("tbody th[scope=row]").all_inner_texts()
+    assert len(kinds) == 11
+    assert set(kinds) == {"= same"}

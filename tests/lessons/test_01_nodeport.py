@@ -157,7 +157,7 @@ def test_no_program_of_the_node_has_the_nodeport_open():
 
 
 def test_the_bridge_has_the_first_address_of_the_nodes_pod_range():
-    """explain-source, exercise-caller-text; nodeport.caller"""
+    """explain-source, exercise-nobody-text; nodeport.caller"""
     bridge = node_host(whole(), "node-2").interfaces["cni0"]
     assert bridge.addresses == ("10.244.2.1/24",)
     assert path_to(POD_2, whole()).source_seen == "10.244.2.1"

@@ -22,7 +22,7 @@ from svcnotes.netfilter import Ruleset, walk
         ("filter", "-A INPUT -g ACCEPT", "write -j ACCEPT"),
         ("filter", "-A INPUT -j FORWARD", "only the kernel enters it"),
         ("filter", "-A INPUT -j TPROXY", "not part of this Linux"),
-        ("filter", "-A INPUT -m set --match-set x src -j DROP", "unknown match `set`"),
+        ("filter", "-A INPUT -m set --match-set x src -j DROP", "there is no set `x`"),
         ("filter", "-A INPUT -s 10.0.0.0/33 -j DROP", "longer than 32 bits"),
         ("filter", "-A INPUT -s web-1 -j DROP", "not an IP address"),
         ("filter", "-A INPUT -s fd00::1 -j DROP", "IPv6 in IPv4 rules"),

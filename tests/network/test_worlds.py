@@ -131,7 +131,6 @@ def test_without_the_hairpin_mark_a_pod_drops_packets_that_seem_its_own():
     [
         ("REJECT", "icmp-port-unreachable", "10.96.0.10"),
         ("REJECT --reject-with icmp-admin-prohibited", "icmp-admin-prohibited", "10.96.0.10"),
-        ("REJECT --reject-with tcp-reset", "rst", ""),
     ],
 )
 def test_the_error_of_a_rule_behind_dnat_looks_as_if_the_service_had_sent_it(target, how, sender):

@@ -93,7 +93,7 @@ def test_the_saved_page_steps_through_every_choice_of_every_control(cluster):
     stage = Stage(cluster, controls=("policy", "cni"), pods="node-1")
     data = json.loads(stage.html().split('id="svcnotes-data">')[1].split("</script>")[0])
     assert len(data["stories"]) == 2 * 3
-    assert set(data["settings"]) == {"policy", "cni", "pods", "enter"}
+    assert set(data["settings"]) == {"policy", "cni", "pods", "enter", "engine"}
 
 
 def test_two_settings_of_a_stage_stand_side_by_side(cluster):

@@ -88,7 +88,15 @@ def test_the_whole_answer_goes_in_one_message_that_is_plain_json(stage):
     stage.observe(lambda change: sent.append(change.new), "message")
     stage.policy = "Local"
     assert len(sent) == 1
-    assert set(json.loads(sent[0])) == {"question", "controls", "story", "difference", "error"}
+    assert set(json.loads(sent[0])) == {
+        "question",
+        "controls",
+        "story",
+        "difference",
+        "error",
+        "note",
+        "backs",
+    }
 
 
 def test_only_the_controls_asked_for_are_offered(cluster):

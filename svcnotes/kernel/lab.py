@@ -1,0 +1,247 @@
+"""A lab: one worker that is, one after the other, the network of the clusters it is asked about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count, cycle
+from types import TracebackType
+from typing import Any, Self
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.errors import QuestionError
+from svcnotes.kernel.blueprint import Blueprint, blueprint, refuse
+from svcnotes.kernel.listeners import listeners, named_ports
+from svcnotes.kernel.process import Worker, WorkerEndedError
+from svcnotes.network.addresses import family
+from svcnotes.network.errors_home import NO_ROUTE
+from svcnotes.network.host import LOOPBACK
+from svcnotes.network.node_host import node_host
+from svcnotes.network.node_rules import rules_text
+from svcnotes.network.outside import ROUTER, router_rules
+from svcnotes.network.plan import plan
+from svcnotes.network.rule_text import with_rules
+from svcnotes.network.topology import Topology
+
+DEADLINE = 0.9
+PORTS = (40112, 60000)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question as the lab asks it: the network that it is asked in, the asker's host, and what to send.
+
+    `source` is the address to ask from, empty for the one that the kernel chooses; `source_port` 0 leaves the port
+    to the lab.
+    """
+
+    net: Topology
+    host: str
+    source: str
+    address: str
+    port: int
+    protocol: str
+    source_port: int = 0
+
+
+class Lab:
+    """The kernel's own network for clusters; a context manager, or closed with `close`.
+
+    It stays up between questions: what the next cluster has alike is not built again. Raises KernelError
+    where no lab can be (`available`), or where the kernel refuses rules. `variant` is the iptables to load rules
+    with, legacy or nft; empty: the first of them that works here.
+    """
+
+    def __init__(self, *, variant: str = "") -> None:
+        self._variant = variant
+        self._worker: Worker | None = None
+        self._made: Blueprint | None = None
+        self._net: Topology | None = None
+        self._askers: dict[str, None] = {}
+        self._named: frozenset[int] = frozenset()
+        self._switches: dict[str, dict[str, str]] = {}
+        self._routes: dict[str, list[Any]] = {}
+        self._neighbours: dict[str, list[Any]] = {}
+        self._loaded: Cluster | None = None
+        self._listening: Cluster | None = None
+        self._ports_open: frozenset[int] = frozenset()
+        self._tokens = count(1)
+        # A port of its own for each question: a server may still wait for the end of an earlier one.
+        self._ports = cycle(range(*PORTS))
+        self.notes: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, None before the first question."""
+        return self._worker.pid if self._worker else None
+
+    def close(self) -> None:
+        """Take the lab down."""
+        if self._worker is not None:
+            self._worker.close()
+        self._worker, self._made, self._loaded, self._net, self._listening = None, None, None, None, None
+
+    def up(self, net: Topology) -> None:
+        """Have the worker be this network: built anew only where hosts or interfaces differ."""
+        refuse(net.cluster)
+        if self._worker is not None and not self._worker.alive:
+            self.close()
+        if self._worker is None:
+            self._worker = Worker(self._variant)
+        if self._net is net:
+            return
+        if net.asker and net.asker not in net.outside:
+            self._askers[net.asker] = None
+        wanted = blueprint(net, self._askers)
+        self._net = None
+        if self._made is None or _frame(self._made) != _frame(wanted):
+            self._build(wanted)
+        else:
+            self._follow(wanted)
+        if self._loaded is not net.cluster:
+            texts = _texts(net)
+            self._loaded, self._listening = None, None
+            self._order("rules", texts=texts)
+            self._loaded, self._named = net.cluster, named_ports([text for _, _, text in texts])
+        self._net = net
+
+    def _build(self, wanted: Blueprint) -> None:
+        self._made, self._loaded, self._listening = None, None, None
+        told = self._order("build", spec=wanted.to_json())
+        self.notes = tuple(f"{host}: {one}" for host, whats in told["not_set"].items() for one in whats)
+        self._made = wanted
+        self._switches = {name: spec["sysctls"] for name, spec in wanted.hosts.items()}
+        self._routes = {name: spec["routes"] for name, spec in wanted.hosts.items()}
+        self._neighbours = {name: spec["neighbours"] for name, spec in wanted.hosts.items()}
+
+    def _follow(self, wanted: Blueprint) -> None:
+        """Change the switches, routes and neighbours that this question has otherwise."""
+        for name, spec in wanted.hosts.items():
+            before = self._switches.get(name, {})
+            changed = {path: value for path, value in spec["sysctls"].items() if before.get(path) != value}
+            if changed:
+                self._order("switch", host=name, sysctls=changed)
+            self._switches[name] = spec["sysctls"]
+        for what, now, kind in (
+            ("route", self._routes, "routes"),
+            ("neighbours", self._neighbours, "neighbours"),
+        ):
+            for name, spec in wanted.hosts.items():
+                gone = [one for one in now.get(name, []) if one not in spec[kind]]
+                new = [one for one in spec[kind] if one not in now.get(name, [])]
+                if gone or new:
+                    self._order(what, host=name, remove=gone, add=new)
+                now[name] = spec[kind]
+
+    def ask(self, asked: Asked, *, deadline: float = DEADLINE, remember: bool = False) -> dict[str, Any]:
+        """Ask with a real socket; what the worker heard, as JSON values. `deadline` is in seconds.
+
+        A worker that somebody killed is replaced, once.
+        """
+        try:
+            return self._ask(asked, deadline, remember=remember)
+        except WorkerEndedError:
+            self.close()
+            return self._ask(asked, deadline, remember=remember)
+
+    def _ask(self, asked: Asked, deadline: float, *, remember: bool) -> dict[str, Any]:
+        self.up(asked.net)
+        self._listen(asked)
+        transport = "tcp" if asked.protocol == "http" else asked.protocol
+        if transport not in ("tcp", "udp", "icmp"):
+            raise QuestionError(
+                f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp"
+            )
+        token = f"{next(self._tokens):08d}"
+        found: dict[str, Any] = self._order(
+            "ask",
+            spec={
+                "host": asked.host,
+                "family": 6 if ":" in asked.address else 4,
+                "protocol": transport,
+                "source": asked.source,
+                "source_port": asked.source_port or next(self._ports),
+                "address": asked.address,
+                "port": asked.port,
+                "deadline": deadline,
+                "remember": remember,
+                "token": f"?{token}",
+            },
+        )
+        return {**found, "token": token}
+
+    def _listen(self, asked: Asked) -> None:
+        """Have everybody listen who does; where somebody answers on every port, on this one too."""
+        if asked.net.cluster is self._listening and asked.port in self._ports_open:
+            return
+        if asked.net.cluster is not self._listening:
+            self._ports_open = self._named
+        self._ports_open |= {asked.port}
+        told = self._order("listen", wanted=listeners(asked.net, self._ports_open - {0}))
+        self.notes = (*self.notes, *told["not_opened"])
+        self._listening = asked.net.cluster
+
+    def _order(self, what: str, **arguments: Any) -> Any:
+        if self._worker is None:
+            raise QuestionError("the kernel lab is not up")
+        return self._worker.order(what, **arguments)
+
+
+def _frame(made: Blueprint) -> Any:
+    """What cannot be changed on the way: hosts, cables, addresses, and which switches are set at all."""
+    later = ("routes", "neighbours", "sysctls")
+    own = {
+        name: ({key: value for key, value in spec.items() if key not in later}, sorted(spec["sysctls"]))
+        for name, spec in made.hosts.items()
+    }
+    return own, made.links
+
+
+def _texts(net: Topology) -> list[list[Any]]:
+    """Every rules text: [host, IP family, text]; empty where a family has none."""
+    cluster, found = net.cluster, []
+    for node in cluster.nodes:
+        for version in (4, 6):
+            has = version in cluster.families or (node, version) in cluster.node_rules
+            replaced = cluster.node_rules.get((node, version))
+            text = "" if not has else replaced
+            found.append(
+                [node, version, rules_text(cluster, node, net.proxy_mode, version) if text is None else text]
+            )
+    found += [[ROUTER, version, _router_text(cluster, version)] for version in (4, 6)]
+    return found
+
+
+def _router_text(cluster: Cluster, version: int) -> str:
+    """The router's rules, and those that say what no route there could.
+
+    The Services' range: Linux answers what it has no route for once a second to each host (ip_error in
+    net/ipv4/route.c), and only the machine's root may change that. The cluster's inner addresses: whoever is beyond
+    the router knows no way to them.
+    """
+    inner = [a for a in _inner(cluster) if family(a) == version]
+    services = [cidr for cidr in cluster.config.service_cidrs if version == family(cidr) == 4]
+    lines = [
+        f"-A FORWARD -d {to} -o wan -j REJECT --reject-with {NO_ROUTE[version]}" for to in inner + services
+    ]
+    text = router_rules(cluster, version)
+    return with_rules(text, "filter", lines) if lines else text
+
+
+def _inner(cluster: Cluster) -> list[str]:
+    """The addresses of Pods, bridges and tunnels, of which a router may know no route."""
+    own = (
+        address.partition("/")[0]
+        for name in cluster.nodes
+        for one in node_host(cluster, name).interfaces.values()
+        if one.name not in (LOOPBACK, "eth0")
+        for address in one.addresses
+    )
+    return list(dict.fromkeys([*plan(cluster).pod_of, *own]))

@@ -1,0 +1,80 @@
+"""Hear the kernel's own tracing of a node: the rules that each packet matched (iptables' TRACE).
+
+Legacy iptables says it through nfnetlink_log, group 0: `TRACE: nat:KUBE-SERVICES:rule:2 `, with the packet as
+it was before the rule. Sources: net/ipv4/netfilter/ip_tables.c (trace_packet), nfnetlink_log.h.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Any
+
+from svcnotes.kernel.capture import telling
+from svcnotes.kernel.dissect import dissect
+from svcnotes.kernel.netlink import NETFILTER, Netlink, attribute, attributes, messages
+
+_LOG_CONFIG = 4 << 8 | 1
+_BIND, _PF_BIND, _PF_UNBIND = 1, 3, 4
+_HEADER, _MARK, _IN, _OUT, _PAYLOAD, _PREFIX = 1, 2, 4, 5, 9, 10
+_HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+_SAID = re.compile(r"TRACE: (\w+):([^ ]+):(rule|return|policy):(\d+) ")
+
+
+class Tracing:
+    """A netlink socket that hears TRACE in the namespace in which it was made."""
+
+    def __init__(self, host: str, names: dict[int, str]) -> None:
+        self.host = host
+        self.names = names
+        self.net = Netlink(NETFILTER)
+        for family in (2, 10):
+            self._configure(_PF_UNBIND, family)
+            self._configure(_PF_BIND, family)
+        self._configure(_BIND, 0)
+        mode = struct.pack(">IBx", 0xFFFF, 2)
+        self.net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, 0) + attribute(2, mode), 0)
+        # Each record at once: the kernel would keep them back for a second, or until a hundred are there.
+        at_once = attribute(5, struct.pack(">I", 1))
+        self.net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, 0) + at_once, 0)
+        self.net.socket.setblocking(False)
+        self.net.socket.setsockopt(1, 8, 1 << 20)
+
+    def _configure(self, command: int, family: int) -> None:
+        body = struct.pack(">BBH", family, 0, 0) + attribute(1, struct.pack("B", command))
+        self.net.send(_LOG_CONFIG, body, 0)
+
+    def drain(self) -> list[dict[str, Any]]:
+        """What was heard since the last time, in order: hook, table, chain, kind, number, packet (with its mark)."""
+        found: list[dict[str, Any]] = []
+        while True:
+            try:
+                data = self.net.socket.recv(1 << 17)
+            except BlockingIOError:
+                return found
+            for _, body in messages(data):
+                one = self._read(dict(attributes(body[4:])))
+                if one is not None:
+                    found.append(one)
+
+    def _read(self, said: dict[int, bytes]) -> dict[str, Any] | None:
+        match = _SAID.match(said.get(_PREFIX, b"").rstrip(b"\0").decode("ascii", "replace"))
+        packet = dissect(said.get(_PAYLOAD, b""))
+        if match is None or packet is None or not telling(packet):
+            return None
+        packet["mark"] = int.from_bytes(said[_MARK], "big") if _MARK in said else 0
+
+        def name(key: int) -> str:
+            return self.names.get(int.from_bytes(said[key], "big"), "") if key in said else ""
+
+        return {
+            "host": self.host,
+            "hook": _HOOKS[said[_HEADER][2]],
+            "table": match[1],
+            "chain": match[2],
+            "kind": match[3],
+            "number": int(match[4]),
+            "in": name(_IN),
+            "out": name(_OUT),
+            "packet": packet,
+        }

@@ -1,0 +1,88 @@
+"""What the nodes forget when a cluster changes and kube-proxy has written its rules anew.
+
+Conntrack knows nothing of rules: an open connection goes on as it was settled. kube-proxy itself deletes
+UDP entries (`kube_proxy.cleanup`). And a list of `recent` lives as long as some rule names it: it goes with
+its last rule (recent_mt_destroy of net/netfilter/xt_recent.c), so an endpoint that returns finds its
+clients' affinity forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.cleanup import cleanup
+from svcnotes.netfilter import Entry, Recent
+from svcnotes.network.flight import Memory
+from svcnotes.network.node_rules import rules_text
+from svcnotes.network.outside import ROUTER
+from svcnotes.packet import endpoint_text
+
+Memories = Mapping[tuple[str, int], Memory]
+_LIST = re.compile(r"-m recent [^\n]*?--name (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """What the hosts remember afterwards, and what they forgot: (node, entry), and (node, name of a list)."""
+
+    memories: Memories
+    entries: tuple[tuple[str, Entry], ...] = ()
+    lists: tuple[tuple[str, str], ...] = ()
+
+
+def resync(cluster: Cluster, memories: Memories, proxy_mode: str | None = None, now: float = 0.0) -> Resync:
+    """Let kube-proxy sync on every node of a changed cluster, one after the other at once.
+
+    A node that is gone has forgotten all. Where kube-proxy has stopped, nobody deletes entries.
+    Simplified: in a real cluster each node syncs by itself, within about a second of the change.
+    """
+    kept: dict[tuple[str, int], Memory] = {}
+    entries: list[tuple[str, Entry]] = []
+    lists: list[tuple[str, str]] = []
+    for (host, family), memory in memories.items():
+        if host in cluster.nodes:
+            stale = tuple(_stale(cluster, host, family, memory, now))
+            entries += [(host, entry) for entry in stale]
+            gone = _without_rule(cluster, host, family, memory.recent, proxy_mode)
+            lists += [(host, name) for name in gone]
+            memory = _without(memory, stale, gone)  # noqa: PLW2901 - the same memory, a little later
+        elif host != ROUTER:
+            continue
+        kept[host, family] = memory
+    return Resync(kept, tuple(entries), tuple(lists))
+
+
+def _stale(cluster: Cluster, node: str, family: int, memory: Memory, now: float) -> Iterator[Entry]:
+    if node in cluster.stopped:
+        return
+    udp = [entry for entry in memory.conntrack if entry.original.protocol == "udp" and entry.expires >= now]
+    if not udp:
+        return
+    judge = cleanup(cluster, family)
+    for entry in udp:
+        first, answer = entry.original, entry.reply
+        answers_from = endpoint_text(answer.source, answer.source_port)
+        if judge.stale(first.destination, first.destination_port, answers_from):
+            yield entry
+
+
+def _without_rule(
+    cluster: Cluster, node: str, family: int, recent: Recent, proxy_mode: str | None
+) -> list[str]:
+    if not recent.lists or family not in cluster.families:
+        return []
+    named = set(_LIST.findall(rules_text(cluster, node, proxy_mode, family)))
+    return [name for name in recent.lists if name not in named]
+
+
+def _without(memory: Memory, entries: tuple[Entry, ...], lists: list[str]) -> Memory:
+    if not entries and not lists:
+        return memory
+    table = memory.conntrack
+    for entry in entries:
+        table = table.without_entry(entry)
+    left = {name: seen for name, seen in memory.recent.lists.items() if name not in lists}
+    return replace(memory, conntrack=table, recent=Recent(left) if lists else memory.recent)

@@ -1,0 +1,75 @@
+"""A bounded sample of `make conformance`: recorded scenarios, random worlds, and every case that once differed."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import random_worlds
+from conformance import KEPT, Tally, ask_case
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from recorded_worlds import recorded
+from replay import cluster
+
+from svcnotes.kernel.agreement import compare, difference
+from svcnotes.kernel.tracer import questions
+from svcnotes.trace import trace
+
+EVERY = 29  # of the recorded flows
+CASES = 12
+
+
+def test_a_sample_of_the_recorded_flows_is_the_same_in_the_kernel_in_the_model_and_in_the_record(lab):
+    wrong, counts = [], Counter()
+    for index, flow in enumerate(recorded()):
+        if index % EVERY:
+            continue
+        foretold = flow.foretold()
+        asked = questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via)
+        got = compare(lab, foretold, asked)
+        of_record = flow.differs_from_simulation(foretold) or flow.differs_from_kernel(got.paths, foretold)
+        counts[flow.rules] += 1
+        counts["rules matched"] += got.rules
+        if got.difference or of_record:
+            wrong.append(f"{flow}: {got.difference or of_record}")
+    assert wrong == []
+    print(dict(counts))
+
+
+def test_random_worlds_go_in_the_kernel_as_the_model_foretells(lab):
+    tally = Tally()
+
+    @seed(36)
+    @settings(
+        max_examples=CASES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(random_worlds.cases())
+    def agree(case):
+        ask_case(lab, case, tally)
+
+    agree()
+    print(dict(tally.counts))
+    assert tally.counts["flows"] > 50
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("*.json")), ids=lambda path: Path(path).stem)
+def test_a_case_that_once_differed_agrees(lab, path):
+    ask_case(lab, json.loads(path.read_text(encoding="utf-8"))["case"], Tally())
+
+
+def test_the_comparison_can_fail(lab):
+    where = cluster("nodeport-cluster")
+    asked = questions(where, "client", "172.18.0.11:30080")
+    got = compare(lab, trace(where, "client", "172.18.0.11:30080"), asked)
+    assert got.difference == ""
+    assert "end: kernel" in difference(trace(where, "client", "172.18.0.12:30080"), got.paths[0])
+    other = trace(
+        where.with_world(faults=[{"name": "rule-missing", "node": "node-1", "text": "--ctstate INVALID"}]),
+        "client",
+        "172.18.0.11:30080",
+    )
+    assert "rules: " in difference(other, got.paths[0])

@@ -1,0 +1,30 @@
+"""Either iptables will do: legacy, and the one that writes nf_tables; both tell the same story."""
+
+import pytest
+from recorded_worlds import KINDS, recorded
+
+from svcnotes.kernel import Lab
+from svcnotes.kernel.agreement import compare
+from svcnotes.kernel.restore import VARIANTS, program
+from svcnotes.kernel.tracer import questions
+
+EVERY = 61  # of the recorded flows
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_recorded_flow_goes_alike_with_either_iptables(variant):
+    if not program(4, variant):
+        pytest.skip(f"skipped: no iptables-{variant}-restore here")
+    wrong, compared = [], 0
+    with Lab(variant=variant) as lab:
+        for index, flow in enumerate(one for one in recorded() if one.rules == KINDS[0]):
+            if index % EVERY:
+                continue
+            foretold = flow.foretold()
+            asked = questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via)
+            got = compare(lab, foretold, asked)
+            compared += 1
+            if got.difference:
+                wrong.append(f"{flow}: {got.difference}")
+    assert wrong == []
+    assert compared > 20
