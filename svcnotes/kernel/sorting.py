@@ -46,6 +46,8 @@ class Sorter:
         self._token = token
         every = list(packets)
         self._asked = {_ends(one) for one in every if self._is_question(one)}
+        # A server that never heard the end of an earlier question may say its answer again.
+        self._ports = {ends[1] for ends in self._asked}
         self._accepted = any(one.get("flags") == "SYN,ACK" and _turned(one) in self._asked for one in every)
 
     def _is_question(self, said: dict[str, Any]) -> bool:
@@ -67,5 +69,5 @@ class Sorter:
         if said["protocol"] == "udp":
             return BACK if said.get("payload", "").startswith(f"!{self._token}") else ""
         if said["flags"] == "SYN,ACK":
-            return BACK
+            return BACK if said["destination_port"] in self._ports else ""
         return BACK if "RST" in said["flags"] and not self._accepted and _turned(said) in self._asked else ""

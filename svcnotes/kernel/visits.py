@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +35,7 @@ def visits(found: Said) -> list[Visit]:
     _complete(found["rules"], frames)
     sorter = Sorter([one["packet"] for one in (*frames, *found["rules"])], found["token"])
     ordered: list[Visit] = []
-    for frame in frames:
+    for frame in _once(frames, lambda frame: (frame["interface"], frame["out"])):
         direction = sorter.direction(frame["packet"])
         if not direction:
             continue
@@ -44,9 +44,25 @@ def visits(found: Said) -> list[Visit]:
             last = Visit(frame["host"], direction)
             ordered.append(last)
         last.frames.append(frame)
-    for host, direction, rules in _passes(found["rules"], sorter):
-        _settle(ordered, host, direction, rules)
+    passes = list(_passes(found["rules"], sorter))
+    first = {id(rules[0]): one for one in passes for rules in [one[2]]}
+    for rule in _once(
+        [rules[0] for _, _, rules in passes], lambda rule: (rule["hook"], rule["in"], rule["out"])
+    ):
+        _settle(ordered, *first[id(rule)])
     return ordered
+
+
+def _once(heard: list[Said], where: Callable[[Said], tuple[Any, ...]]) -> Iterator[Said]:
+    """Leave out what TCP said again: the same packet at the same place, with a TTL that no loop has lowered."""
+    seen = set()
+    for one in heard:
+        packet = one["packet"]
+        ends = (packet["source"], packet["source_port"], packet["destination"], packet["destination_port"])
+        what = (one["host"], *where(one), *ends, packet["ttl"], packet.get("flags"), packet.get("icmp"))
+        if what not in seen:
+            seen.add(what)
+            yield one
 
 
 def _complete(rules: list[Said], frames: list[Said]) -> None:
