@@ -163,6 +163,8 @@ def test_a_kernel_that_met_other_rules_is_not_called_the_same(nginx):
 
 @REAL
 def test_the_lab_stays_up_between_settings_and_goes_with_the_last_stage(nginx):
+    LENDING._holders.clear()  # stages of other tests, which nobody closed
+    LENDING.close()
     one, other = (Stage(nginx, "default/my-nginx", engine="kernel") for _ in range(2))
     pid = LENDING.pid
     assert Path(f"/proc/{pid}").exists()
