@@ -17,13 +17,24 @@ from svcnotes.kernel.netlink import (
     REPLACE,
     Netlink,
     attribute,
+    attributes,
     nested,
     number,
     text,
 )
 
-_NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE, _DELROUTE, _NEWNEIGH, _DELNEIGH = 16, 17, 20, 24, 25, 28, 29
+_NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _NEWROUTE, _DELROUTE, _NEWNEIGH, _DELNEIGH = (
+    16,
+    17,
+    18,
+    20,
+    24,
+    25,
+    28,
+    29,
+)
 _UP = 1
+_OPERSTATE, _OPERATES = 16, 6
 _ADDRESS, _NAME, _MASTER, _LINKINFO, _NS_FD, _AF_SPEC = 1, 3, 10, 18, 28, 26
 _KIND, _DATA, _SLAVE_KIND, _SLAVE_DATA = 1, 2, 4, 5
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -72,6 +83,13 @@ def add_vxlan(net: Netlink, end: End, local: str, port: int = 8472) -> None:
 def set_up(net: Netlink, index: int) -> None:
     """Switch an interface on."""
     net.send(_NEWLINK, _link(index, up=True), 0)
+
+
+def carriers_up(net: Netlink) -> bool:
+    """Whether every cable of the namespace carries; a bridge's port passes nothing before the kernel has noticed that."""
+    states = [dict(attributes(body[16:])) for _, body in net.dump(_GETLINK, _link())]
+    cables = (one for one in states if b"veth" in one.get(_LINKINFO, b""))
+    return all(one.get(_OPERSTATE, b"") == bytes([_OPERATES]) for one in cables)
 
 
 def set_port(net: Netlink, index: int, master: int, *, hairpin: bool) -> None:
@@ -143,6 +161,6 @@ def remove_link(net: Netlink, index: int) -> None:
 
 
 __all__ = [
-    "EXCLUSIVE", "add_address", "add_bridge", "add_pair", "add_vxlan", "forwarding_entry", "hardware",
+    "EXCLUSIVE", "add_address", "add_bridge", "add_pair", "add_vxlan", "carriers_up", "forwarding_entry", "hardware",
     "neighbour", "remove_link", "route", "set_port", "set_up",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from svcnotes.kernel.servers import Servers
 from svcnotes.kernel.tracing import Tracing
 
 _LOGGERS = ("net/netfilter/nf_log/2", "net/netfilter/nf_log/10")
+
+
+SETTLED = 2.0  # seconds that the kernel is given to notice its new cables
 
 
 class Ruled:
@@ -60,6 +64,10 @@ class Machine:
         failed = {}
         for name, own in spec["hosts"].items():
             failed[name] = self.hosts[name].furnish(own)
+        until = time.monotonic() + SETTLED
+        for host in self.hosts.values():
+            while not links.carriers_up(host.net) and time.monotonic() < until:
+                time.sleep(0.001)
         watched = [host for name, host in self.hosts.items() if name != "cables"]
         self.captures = [host.space.run(lambda host=host: Capture(host.name)) for host in watched]  # type: ignore[misc]
         return {"not_set": {name: what for name, what in failed.items() if what}}
