@@ -25,6 +25,14 @@ class Pools(NamedTuple):
     reachable: Sequence[ServiceEndpoint]
     anywhere: bool
 
+    def for_internal(self, info: ServicePortInfo) -> bool:
+        """Whether this node has an endpoint for the clusterIP."""
+        return bool(self.local) if info.internal_local else self.anywhere
+
+    def for_external(self, info: ServicePortInfo) -> bool:
+        """Whether this node has an endpoint for clients from outside: nodePort, external IPs, VIPs."""
+        return bool(self.local) if info.external_local else self.anywhere
+
 
 def _is_draining(item: ServiceEndpoint) -> bool:
     return item.endpoint.serving and item.endpoint.terminating

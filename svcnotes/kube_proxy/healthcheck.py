@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Service
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.kube_proxy.node_ports import node_port_addresses
 from svcnotes.kube_proxy.service_ports import (
     is_proxied,
@@ -49,7 +50,10 @@ def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> d
     ports: dict[int, tuple[str, ...]] = {HEALTHZ_PORT: ()}
     checked = list(_checked_services(cluster, family))
     if checked:
-        open_at = node_port_addresses(cluster, cluster.nodes[node], family)
+        mode = mode_named(cluster.proxy.mode)
+        open_at = node_port_addresses(
+            cluster, cluster.nodes[node], family, default=mode.node_port_default, localhost=mode.localhost
+        )
         if open_at.match_all or open_at.addresses:
             ports |= {service.health_check_node_port: open_at.addresses for service in checked}
     return ports

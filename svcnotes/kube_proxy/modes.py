@@ -7,26 +7,31 @@ from types import MappingProxyType
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
-from svcnotes.kube_proxy import iptables
+from svcnotes.kube_proxy import iptables, nftables
+from svcnotes.kube_proxy.mode import Mode
 
-DEFAULT = "iptables"  # what kube-proxy takes where its configuration names no mode
-RuleWriter = Callable[[Cluster, str, int], str]
+DEFAULT = iptables.MODE.name  # what kube-proxy takes where its configuration names no mode
 
-MODES: Mapping[str, RuleWriter] = MappingProxyType({"iptables": iptables.rules})
-_NOT_YET = frozenset({"nftables", "ipvs"})
+MODES: Mapping[str, Mode] = MappingProxyType({mode.name: mode for mode in (iptables.MODE, nftables.MODE)})
+_NOT_YET = frozenset({"ipvs"})
 
 
-def writer(mode: str) -> RuleWriter:
-    """Find what writes the rules of a mode; empty means the default one.
+def mode_named(name: str) -> Mode:
+    """Find a mode by its name; empty means the default one.
 
     Raises QuestionError for a mode that there is not.
     """
-    found = MODES.get(mode or DEFAULT)
+    found = MODES.get(name or DEFAULT)
     if found is not None:
         return found
     there_are = ", ".join(MODES)
-    if mode in _NOT_YET:
+    if name in _NOT_YET:
         raise QuestionError(
-            f"proxy mode {mode}: svcnotes does not write its rules yet; ask for one of: {there_are}"
+            f"proxy mode {name}: svcnotes does not write its rules yet; ask for one of: {there_are}"
         )
-    raise QuestionError(f"proxy mode {mode!r}: kube-proxy has no such mode; ask for one of: {there_are}")
+    raise QuestionError(f"proxy mode {name!r}: kube-proxy has no such mode; ask for one of: {there_are}")
+
+
+def writer(mode: str) -> Callable[[Cluster, str, int], str]:
+    """Find what writes the rules of a mode; raises QuestionError as `mode_named` does."""
+    return mode_named(mode).rules

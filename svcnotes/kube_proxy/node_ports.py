@@ -50,8 +50,10 @@ def local_addresses(cluster: Cluster, node: Node, family: int) -> tuple[str, ...
     return tuple(dict.fromkeys(found))
 
 
-def _cidrs(settings: KubeProxyConfiguration, node: Node, family: int) -> tuple[str, ...]:
-    given = settings.node_port_addresses
+def _cidrs(
+    settings: KubeProxyConfiguration, node: Node, family: int, default: tuple[str, ...]
+) -> tuple[str, ...]:
+    given = settings.node_port_addresses or default
     if given == (PRIMARY,):
         address = primary_address(node, family)
         given = () if ip_address(address).is_loopback else (address,)
@@ -59,17 +61,20 @@ def _cidrs(settings: KubeProxyConfiguration, node: Node, family: int) -> tuple[s
     return of_family(given, family) or (EVERYTHING[family],)
 
 
-def node_port_addresses(cluster: Cluster, node: Node, family: int) -> NodePortAddresses:
+def node_port_addresses(
+    cluster: Cluster, node: Node, family: int, *, default: tuple[str, ...] = (), localhost: bool = True
+) -> NodePortAddresses:
     """Read `nodePortAddresses` and `iptables.localhostNodePorts` for one node and family (4 or 6).
 
-    `primary` stands for the node's own address of each family.
+    `primary` stands for the node's own address of each family. The proxy mode says what an empty list
+    means (`default`; empty: every address) and whether 127.0.0.1 can be opened at all (`localhost`).
     """
     settings = cluster.proxy
-    ranges = [ip_network(cidr, strict=False) for cidr in _cidrs(settings, node, family)]
+    ranges = [ip_network(cidr, strict=False) for cidr in _cidrs(settings, node, family, default)]
     holds_loopback = family == 4 and any(
         r.network_address.is_loopback or ip_address("127.0.0.0") in r for r in ranges
     )
-    localhost = settings.localhost_node_ports and holds_loopback
+    localhost = localhost and settings.localhost_node_ports and holds_loopback
     if any(r.prefixlen == 0 for r in ranges):
         return NodePortAddresses(match_all=True, addresses=(), localhost=localhost)
     matching = [

@@ -69,8 +69,7 @@ def probability(n: int) -> str:
 def write_service_port(rules: ServiceRules, info: ServicePortInfo, node: NodeView) -> None:
     """Add all rules of one service port, as this node needs them."""
     pool = pools(info, node.name, node.zone)
-    has_internal = bool(pool.local) if info.internal_local else pool.anywhere
-    has_external = bool(pool.local) if info.external_local else pool.anywhere
+    has_internal, has_external = pool.for_internal(info), pool.for_external(info)
     suffix = service_hash(info.name, info.protocol)
 
     if has_internal:

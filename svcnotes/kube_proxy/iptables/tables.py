@@ -7,12 +7,12 @@ but kube-proxy has written rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy.iptables_service import NodeView, ServiceRules, write_service_port
+from svcnotes.kube_proxy.iptables.service import NodeView, ServiceRules, write_service_port
 from svcnotes.kube_proxy.node_ports import NodePortAddresses, node_port_addresses, primary_address
-from svcnotes.kube_proxy.service_ports import networks, service_ports
+from svcnotes.kube_proxy.service_ports import ServicePortInfo, networks, service_ports
 
 LARGE_CLUSTER_ENDPOINTS = 1000
 
@@ -56,10 +56,35 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
 
     Chains are sorted by name, without counters. Raises KeyError for a node that is not there.
     """
-    member = cluster.nodes[node]
+    open_at = node_port_addresses(cluster, cluster.nodes[node], family)
     infos = list(service_ports(cluster, family))
-    open_at = node_port_addresses(cluster, member, family)
-    view = NodeView(
+    written = service_rules(infos, node_view(cluster, node, family, infos))
+    return "".join(
+        [
+            _table("mangle", ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"), "", {}),
+            _table(
+                "filter",
+                ("INPUT", "FORWARD", "OUTPUT"),
+                _FILTER_JUMPS,
+                {
+                    **filter_chains(cluster, written),
+                    "KUBE-FIREWALL": _BLOCK_LOCALNET if open_at.localhost else "",
+                },
+            ),
+            _table(
+                "nat",
+                ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+                _NAT_JUMPS,
+                {**written.nat_chains, **nat_chains(cluster, written, open_at, family)},
+            ),
+        ]
+    )
+
+
+def node_view(cluster: Cluster, node: str, family: int, infos: Collection[ServicePortInfo]) -> NodeView:
+    """How a node, by its name, looks to the rules of every Service; `infos` are all that there are."""
+    member = cluster.nodes[node]
+    return NodeView(
         name=node,
         zone=member.zone,
         address=primary_address(member, family),
@@ -67,19 +92,16 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
         pod_cidr=next(iter(networks(cluster.proxy.cluster_cidrs, family)), ""),
         masquerade_all=cluster.proxy.masquerade_all,
         large_cluster=sum(len(info.endpoints) for info in infos) > LARGE_CLUSTER_ENDPOINTS,
-        counts_localhost=open_at.localhost,
+        counts_localhost=node_port_addresses(cluster, member, family).localhost,
     )
+
+
+def service_rules(infos: Iterable[ServicePortInfo], view: NodeView) -> ServiceRules:
+    """The rules of some service ports on a node."""
     written = ServiceRules()
     for info in infos:
         write_service_port(written, info, view)
-    mark = f"0x{1 << cluster.proxy.masquerade_bit:x}"
-    return "".join(
-        [
-            _table("mangle", ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"), "", {}),
-            _filter(written, mark, localhost=open_at.localhost),
-            _nat(written, mark, open_at, family),
-        ]
-    )
+    return written
 
 
 def _table(name: str, hooks: Iterable[str], jumps: str, chains: Mapping[str, str]) -> str:
@@ -97,8 +119,9 @@ def _table(name: str, hooks: Iterable[str], jumps: str, chains: Mapping[str, str
     )
 
 
-def _filter(written: ServiceRules, mark: str, *, localhost: bool) -> str:
-    """The filter table: refusals, health checks, and what may be forwarded."""
+def filter_chains(cluster: Cluster, written: ServiceRules) -> dict[str, str]:
+    """The filter table's chains that every sync writes: refusals, health checks, and what may be forwarded."""
+    mark = _mark(cluster)
     forward = (
         "-A KUBE-FORWARD -m conntrack --ctstate INVALID"
         " -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP\n"
@@ -107,19 +130,20 @@ def _filter(written: ServiceRules, mark: str, *, localhost: bool) -> str:
         '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule"'
         " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
     )
-    chains = {
+    return {
         "KUBE-EXTERNAL-SERVICES": "".join(written.filter_external),
-        "KUBE-FIREWALL": _BLOCK_LOCALNET if localhost else "",
         "KUBE-FORWARD": forward,
         "KUBE-NODEPORTS": "".join(written.filter_node_ports),
         "KUBE-PROXY-FIREWALL": "".join(written.filter_firewall),
         "KUBE-SERVICES": "".join(written.filter_services),
     }
-    return _table("filter", ("INPUT", "FORWARD", "OUTPUT"), _FILTER_JUMPS, chains)
 
 
-def _nat(written: ServiceRules, mark: str, open_at: NodePortAddresses, family: int) -> str:
-    """The nat table: where Services are translated, and the mark that asks for masquerade."""
+def nat_chains(
+    cluster: Cluster, written: ServiceRules, open_at: NodePortAddresses, family: int
+) -> dict[str, str]:
+    """The nat table's chains that every sync writes: the way to each Service, and the mark that asks for masquerade."""
+    mark = _mark(cluster)
     postrouting = (
         f"-A KUBE-POSTROUTING -m mark ! --mark {mark}/{mark} -j RETURN\n"
         # The mark goes, lest a tunnelled packet that comes by again be masqueraded twice.
@@ -127,14 +151,16 @@ def _nat(written: ServiceRules, mark: str, open_at: NodePortAddresses, family: i
         '-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT"'
         " -j MASQUERADE --random-fully\n"
     )
-    chains = {
-        **written.nat_chains,
+    return {
         "KUBE-MARK-MASQ": f"-A KUBE-MARK-MASQ -j MARK --set-xmark {mark}/{mark}\n",
         "KUBE-NODEPORTS": "".join(written.nat_node_ports),
         "KUBE-POSTROUTING": postrouting,
         "KUBE-SERVICES": "".join(written.nat_services) + _node_port_jumps(open_at, family),
     }
-    return _table("nat", ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"), _NAT_JUMPS, chains)
+
+
+def _mark(cluster: Cluster) -> str:
+    return f"0x{1 << cluster.proxy.masquerade_bit:x}"
 
 
 def _node_port_jumps(open_at: NodePortAddresses, family: int) -> str:

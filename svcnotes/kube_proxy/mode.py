@@ -1,0 +1,57 @@
+"""What a proxy mode is to the rest: it writes a node's rules, counts them, and tells what a change rewrites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from svcnotes.control_plane.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rules, chains, and elements of maps and of sets there are, or are written or deleted.
+
+    iptables mode has no elements. A chain that hangs on a hook of the kernel counts where kube-proxy made it.
+    """
+
+    rules: int = 0
+    chains: int = 0
+    map_elements: int = 0
+    set_elements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """What kube-proxy hands to its tool when the cluster has changed.
+
+    `services`: those that changed, by `namespace/name`, in order. `full`: everything is written again, not only what
+    they need. `text`: the tool's input; empty where nothing is to be done. `later`: what a sync at least a second
+    afterwards adds to its own input. `written` and `deleted` count what `text` holds (a chain that `later` deletes
+    counts as deleted).
+    """
+
+    services: tuple[str, ...]
+    full: bool
+    text: str
+    later: str
+    written: Counts
+    deleted: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A proxy mode by the name that KubeProxyConfiguration has for it.
+
+    `rules` writes the rules of a node (cluster, node, family) as the mode's tool prints them, `counts` counts them,
+    `partial_sync` tells what a change from one cluster to another rewrites (before, after, node, family). An empty
+    nodePortAddresses means `node_port_default` (nothing: every address); `localhost`: whether nodePorts
+    can be open at 127.0.0.1.
+    """
+
+    name: str
+    rules: Callable[[Cluster, str, int], str]
+    counts: Callable[[Cluster, str, int], Counts]
+    partial_sync: Callable[[Cluster, Cluster, str, int], Sync]
+    node_port_default: tuple[str, ...]
+    localhost: bool
