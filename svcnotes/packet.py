@@ -88,7 +88,7 @@ class Step:
     """One thing that a host did with a packet: a rule that matched, or the kernel's own work.
 
     `hook` is PREROUTING, INPUT, FORWARD, OUTPUT or POSTROUTING, empty where none is passed.
-    `table` is raw, mangle, nat or filter for a rule; conntrack, routing, bridge or socket for the
+    `table` is raw, mangle, nat or filter for a rule of iptables, `ip kube-proxy` for one of nftables; conntrack, routing, bridge or socket for the
     kernel's own work. `chain` and `number` (1-based; 0 for a chain's policy and for the kernel's
     own work) locate the rule, `rule` is its text as `iptables-save` prints it, or one sentence.
     `passed` counts the rules of this chain that were tried and did not match since the chain was
@@ -96,7 +96,8 @@ class Step:
     `goto CHAIN`, `return`, `continue`, `accept`, `drop`, `reject`, `dnat`, `snat`, `masquerade`,
     or a word of the kernel's own work (`new`, `reply`, `translate`, `local`, `forward`, `deliver`).
     `skip` is a rule with a match that is not understood: it was taken as not matching. `reason` says what is
-    not understood in a rule, empty where all is.
+    not understood in a rule, empty where all is. `element` is what the rule found in a set or map: the element
+    as printed, empty where it asked none.
     """
 
     hook: str
@@ -109,7 +110,9 @@ class Step:
     number: int = 0
     passed: int = 0
     reason: str = ""
+    element: str = ""
 
     def __str__(self) -> str:
         where = " ".join(word for word in (self.hook, self.table, self.chain) if word)
-        return f"{where}: {self.rule} → {self.verdict}"
+        found = f" [{self.element}]" if self.element else ""
+        return f"{where}: {self.rule}{found} → {self.verdict}"

@@ -2,15 +2,19 @@
 
 A host carries a packet like this: `walk` at PREROUTING or OUTPUT; decide the route by the packet that
 came out; `walk` at INPUT, or at FORWARD and then POSTROUTING; each time with a `Context` that holds
-`recent`, `conntrack` and `connection` of the `Walk` before. What conntrack does (look up, translate
+`recent`, `learnt`, `conntrack` and `connection` of the `Walk` before. What conntrack does (look up, translate
 by an entry, enter a new one into the table at INPUT or POSTROUTING) happens inside `walk`.
 """
 
 from svcnotes.netfilter.conntrack import Connection, Conntrack, Entry, Flow
 from svcnotes.netfilter.context import Context
 from svcnotes.netfilter.fast import Decision, decide
+from svcnotes.netfilter.languages import read_rules
+from svcnotes.netfilter.learnt import Learnt
+from svcnotes.netfilter.nftables.ruleset import NftRuleset
 from svcnotes.netfilter.recent import Recent
 from svcnotes.netfilter.ruleset import Ruleset
+from svcnotes.netfilter.stops import Rules
 from svcnotes.netfilter.translation import translate
 from svcnotes.netfilter.walk import VisitedRule, Walk
 from svcnotes.netfilter.walker import visited_rules, walk
@@ -22,11 +26,15 @@ __all__ = [
     "Decision",
     "Entry",
     "Flow",
+    "Learnt",
+    "NftRuleset",
     "Recent",
+    "Rules",
     "Ruleset",
     "VisitedRule",
     "Walk",
     "decide",
+    "read_rules",
     "translate",
     "visited_rules",
     "walk",

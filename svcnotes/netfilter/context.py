@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from svcnotes.netfilter.conntrack import Connection, Conntrack
+from svcnotes.netfilter.learnt import Learnt
 from svcnotes.netfilter.recent import Recent
 from svcnotes.packet import Packet
 
@@ -34,8 +35,8 @@ class Context:
     interface)` answers LOCAL, UNICAST, BROADCAST, MULTICAST, BLACKHOLE, UNREACHABLE, PROHIBIT or
     UNSPEC; its interface is empty unless `--limit-iface-in/out` asks for one.
     `masquerade_address(packet, out_interface)` is the address that MASQUERADE writes, None where the
-    interface has none. `time` is in seconds on the host's own clock. `recent` and `conntrack` are
-    the host's memory before the walk; `connection` is what conntrack noted on this very packet at
+    interface has none. `time` is in seconds on the host's own clock. `recent`, `learnt` and
+    `conntrack` are the host's memory before the walk; `connection` is what conntrack noted on this very packet at
     an earlier hook (None at the first hook: conntrack then looks it up, or begins a new one).
     `bridged` says that the packet crosses a bridge (bridge-nf-call-iptables).
     """
@@ -50,5 +51,6 @@ class Context:
     reverse_path_ok: bool = True
     time: float = 0.0
     recent: Recent = field(default_factory=Recent)
+    learnt: Learnt = field(default_factory=Learnt)
     conntrack: Conntrack = field(default_factory=Conntrack)
     connection: Connection | None = None

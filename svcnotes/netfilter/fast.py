@@ -7,8 +7,8 @@ from typing import NamedTuple
 from svcnotes.netfilter.addresses import text
 from svcnotes.netfilter.choices import by_number
 from svcnotes.netfilter.context import Context
-from svcnotes.netfilter.ruleset import Ruleset
 from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.stops import Rules
 from svcnotes.netfilter.targets import ACCEPT, DROP
 from svcnotes.packet import Packet
 
@@ -28,7 +28,7 @@ class Decision(NamedTuple):
 
 
 def decide(
-    ruleset: Ruleset,
+    ruleset: Rules,
     packet: Packet,
     context: Context,
     uniform: float = 0.0,

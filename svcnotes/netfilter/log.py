@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from svcnotes.netfilter.skb import Skb
 from svcnotes.netfilter.walk import Stretch
@@ -11,16 +12,56 @@ from svcnotes.packet import Packet, Step
 if TYPE_CHECKING:
     from svcnotes.netfilter.chain import Chain
     from svcnotes.netfilter.compile import Compiled
+    from svcnotes.netfilter.stops import BaseChain
     from svcnotes.netfilter.targets import Outcome
 
 
-class Log:
-    """The record of one walk, filled as it goes."""
+class RuleLike(Protocol):
+    """A rule as a step tells it."""
 
-    __slots__ = ("hook", "steps", "stretches")
+    @property
+    def number(self) -> int:
+        """Its place in the chain, from 1."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The rule as printed."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """What in it is not understood; empty where all is."""
+        ...
+
+
+class ChainLike(Protocol):
+    """A chain as a step tells it."""
+
+    @property
+    def table(self) -> str:
+        """The table."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The chain's name."""
+        ...
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """Its rules as printed."""
+        ...
+
+
+class Log:
+    """The record of one walk, filled as it goes; `elements` are those of sets and maps that the rule at hand found."""
+
+    __slots__ = ("elements", "hook", "steps", "stretches")
 
     def __init__(self, hook: str) -> None:
         self.hook = hook
+        self.elements: list[str] = []
         self.steps: list[Step] = []
         self.stretches: list[Stretch] = []
 
@@ -37,9 +78,9 @@ class Log:
         return outcome
 
     def rule(
-        self, chain: Chain, rule: Compiled, before: Packet, after: Packet, word: str, passed: int
+        self, chain: ChainLike, rule: RuleLike, before: Packet, after: Packet, word: str, passed: int
     ) -> None:
-        """Note a rule that matched."""
+        """Note a rule that matched, with the elements that it found."""
         self.steps.append(
             Step(
                 self.hook,
@@ -52,6 +93,7 @@ class Log:
                 rule.number,
                 passed,
                 rule.reason,
+                "; ".join(self.elements),
             )
         )
 
@@ -61,24 +103,33 @@ class Log:
             Step(self.hook, table, chain, rule.text, packet, packet, rule.word, rule.number, 0, rule.reason)
         )
 
-    def end(self, chain: Chain, tried: int) -> None:
+    def end(self, chain: ChainLike, tried: int) -> None:
         """Note that the rest of a chain was tried in vain."""
         if tried < len(chain.texts):
             self.stretches.append(
                 Stretch(chain.table, chain.name, tried + 1, len(chain.texts), matched=False)
             )
 
-    def policy(self, chain: Chain, packet: Packet) -> None:
+    def policy(self, chain: BaseChain, packet: Packet) -> None:
         """Note that a base chain's policy decided; an empty chain that accepts says nothing."""
         if chain.texts or chain.policy != "accept":
-            text = f"-P {chain.name} {chain.policy.upper()}"
             passed = 0
             for stretch in reversed(self.stretches):
                 if (stretch.table, stretch.chain) == (chain.table, chain.name):
                     passed = 0 if stretch.matched else stretch.last - stretch.first + 1
                     break
             self.steps.append(
-                Step(self.hook, chain.table, chain.name, text, packet, packet, chain.policy, 0, passed)
+                Step(
+                    self.hook,
+                    chain.table,
+                    chain.name,
+                    chain.policy_text,
+                    packet,
+                    packet,
+                    chain.policy,
+                    0,
+                    passed,
+                )
             )
 
     def kernel(self, sentence: str, before: Packet, after: Packet, word: str) -> None:

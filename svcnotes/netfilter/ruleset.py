@@ -11,6 +11,7 @@ from svcnotes.netfilter.left_out import REMEDY
 from svcnotes.netfilter.save import BASE_CHAINS, TABLES, Layout, broken, layout
 from svcnotes.netfilter.sets import read_sets
 from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.stops import Stop, Way, in_order, way_through
 from svcnotes.netfilter.targets import Act, Outcome
 
 GO_ON = (
@@ -45,9 +46,8 @@ class Ruleset:
     reading: Reading
     _layout: Layout = field(repr=False, compare=False)
     _chains: dict[tuple[str, str], Chain] = field(repr=False, compare=False, default_factory=dict)
-    _ways: dict[tuple[str, ...], tuple[tuple[str, Chain], ...]] = field(
-        repr=False, compare=False, default_factory=dict
-    )
+    _stops: dict[str, tuple[Stop, ...]] = field(repr=False, compare=False, default_factory=dict)
+    _ways: dict[tuple[str, ...], Way] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def parse(cls, text: str, family: int = 4, *, strict: bool = True, sets: str = "") -> Ruleset:
@@ -165,18 +165,17 @@ class Ruleset:
         """The chain of a table that the kernel enters at a hook."""
         return self.chain(table, hook) if hook in BASE_CHAINS[table] else None
 
-    def way(self, hooks: tuple[str, ...]) -> tuple[tuple[str, Chain], ...]:
+    def stops(self, hook: str) -> tuple[Stop, ...]:
+        """What a packet passes at a hook, in order of priority."""
+        found = self._stops.get(hook)
+        if found is None:
+            chains = (self.base(table, hook) for table in TABLES[hook] if table != "conntrack")
+            found = self._stops[hook] = in_order(hook, (chain for chain in chains if chain is not None))
+        return found
+
+    def way(self, hooks: tuple[str, ...]) -> Way:
         """The base chains with rules or a DROP policy that a packet passes at these hooks, in order."""
         found = self._ways.get(hooks)
         if found is None:
-            chains = [
-                (hook, self.base(table, hook))
-                for hook in hooks
-                for table in TABLES[hook]
-                if table != "conntrack"
-            ]
-            found = tuple(
-                (hook, chain) for hook, chain in chains if chain and (chain.texts or chain.policy == "drop")
-            )
-            self._ways[hooks] = found
+            found = self._ways[hooks] = way_through(self, hooks)
         return found

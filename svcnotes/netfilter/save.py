@@ -25,6 +25,8 @@ TABLES = {
     "OUTPUT": ("raw", "conntrack", "mangle", "nat", "filter", "security"),
     "POSTROUTING": ("mangle", "nat"),
 }
+# uapi/linux/netfilter_ipv4.h; nat's at INPUT and POSTROUTING is 100 (NF_IP_PRI_NAT_SRC).
+PRIORITIES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 CHAIN_LINE = re.compile(r":(\S+) (ACCEPT|DROP|-)(?: \[\d+:\d+\])?", re.ASCII)
 LONGEST_NAME = 28
 RULE_LINE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)(?: |$)", re.ASCII)

@@ -39,6 +39,7 @@ class Skb:
         "family",
         "flags",
         "hook",
+        "learnt",
         "log",
         "mark",
         "nat",
@@ -71,6 +72,7 @@ class Skb:
         self.mark = packet.mark
         self.flags = tcp_flags(packet.flags) if packet.flags else 0
         self.recent = context.recent
+        self.learnt = context.learnt
         self.conntrack = context.conntrack
         self.connection: Connection | None = context.connection
         self.state = 8

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from svcnotes.netfilter.conntrack import Connection, Conntrack
+from svcnotes.netfilter.learnt import Learnt
 from svcnotes.netfilter.recent import Recent
 from svcnotes.packet import Packet, Step
 
@@ -38,7 +39,7 @@ class Walk:
     reject (`reject_with` then says with what: `icmp-port-unreachable`, `tcp-reset`, ...). `packet`
     is the packet after marks and after this hook's NAT. `steps` are the rules that matched, and
     conntrack's own work. `visited` counts the rules a kernel would have evaluated; `stretches` say
-    which. `nat` is what a nat rule chose here, None where none did. `recent`, `conntrack` and
+    which; a look-up in a map or set is part of its rule, however many elements there are. `nat` is what a nat rule chose here, None where none did. `recent`, `learnt`, `conntrack` and
     `connection` are the host's memory and the packet's note after the walk: hand them on to the
     context of the next hook.
     """
@@ -52,6 +53,7 @@ class Walk:
     stretches: tuple[Stretch, ...] = ()
     nat: Mapping | None = None
     recent: Recent = field(default_factory=Recent)
+    learnt: Learnt = field(default_factory=Learnt)
     conntrack: Conntrack = field(default_factory=Conntrack)
     connection: Connection | None = None
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fractions import Fraction
+from functools import partial
 
 from svcnotes.netfilter.choices import Toss, every_way
 from svcnotes.netfilter.context import Context
 from svcnotes.netfilter.log import Log
-from svcnotes.netfilter.ruleset import Ruleset
-from svcnotes.netfilter.save import TABLES
 from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.stops import ALL_HOOKS, TRACKED_AT, BaseChain, Rules
 from svcnotes.netfilter.targets import ACCEPT, DROP
 from svcnotes.netfilter.tracking import confirm, settle_nat, track
 from svcnotes.netfilter.walk import Mapping, VisitedRule, Walk
@@ -18,7 +18,7 @@ from svcnotes.packet import Packet
 
 
 def walk(
-    ruleset: Ruleset, hook: str, packet: Packet, context: Context, tables: Collection[str] | None = None
+    ruleset: Rules, hook: str, packet: Packet, context: Context, tables: Collection[str] | None = None
 ) -> tuple[Walk, ...]:
     """Give every way that the packet may take at this hook; their probabilities add up to 1.
 
@@ -27,8 +27,8 @@ def walk(
     connection's packet, and enters a new one into its table at INPUT and POSTROUTING. Raises
     RuleError for a rule on the way that cannot be read, and for chains that jump in a circle.
     """
-    if hook not in TABLES:
-        raise ValueError(f"unknown hook {hook}: the hooks are {', '.join(TABLES)}")
+    if hook not in ALL_HOOKS:
+        raise ValueError(f"unknown hook {hook}: the hooks are {', '.join(ALL_HOOKS)}")
 
     def run(toss: Toss) -> Walk:
         return _one_way(ruleset, Skb(packet, hook, context, toss), tables)
@@ -40,24 +40,21 @@ def walk(
         raise
 
 
-def _one_way(ruleset: Ruleset, s: Skb, tables: Collection[str] | None) -> Walk:
+def _one_way(ruleset: Rules, s: Skb, tables: Collection[str] | None) -> Walk:
     s.log = log = Log(s.hook)
     verdict = ACCEPT
-    begun_elsewhere = "conntrack" not in TABLES[s.hook]
-    if begun_elsewhere:
+    if s.hook not in TRACKED_AT:
         s.note(s.context.connection or s.context.conntrack.classify(s.packet, s.context.time))
-
-    def nat_rules() -> str:
-        return run_table(ruleset, "nat", s, log) if tables is None or "nat" in tables else ACCEPT
-
-    for table in TABLES[s.hook]:
-        consulted = tables is None or table in tables
-        if table == "conntrack":
+    for stop in ruleset.stops(s.hook):
+        if stop.kind == "conntrack":
             verdict = track(s, log)
-        elif table == "nat":
-            verdict = settle_nat(s, log, nat_rules)
-        elif consulted:
-            verdict = run_table(ruleset, table, s, log)
+        else:
+            asked = [chain for chain in stop.chains if tables is None or chain.table in tables]
+            if stop.kind == "nat":
+                verdict = settle_nat(s, log, partial(_nat_rules, asked, s, log))
+            else:
+                for chain in asked:
+                    verdict = run_chain(chain, s, log)
         if verdict != ACCEPT:
             break
     else:
@@ -77,16 +74,23 @@ def _one_way(ruleset: Ruleset, s: Skb, tables: Collection[str] | None) -> Walk:
         stretches=tuple(log.stretches),
         nat=nat,
         recent=s.recent,
+        learnt=s.learnt,
         conntrack=s.conntrack,
         connection=s.connection,
     )
 
 
-def run_table(ruleset: Ruleset, table: str, s: Skb, log: Log) -> str:
-    """Send the packet through one table at its hook; its policy decides where no rule did."""
-    chain = ruleset.base(table, s.hook)
-    if chain is None:
-        return ACCEPT
+def _nat_rules(chains: Sequence[BaseChain], s: Skb, log: Log) -> str:
+    """Ask the nat chains in order until one has chosen, or dropped the packet (nf_nat_inet_fn)."""
+    for chain in chains:
+        verdict = run_chain(chain, s, log)
+        if verdict != ACCEPT or s.nat:
+            return verdict
+    return ACCEPT
+
+
+def run_chain(chain: BaseChain, s: Skb, log: Log) -> str:
+    """Send the packet through a base chain; its policy decides where no rule did."""
     outcome = chain.run(s)
     if outcome is None:
         log.policy(chain, s.as_packet())
@@ -94,7 +98,7 @@ def run_table(ruleset: Ruleset, table: str, s: Skb, log: Log) -> str:
     return outcome
 
 
-def visited_rules(ruleset: Ruleset, walk: Walk) -> tuple[VisitedRule, ...]:
+def visited_rules(ruleset: Rules, walk: Walk) -> tuple[VisitedRule, ...]:
     """List every rule that a kernel would have evaluated on this walk, in order."""
     return tuple(
         VisitedRule(

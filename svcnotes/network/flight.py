@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from svcnotes.netfilter import Connection, Conntrack, Recent, Walk
+from svcnotes.netfilter import Connection, Conntrack, Learnt, Recent, Walk
 from svcnotes.network.hop import Hop
 from svcnotes.packet import Packet, Step
 
@@ -16,10 +16,11 @@ THERE, BACK = "there", "back"
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a host remembers from packet to packet: connections, and the lists of `recent`."""
+    """What a host remembers from packet to packet: connections, the lists of `recent`, what nft's sets learnt."""
 
     conntrack: Conntrack = field(default_factory=Conntrack)
     recent: Recent = field(default_factory=Recent)
+    learnt: Learnt = field(default_factory=Learnt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Flight:
 
     def walked(self, walk: Walk) -> Flight:
         """The flight after a walk through one hook's tables."""
-        memory = Memory(walk.conntrack, walk.recent)
+        memory = Memory(walk.conntrack, walk.recent, walk.learnt)
         return replace(
             self,
             packet=walk.packet,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 
-from svcnotes.netfilter import Context, Ruleset, walk
+from svcnotes.netfilter import Context, Rules, walk
 from svcnotes.network.errors_home import RESET, error_about
 from svcnotes.network.flight import DROPPED, REFUSED, Ending, Flight
 from svcnotes.network.host import LOOPBACK, Host
@@ -17,7 +17,7 @@ from svcnotes.network.topology import Topology
 from svcnotes.packet import Packet, Step
 
 
-def ruleset_of(net: Topology, host: Host, family: int) -> Ruleset | None:
+def ruleset_of(net: Topology, host: Host, family: int) -> Rules | None:
     """The rules of a host; None where it has none (Pods, outside hosts): then it tracks nothing either."""
     if host.kind == "node":
         return node_ruleset(net.cluster, host.name, net.proxy_mode, family)
@@ -58,6 +58,7 @@ def pass_hook(
         reverse_path_ok=not in_interface or reverse_path(host, flight.packet.source, in_interface),
         time=net.time,
         recent=memory.recent,
+        learnt=memory.learnt,
         conntrack=table,
         connection=flight.connection,
     )

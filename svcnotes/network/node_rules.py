@@ -7,7 +7,7 @@ from functools import lru_cache
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
 from svcnotes.kube_proxy import rules
-from svcnotes.netfilter import Ruleset
+from svcnotes.netfilter import Rules, read_rules
 from svcnotes.netfilter.sets import read_sets
 from svcnotes.network.addresses import family as family_of
 from svcnotes.network.fault_rules import with_faults
@@ -51,7 +51,7 @@ def with_cni_masquerade(text: str, cluster: Cluster, node: str, family: int) -> 
 
 
 @lru_cache(maxsize=64)
-def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: int) -> Ruleset | None:
+def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: int) -> Rules | None:
     """The node's rules, read; None in an IP family that the cluster does not have.
 
     Text that replaces a node's rules is read to its last line. Raises RuleError that names node and line(s).
@@ -69,7 +69,7 @@ def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: in
         raise RuleError(said, line=error.line, text=error.text) from None
 
 
-def check_text(cluster: Cluster, node: str, text: str, family: int) -> Ruleset:
+def check_text(cluster: Cluster, node: str, text: str, family: int) -> Rules:
     """Read a text as rules of a node, to its last line: with its IP sets, and as leniently as its rules are read.
 
     Raises RuleError that names the line(s).
@@ -88,11 +88,11 @@ def _sets(cluster: Cluster, node: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def parsed(text: str, family: int) -> Ruleset:
+def parsed(text: str, family: int) -> Rules:
     """Read a rules text once; the nodes of one cluster often share it."""
-    return Ruleset.parse(text, family)
+    return read_rules(text, family)
 
 
 @lru_cache(maxsize=32)
-def _checked(text: str, family: int, strict: bool, sets: str) -> Ruleset:
-    return Ruleset.parse(text, family, strict=strict, sets=sets).check()
+def _checked(text: str, family: int, strict: bool, sets: str) -> Rules:
+    return read_rules(text, family, strict=strict, sets=sets).check()

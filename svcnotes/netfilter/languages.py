@@ -1,0 +1,124 @@
+"""Read a host's rules, in whatever language their text is: `iptables-save`'s, nftables', or both in one text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from svcnotes.errors import RuleError
+from svcnotes.netfilter.nftables.ruleset import NftRuleset
+from svcnotes.netfilter.ruleset import Ruleset
+from svcnotes.netfilter.stops import ALL_HOOKS, Rules, Stop, Way, merged, way_through
+
+_NFT_TABLE = re.compile(r"^[ \t]*table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
+_IPTABLES_TABLE = re.compile(r"^\*\w+[ \t\r]*$", re.MULTILINE)
+_NFT_END = re.compile(r"^\}[ \t\r]*$", re.MULTILINE)
+
+
+def read_rules(text: str, family: int = 4, *, strict: bool = True, sets: str = "") -> Rules:
+    """Read a text of rules: what `iptables-save` printed, what `nft list ruleset` printed, or one behind the other.
+
+    `strict` and `sets` as for `Ruleset.parse`. Raises RuleError for a line that is no part of such a text.
+    """
+    nft, saved = split(text)
+    if not nft:
+        return Ruleset.parse(saved, family, strict=strict, sets=sets)
+    if not saved:
+        return NftRuleset.parse(nft, family, strict=strict)
+    both = (
+        Ruleset.parse(saved, family, strict=strict, sets=sets),
+        NftRuleset.parse(nft, family, strict=strict),
+    )
+    return Joined(text, family, both, {hook: merged(hook, both) for hook in ALL_HOOKS})
+
+
+def split(text: str) -> tuple[str, str]:
+    """The part of a text that is nftables', and the part that `iptables-save` printed; empty where there is none.
+
+    Where both are there each part keeps its lines' numbers: the other's lines are empty in it.
+    """
+    opened = _NFT_TABLE.search(text)
+    if opened is None:
+        return "", text
+    if _IPTABLES_TABLE.search(text) is None:
+        return text, ""
+    nft: list[str] = []
+    saved: list[str] = []
+    at = 0
+    while opened is not None:
+        closed = _NFT_END.search(text, opened.end())
+        end = len(text) if closed is None else closed.end()
+        before, table = text[at : opened.start()], text[opened.start() : end]
+        nft += ["\n" * before.count("\n"), table]
+        saved += [before, "\n" * table.count("\n")]
+        at = end
+        opened = _NFT_TABLE.search(text, at)
+    return "".join(nft), "".join([*saved, text[at:]])
+
+
+def nft_text(text: str) -> str:
+    """What of a host's rules `nft list ruleset` prints of its own tables; empty for none."""
+    return _dense(split(text)[0])
+
+
+def saved_text(text: str) -> str:
+    """What of a host's rules `iptables-save` prints."""
+    return _dense(split(text)[1])
+
+
+def _dense(part: str) -> str:
+    """A part of a text without the empty lines that stand for the other language's."""
+    return re.sub(r"\n{3,}", "\n", part).strip("\n") + "\n" if part.strip() else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Rules in several languages on one host: the kernel asks the chains of all by their priorities.
+
+    Simplified: of two chains of one priority the kernel asks the one first that was made last; which that was
+    no text says, and here the chains of `iptables-save` come first.
+    """
+
+    text: str
+    family: int
+    parts: tuple[Rules, ...] = field(compare=False)
+    _stops: dict[str, tuple[Stop, ...]] = field(repr=False, compare=False)
+    _ways: dict[tuple[str, ...], Way] = field(repr=False, compare=False, default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """Each table with the names of its chains."""
+        return {table: chains for part in self.parts for table, chains in part.tables.items()}
+
+    def stops(self, hook: str) -> tuple[Stop, ...]:
+        """What a packet passes at a hook, in order of priority."""
+        return self._stops[hook]
+
+    def way(self, hooks: tuple[str, ...]) -> Way:
+        """The base chains with rules or a DROP policy that a packet passes at these hooks, in order."""
+        found = self._ways.get(hooks)
+        if found is None:
+            found = self._ways[hooks] = way_through(self, hooks)
+        return found
+
+    def rules(self, table: str, chain: str) -> tuple[str, ...]:
+        """The rules of a chain as printed; empty for a chain that is not there."""
+        return next((found for part in self.parts if (found := part.rules(table, chain))), ())
+
+    def check(self) -> Joined:
+        """Read everything now, and give the rules back; raises RuleError, naming each line."""
+        for part in self.parts:
+            part.check()
+        return self
+
+    def problems(self) -> list[RuleError]:
+        """An error for each rule that is not understood, in the text's order."""
+        return sorted((one for part in self.parts for one in part.problems()), key=lambda one: one.line)
+
+    def check_loops(self) -> None:
+        """Raise RuleError if chains jump in a circle."""
+        for part in self.parts:
+            part.check_loops()
