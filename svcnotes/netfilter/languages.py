@@ -108,6 +108,10 @@ class Joined:
         """The rules of a chain as printed; empty for a chain that is not there."""
         return next((found for part in self.parts if (found := part.rules(table, chain))), ())
 
+    def memories(self) -> frozenset[str]:
+        """The names of the lists and sets that packets may fill."""
+        return frozenset().union(*(part.memories() for part in self.parts))
+
     def check(self) -> Joined:
         """Read everything now, and give the rules back; raises RuleError, naming each line."""
         for part in self.parts:

@@ -45,3 +45,7 @@ class Recent:
         for address, stamps in self.lists.get(name, {}).items():
             return self.without(name, address) if stamps[-1] < before else self
         return self
+
+    def without_lists(self, names: frozenset[str]) -> Recent:
+        """The lists but these: the last rule that named them is gone."""
+        return Recent({name: seen for name, seen in self.lists.items() if name not in names})

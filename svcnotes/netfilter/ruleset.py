@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ GO_ON = (
     "To go on, take these lines out, or load the text with strict=False: a rule with a match that is not "
     "understood then never matches, and the trace names it where a packet meets it"
 )
+_LIST = re.compile(r"-m recent [^\n]*?--name (\S+)")
 
 
 def together(problems: Sequence[RuleError]) -> RuleError:
@@ -90,6 +92,10 @@ class Ruleset:
         """The rules of a chain as printed; empty for a chain that is not there."""
         found = self.chain(table, chain)
         return found.texts if found else ()
+
+    def memories(self) -> frozenset[str]:
+        """The names of the lists of `recent` in it."""
+        return frozenset(_LIST.findall(self.text))
 
     def _entrance(self, table: str, name: str) -> Act:
         """What walks a chain: made when a rule that jumps there is compiled, read when first entered."""

@@ -106,6 +106,10 @@ class Rules(Protocol):
         """The rules of a chain as printed; empty for a chain that is not there."""
         ...
 
+    def memories(self) -> frozenset[str]:
+        """The names of the lists and sets that packets may fill, as the host's memory has them."""
+        ...
+
     def check(self) -> Rules:
         """Read everything now, and give the rules back; raises RuleError."""
         ...

@@ -1,32 +1,30 @@
 """What the nodes forget when a cluster changes and kube-proxy has written its rules anew.
 
 Conntrack knows nothing of rules: an open connection goes on as it was settled. kube-proxy itself deletes
-UDP entries (`kube_proxy.cleanup`). And a list of `recent` lives as long as some rule names it: it goes with
-its last rule (recent_mt_destroy of net/netfilter/xt_recent.c), so an endpoint that returns finds its
-clients' affinity forgotten.
+UDP entries (`kube_proxy.cleanup`). And what rules have learnt goes with them: a list of `recent` with the last
+rule that names it (recent_mt_destroy of net/netfilter/xt_recent.c), the elements of a set with the set. So an
+endpoint that returns finds its clients' affinity forgotten.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.cleanup import cleanup
-from svcnotes.netfilter import Entry, Recent
+from svcnotes.netfilter import Entry
 from svcnotes.network.flight import Memory
-from svcnotes.network.node_rules import rules_text
+from svcnotes.network.node_rules import node_ruleset
 from svcnotes.network.outside import ROUTER
 from svcnotes.packet import endpoint_text
 
 Memories = Mapping[tuple[str, int], Memory]
-_LIST = re.compile(r"-m recent [^\n]*?--name (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """What the hosts remember afterwards, and what they forgot: (node, entry), and (node, name of a list)."""
+    """What the hosts remember afterwards, and what they forgot: (node, entry), and (node, name of a list or set)."""
 
     memories: Memories
     entries: tuple[tuple[str, Entry], ...] = ()
@@ -46,7 +44,7 @@ def resync(cluster: Cluster, memories: Memories, proxy_mode: str | None = None, 
         if host in cluster.nodes:
             stale = tuple(_stale(cluster, host, family, memory, now))
             entries += [(host, entry) for entry in stale]
-            gone = _without_rule(cluster, host, family, memory.recent, proxy_mode)
+            gone = _without_rule(cluster, host, family, memory, proxy_mode)
             lists += [(host, name) for name in gone]
             memory = _without(memory, stale, gone)  # noqa: PLW2901 - the same memory, a little later
         elif host != ROUTER:
@@ -70,19 +68,27 @@ def _stale(cluster: Cluster, node: str, family: int, memory: Memory, now: float)
 
 
 def _without_rule(
-    cluster: Cluster, node: str, family: int, recent: Recent, proxy_mode: str | None
+    cluster: Cluster, node: str, family: int, memory: Memory, proxy_mode: str | None
 ) -> list[str]:
-    if not recent.lists or family not in cluster.families:
+    """The lists and sets that packets have filled and that no rule has any more."""
+    kept = [*memory.recent.lists, *memory.learnt.sets]
+    rules = node_ruleset(cluster, node, proxy_mode, family) if kept else None
+    if rules is None:
         return []
-    named = set(_LIST.findall(rules_text(cluster, node, proxy_mode, family)))
-    return [name for name in recent.lists if name not in named]
+    named = rules.memories()
+    return [name for name in kept if name not in named]
 
 
-def _without(memory: Memory, entries: tuple[Entry, ...], lists: list[str]) -> Memory:
-    if not entries and not lists:
+def _without(memory: Memory, entries: tuple[Entry, ...], gone: list[str]) -> Memory:
+    if not entries and not gone:
         return memory
     table = memory.conntrack
     for entry in entries:
         table = table.without_entry(entry)
-    left = {name: seen for name, seen in memory.recent.lists.items() if name not in lists}
-    return replace(memory, conntrack=table, recent=Recent(left) if lists else memory.recent)
+    names = frozenset(gone)
+    return replace(
+        memory,
+        conntrack=table,
+        recent=memory.recent.without_lists(names),
+        learnt=memory.learnt.without(names),
+    )

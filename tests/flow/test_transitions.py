@@ -1,8 +1,6 @@
 """Every recorded transition is possible under the model's exact chances.
 
-The recordings were made in two proxy modes. The model's rules are those of iptables mode; a record of nftables
-mode is held against them too, for what the two have in common, which is all but one thing: where a deleted
-Service's address leads (nftables mode drops unused Service addresses, iptables mode knows nothing of them).
+The recordings were made in two proxy modes; each record is held against the rules of its own.
 """
 
 import pytest
@@ -19,7 +17,6 @@ from transitions import (
 )
 
 import svcnotes.flow
-from svcnotes.kube_proxy.modes import MODES
 
 PODS = ("web-a", "web-b", "web-c")
 ALL_READY = dict.fromkeys(PODS, READY)
@@ -29,7 +26,7 @@ BECOMES = "endpoint of the open flow becomes "
 def opened(where, record, pod, path=None):
     protocol = record["protocol"]
     source, to = dialled(where, path or record["path"], protocol)
-    return svcnotes.flow.open(where, source, to, protocol, pod=f"default/{pod}")
+    return svcnotes.flow.open(where, source, to, protocol, proxy_mode=record["mode"], pod=f"default/{pod}")
 
 
 def told(flow, record):
@@ -87,12 +84,7 @@ def test_an_open_flow_whose_service_is_deleted(record):
     assert record["open_flow_after"] == ["was-same-pod", "was-same-pod"]
     assert told(flow, record) == ({old: 1}, [{old: 1}])
     new = chances(flow.another().paths, record["protocol"])
-    if record["mode"] in MODES or "nodePort" in record["path"]:
-        assert possible(record["new_flows"], new), new
-    else:
-        assert set(record["new_flows"]) <= {"timeout", "EPERM"}, (
-            "nftables mode drops unused Service addresses"
-        )
+    assert possible(record["new_flows"], new), new
 
 
 @named("ClientIP affinity: pod with the affinity removed")
@@ -107,7 +99,13 @@ def test_affinity_when_its_endpoint_goes_returns_and_the_next_one_terminates(rec
     assert second in chances(removed.another().paths, "TCP")
     source, to = dialled(where, record["path"], record["protocol"])
     chosen = svcnotes.flow.open(
-        removed.cluster, source, to, pod=f"default/{second}", source_port=40200, memories=removed.memories
+        removed.cluster,
+        source,
+        to,
+        proxy_mode=record["mode"],
+        pod=f"default/{second}",
+        source_port=40200,
+        memories=removed.memories,
     )
     assert chances(chosen.another().paths, "TCP") == {second: 1}
     returned = chosen.after(where)
@@ -144,7 +142,9 @@ def test_affinity_is_shared_by_clusterip_and_nodeport(record):
 def test_affinity_is_not_shared_by_two_ports(record):
     where = cluster("ClientIP")
     (tcp,), (udp,) = record["tcp"], record["udp"]
-    flow = svcnotes.flow.open(where, "pod/default/tool-2", "10.96.0.53:53", pod=f"default/{tcp}")
+    flow = svcnotes.flow.open(
+        where, "pod/default/tool-2", "10.96.0.53:53", proxy_mode=record["mode"], pod=f"default/{tcp}"
+    )
     assert chances(flow.another().paths, "TCP") == {tcp: 1}
     other = chances(flow.another(protocol="udp").paths, "UDP")
     assert udp in other

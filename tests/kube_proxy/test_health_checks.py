@@ -23,7 +23,7 @@ def recorded(scenario):
 
 
 def test_the_recorded_health_checks_are_here():
-    assert len(FLOWS) == 24
+    assert len(FLOWS) == 48
 
 
 @pytest.mark.parametrize(("folder", "flow"), FLOWS, ids=lambda v: v.name if isinstance(v, Path) else v["to"])

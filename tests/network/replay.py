@@ -12,6 +12,7 @@ from typing import Any
 
 import svcnotes
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.network.node_rules import with_cni_masquerade
 from svcnotes.trace import SOURCE_PORT, Trace, trace
 
 ORACLE = Path(__file__).parent.parent / "data" / "oracle"
@@ -32,11 +33,11 @@ def scenarios() -> list[str]:
     return sorted(path.parent.name for path in ORACLE.glob("*/flows.jsonl"))
 
 
-def flows(scenario: str) -> Iterator[dict[str, Any]]:
-    """The flows recorded in iptables mode."""
+def flows(scenario: str, mode: str = "iptables") -> Iterator[dict[str, Any]]:
+    """The flows recorded in a proxy mode."""
     for line in (ORACLE / scenario / "flows.jsonl").read_text(encoding="utf-8").splitlines():
         flow = json.loads(line)
-        if flow["mode"] == "iptables":
+        if flow["mode"] == mode:
             yield flow
 
 
@@ -46,8 +47,20 @@ def cluster(scenario: str, variant: str | None = None) -> Cluster:
     return svcnotes.load(ORACLE / scenario / "cluster.yaml").with_world(**WORLDS[variant])
 
 
+@lru_cache(maxsize=4)
+def with_recorded_rules(scenario: str, variant: str | None = None) -> Cluster:
+    """The recorded cluster with what `nft` printed on its nodes in place of what svcnotes writes."""
+    where = cluster(scenario, variant)
+    for node in where.nodes:
+        text = (ORACLE / scenario / f"{node}.nft").read_text(encoding="utf-8")
+        family = 6 if text.startswith("table ip6") else 4
+        whole = with_cni_masquerade(text, where, node, family) if where.world.cni_masquerade else text
+        where = where.with_rules(node, whole, family)
+    return where
+
+
 def asked(where: Cluster, flow: dict[str, Any]) -> Trace:
-    """Ask the recorded question."""
+    """Ask the recorded question, in the proxy mode that it was recorded in."""
     six = flow["dst"].startswith("[")
     if flow["from"] in CLIENTS:
         source = CLIENTS[flow["from"]][6 if six else 4]
@@ -55,7 +68,7 @@ def asked(where: Cluster, flow: dict[str, Any]) -> Trace:
         source = f"node/{flow['from']}"
     else:
         source = f"pod/default/{flow['from']}"
-    return trace(where, source, flow["dst"], flow["protocol"].lower(), flow.get("via"))
+    return trace(where, source, flow["dst"], flow["protocol"].lower(), flow.get("via"), flow["mode"])
 
 
 def address(where: Cluster, name: str, family: int) -> str:
@@ -105,9 +118,16 @@ def _expected(flow: dict[str, Any]) -> dict[str, int]:
     return {outcome: flow["tries"]}
 
 
+def _stopped(found: Trace) -> str:
+    """What a send() that fails with EPERM met: the record does not say whether a rule refuses or drops."""
+    return next((path.outcome for path in found.paths if path.how == "eperm"), "send-error")
+
+
 def _outcomes(where: Cluster, flow: dict[str, Any], found: Trace) -> list[str]:
     family = 6 if flow["dst"].startswith("[") else 4
     expected, wrong = _expected(flow), []
+    if "send-error" in expected:
+        expected = {_stopped(found): expected["send-error"]}
     for outcome in sorted({*expected, *(path.outcome for path in found.paths)}):
         chance = sum((p.probability for p in found.paths if p.outcome == outcome), Fraction())
         if _affinity(where, flow):

@@ -3,26 +3,36 @@
 import json
 
 import pytest
-from replay import ORACLE, asked, cluster, disagreements, flows, scenarios
+from replay import ORACLE, asked, cluster, disagreements, flows, scenarios, with_recorded_rules
 
-SCENARIOS, FLOWS = 54, 1768
+SCENARIOS = 54
+FLOWS = {"iptables": 1768, "nftables": 1768}
+
+
+def disagreeing(scenario, mode, with_rules):
+    for flow in flows(scenario, mode):
+        where = with_rules(scenario, flow.get("variant"))
+        found = disagreements(where, flow, asked(where, flow))
+        if found:
+            yield flow.get("variant"), flow["from"], flow["to"], flow["dst"], found
+
+
+@pytest.mark.parametrize("mode", FLOWS)
+@pytest.mark.parametrize("scenario", scenarios())
+def test_every_recorded_flow_is_what_the_traced_paths_allow(scenario, mode):
+    assert list(disagreeing(scenario, mode, cluster)) == []
 
 
 @pytest.mark.parametrize("scenario", scenarios())
-def test_every_recorded_flow_is_what_the_traced_paths_allow(scenario):
-    wrong = []
-    for flow in flows(scenario):
-        where = cluster(scenario, flow.get("variant"))
-        found = disagreements(where, flow, asked(where, flow))
-        if found:
-            wrong.append((flow.get("variant"), flow["from"], flow["to"], flow["dst"], found))
-    assert wrong == []
+def test_the_recorded_nft_rules_lead_every_recorded_flow_where_it_went(scenario):
+    assert list(disagreeing(scenario, "nftables", with_recorded_rules)) == []
 
 
-def test_no_scenario_and_no_flow_is_missing():
+@pytest.mark.parametrize("mode", FLOWS)
+def test_no_scenario_and_no_flow_is_missing(mode):
     assert len(scenarios()) == SCENARIOS
-    assert sum(1 for scenario in scenarios() for _ in flows(scenario)) == FLOWS
-    print(f"{FLOWS} flows of {SCENARIOS} scenarios")
+    assert sum(1 for scenario in scenarios() for _ in flows(scenario, mode)) == FLOWS[mode]
+    print(f"{FLOWS[mode]} flows of {SCENARIOS} scenarios in {mode} mode")
 
 
 def test_the_comparison_can_fail():

@@ -144,6 +144,10 @@ class NftRuleset:
             )
         return found
 
+    def memories(self) -> frozenset[str]:
+        """The names of the sets and maps in it, each behind its table's title."""
+        return frozenset(f"{table.title} {name}" for table in self._tables() for name in table.sets)
+
     def check(self) -> NftRuleset:
         """Read everything now, and give the ruleset back.
 
