@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
-from svcnotes.kube_proxy.modes import writer
+from svcnotes.kube_proxy.mode import Counts, Sync
+from svcnotes.kube_proxy.modes import mode_named
 
-__all__ = ["rules"]
+__all__ = ["Counts", "Sync", "counts", "partial_sync", "rules"]
 
 
 def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
@@ -17,6 +18,35 @@ def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: in
     kube-proxy has stopped, the rules are those of the cluster that it last saw. Raises
     QuestionError for a node, a mode or a family that the cluster does not have.
     """
+    family = _checked(cluster, node, family)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    replaced = cluster.node_rules.get((node, family))
+    return mode.rules(cluster.seen_by(node), node, family) if replaced is None else replaced
+
+
+def counts(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> Counts:
+    """Count the rules, chains and elements that kube-proxy keeps on a node; for the arguments see `rules`."""
+    family = _checked(cluster, node, family)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    return mode.counts(cluster.seen_by(node), node, family)
+
+
+def partial_sync(
+    before: Cluster, after: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None
+) -> Sync:
+    """What the kube-proxy of a node hands to its tool when one cluster has become the other.
+
+    `proxy_mode` None is the later cluster's own, `family` None its first. Nothing where kube-proxy has
+    stopped. Raises QuestionError for a node, a mode or a family that either of them does not have.
+    """
+    family = _checked(after, node, family)
+    _checked(before, node, family)
+    mode = mode_named(after.proxy.mode if proxy_mode is None else proxy_mode)
+    return mode.partial_sync(before.seen_by(node), after.seen_by(node), node, family)
+
+
+def _checked(cluster: Cluster, node: str, family: int | None) -> int:
+    """The family that is meant; a QuestionError for a node or a family that the cluster lacks."""
     if node not in cluster.nodes:
         raise QuestionError(
             f"node {node!r}: the cluster has no such Node; it has: {', '.join(cluster.nodes)}"
@@ -26,6 +56,4 @@ def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: in
     if family not in cluster.families:
         held = " and ".join(f"IPv{number}" for number in cluster.families)
         raise QuestionError(f"family {family!r}: the cluster has {held} only")
-    write = writer(cluster.proxy.mode if proxy_mode is None else proxy_mode)
-    replaced = cluster.node_rules.get((node, family))
-    return write(cluster.seen_by(node), node, family) if replaced is None else replaced
+    return family

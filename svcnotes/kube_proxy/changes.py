@@ -6,37 +6,54 @@ Service counts as changed when one of its ports or endpoints did, ready or not; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
+from typing import NamedTuple
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy.service_ports import ServicePortInfo, service_ports
+from svcnotes.control_plane.objects import EndpointSlice
+from svcnotes.kube_proxy.service_ports import ServicePortInfo, ports_of, slices_by_service
 
-Seen = tuple[object, ...]
 _FIELDS = [one.name for one in fields(ServicePortInfo) if one.name != "service"]
 
 
-def _seen(info: ServicePortInfo) -> Seen:
+class Changes(NamedTuple):
+    """The Services that kube-proxy looks at anew, by `namespace/name` in order, and their ports before and after."""
+
+    services: tuple[str, ...]
+    old: Sequence[ServicePortInfo]
+    new: Sequence[ServicePortInfo]
+
+
+def _seen(info: ServicePortInfo) -> tuple[object, ...]:
     service = info.service
     affinity = (service.session_affinity, service.affinity_timeout_seconds)
     return (*affinity, *[getattr(info, name) for name in _FIELDS])
 
 
-def ports_by_service(cluster: Cluster, family: int) -> dict[str, list[ServicePortInfo]]:
-    """The ports that kube-proxy serves in a family, by the `namespace/name` of their Service."""
-    found: dict[str, list[ServicePortInfo]] = {}
-    for info in service_ports(cluster, family):
-        found.setdefault(info.service.key, []).append(info)
-    return found
+def _ports(
+    cluster: Cluster, key: str, slices: dict[str, list[EndpointSlice]], family: int
+) -> list[ServicePortInfo]:
+    service = cluster.services.get(key)
+    return [] if service is None else list(ports_of(service, slices.get(key, []), family))
 
 
-def changed_services(before: Cluster, after: Cluster, family: int) -> tuple[str, ...]:
-    """The Services, by `namespace/name`, that kube-proxy looks at anew: changed, come or gone."""
-    old, new = ports_by_service(before, family), ports_by_service(after, family)
-    return tuple(
-        key
-        for key in sorted(old.keys() | new.keys())
-        if list(map(_seen, old.get(key, ()))) != list(map(_seen, new.get(key, ())))
-    )
+def changes(before: Cluster, after: Cluster, family: int) -> Changes:
+    """Find the Services that changed for the kube-proxies of an IP family (4 or 6), came or went."""
+    old_slices, new_slices = slices_by_service(before, family), slices_by_service(after, family)
+    services, old, new = [], [], []
+    for key in sorted(before.services.keys() | after.services.keys()):
+        # An object that did not change is the same value in both clusters: most need no closer look.
+        if before.services.get(key) is after.services.get(key):
+            held, holds = old_slices.get(key, []), new_slices.get(key, [])
+            if len(held) == len(holds) and all(a is b for a, b in zip(held, holds, strict=True)):
+                continue
+        was, now = _ports(before, key, old_slices, family), _ports(after, key, new_slices, family)
+        if list(map(_seen, was)) != list(map(_seen, now)):
+            services.append(key)
+            old += was
+            new += now
+    return Changes(tuple(services), old, new)
 
 
 def needs_full_sync(before: Cluster, after: Cluster, node: str) -> bool:

@@ -43,9 +43,9 @@ def local_addresses(cluster: Cluster, node: Node, family: int) -> tuple[str, ...
     found = [LOOPBACK[family], *(canonical(a) for a in of_family(node.addresses, family))]
     for cidr in of_family(node.pod_cidrs, family):
         network = ip_network(cidr, strict=False)
-        if cluster.world.cni == "vxlan":
+        if cluster.given_world.cni == "vxlan":
             found.append(str(network.network_address))  # flannel.1 holds the range's own address
-        if cluster.world.cni != "routed":
+        if cluster.given_world.cni != "routed":
             found.append(str(network.network_address + 1))  # cni0
     return tuple(dict.fromkeys(found))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy.changes import changed_services, needs_full_sync, ports_by_service
+from svcnotes.kube_proxy.changes import changes, needs_full_sync
 from svcnotes.kube_proxy.iptables.service import ServiceRules
 from svcnotes.kube_proxy.iptables.tables import (
     filter_chains,
@@ -23,7 +23,7 @@ from svcnotes.kube_proxy.iptables.tables import (
 )
 from svcnotes.kube_proxy.mode import Counts, Sync
 from svcnotes.kube_proxy.node_ports import node_port_addresses
-from svcnotes.kube_proxy.service_ports import ServicePortInfo
+from svcnotes.kube_proxy.service_ports import service_ports
 
 
 def counts(cluster: Cluster, node: str, family: int) -> Counts:
@@ -37,35 +37,27 @@ def partial_sync(before: Cluster, after: Cluster, node: str, family: int) -> Syn
 
     Raises KeyError for a node that is not there.
     """
-    full = needs_full_sync(before, after, node)
-    changed = changed_services(before, after, family)
-    if not changed and not full:
+    full, changed = needs_full_sync(before, after, node), changes(before, after, family)
+    if not changed.services and not full:
         return Sync((), full, "", "", Counts(), Counts())
-    ports = ports_by_service(after, family)
-    infos = [info for port_infos in ports.values() for info in port_infos]
+    infos, old_infos = list(service_ports(after, family)), list(service_ports(before, family))
     view = node_view(after, node, family, infos)
     everything = service_rules(infos, view)
-    own = everything if full else service_rules(_of(ports, changed), view)
-    old_ports = ports_by_service(before, family)
-    old_infos = [info for port_infos in old_ports.values() for info in port_infos]
-    old = service_rules(_of(old_ports, changed), node_view(before, node, family, old_infos))
+    own = everything if full else service_rules(changed.new, view)
+    old = service_rules(changed.old, node_view(before, node, family, old_infos))
     stale = [chain for chain in sorted(old.nat_chains) if chain not in everything.nat_chains]
     # With many endpoints kube-proxy does not look for unused chains at every sync: that alone takes long.
     text, later = _input(after, node, family, everything, own, stale=() if view.large_cluster else stale), ""
     if view.large_cluster and stale:
         later = _table("nat", {}, stale)
     return Sync(
-        services=changed,
+        services=changed.services,
         full=full,
         text=text,
         later=later,
         written=Counts(rules=text.count("\n-A "), chains=text.count("\n:") - (0 if later else len(stale))),
         deleted=Counts(chains=len(stale)),
     )
-
-
-def _of(ports: Mapping[str, list[ServicePortInfo]], services: Iterable[str]) -> list[ServicePortInfo]:
-    return [info for key in services for info in ports.get(key, ())]
 
 
 def _input(

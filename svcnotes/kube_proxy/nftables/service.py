@@ -7,7 +7,7 @@ Source: syncProxyRules in pkg/proxy/nftables/proxier.go of Kubernetes 1.36; KEP-
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
@@ -91,7 +91,15 @@ def endpoint_name(info: ServicePortInfo, endpoint: ServiceEndpoint) -> str:
     return _hashed(f"{_path(info)}__{endpoint.address.replace(':', '.')}/{endpoint.port}")
 
 
-def write_service_port(contents: Contents, info: ServicePortInfo, node: NodeView) -> None:
+def port_contents(infos: Iterable[ServicePortInfo], node: NodeView) -> Contents:
+    """What some service ports need on a node."""
+    contents = Contents()
+    for info in infos:
+        _write_service_port(contents, info, node)
+    return contents
+
+
+def _write_service_port(contents: Contents, info: ServicePortInfo, node: NodeView) -> None:
     """Add all that one service port needs on a node."""
     pool = pools(info, node.name, node.zone)
     has_internal, has_external = pool.for_internal(info), pool.for_external(info)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy.changes import changed_services, needs_full_sync, ports_by_service
+from svcnotes.kube_proxy.changes import changes, needs_full_sync
 from svcnotes.kube_proxy.mode import Counts, Sync
-from svcnotes.kube_proxy.nftables.service import Contents, write_service_port
+from svcnotes.kube_proxy.nftables.service import Contents, port_contents
 from svcnotes.kube_proxy.nftables.table import (
     ADDRESS_TYPE,
     IP,
@@ -27,8 +27,10 @@ from svcnotes.kube_proxy.nftables.table import (
     node_view,
 )
 from svcnotes.kube_proxy.nftables.text import Key, key_text
+from svcnotes.kube_proxy.service_ports import service_ports
 
 Elements = Mapping[Key, str]
+_NOTHING: Mapping[str, Elements] = {}
 
 
 def counts(cluster: Cluster, node: str, family: int) -> Counts:
@@ -76,41 +78,44 @@ def partial_sync(before: Cluster, after: Cluster, node: str, family: int) -> Syn
 
     Raises KeyError for a node that is not there.
     """
-    full = needs_full_sync(before, after, node)
-    changed = changed_services(before, after, family)
-    if not changed and not full:
+    full, changed = needs_full_sync(before, after, node), changes(before, after, family)
+    if not changed.services and not full:
         return Sync((), full, "", "", Counts(), Counts())
-    old, new = node_contents(before, node, family), node_contents(after, node, family)
-    made = containers(after, node, family)
     transaction = _Transaction(f"{IP[family]} kube-proxy")
+    made, known = containers(after, node, family), _NOTHING
     if full:
         _set_up(transaction, before, after, node, family)
-        own, dropped = new, old
-        known: Mapping[str, Elements] = {}
+        old, new = node_contents(before, node, family), node_contents(after, node, family)
     else:
-        own, dropped = _contents_of(after, changed, node, family), _contents_of(before, changed, node, family)
+        old = port_contents(changed.old, node_view(before, node, family))
+        new = port_contents(changed.new, node_view(after, node, family))
         known = old.elements
-    _write_chains(transaction, own, family)
+        if known != new.elements:
+            # Another Service may hold the same element: the same Pod behind it, or the same external address.
+            others = _others(after, changed.services, node, family).elements
+            known = {name: {**others[name], **held} for name, held in known.items()}
+            for name, held in new.elements.items():
+                new.elements[name] = {**others[name], **held}
+    _write_chains(transaction, new, family)
     for one in made:
-        _add_elements(transaction, one, known.get(one.name, {}), new.elements[one.name])
-    stale = [name for name in dropped.chains if name not in new.chains]
+        _add_elements(transaction, one, known.get(one.name, {}), new.elements.get(one.name, {}))
+    stale = [name for name in old.chains if name not in new.chains]
     for name in stale:
         transaction.say("flush", "chain", name)
-    for name in dropped.affinity_sets:
+    for name in old.affinity_sets:
         if name not in new.affinity_sets:
             transaction.say("delete", "set", name)
     for one in made:
-        held = new.elements[one.name]
+        held = new.elements.get(one.name, {})
         for key in known.get(one.name, {}):
             if key not in held:
                 transaction.element("delete", one, key_text(key))
-    later = "".join([f"delete chain {transaction.table} {name}\n" for name in stale])
     transaction.deleted["chain"] = len(stale)
     return Sync(
-        services=changed,
+        services=changed.services,
         full=full,
         text="".join(transaction.lines),
-        later=later,
+        later="".join([f"delete chain {transaction.table} {name}\n" for name in stale]),
         written=_counted(transaction.written),
         deleted=_counted(transaction.deleted),
     )
@@ -125,12 +130,11 @@ def _counted(found: Mapping[str, int]) -> Counts:
     )
 
 
-def _contents_of(cluster: Cluster, services: Iterable[str], node: str, family: int) -> Contents:
-    contents, view, ports = Contents(), node_view(cluster, node, family), ports_by_service(cluster, family)
-    for key in services:
-        for info in ports.get(key, ()):
-            write_service_port(contents, info, view)
-    return contents
+def _others(cluster: Cluster, services: Iterable[str], node: str, family: int) -> Contents:
+    """What all Services but these have on a node."""
+    changed = frozenset(services)
+    infos = (info for info in service_ports(cluster, family) if info.service.key not in changed)
+    return port_contents(infos, node_view(cluster, node, family))
 
 
 def _write_chains(transaction: _Transaction, own: Contents, family: int) -> None:

@@ -23,7 +23,7 @@ from svcnotes.kube_proxy.nftables.service import (
     SERVICE_NODE_PORTS,
     Contents,
     NodeView,
-    write_service_port,
+    port_contents,
 )
 from svcnotes.kube_proxy.nftables.text import Key, duration, elements
 from svcnotes.kube_proxy.node_ports import PRIMARY, NodePortAddresses, node_port_addresses, primary_address
@@ -112,11 +112,8 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
 
 def node_contents(cluster: Cluster, node: str, family: int) -> Contents:
     """What the Services of a cluster put into the table of a node, by its name."""
-    view = node_view(cluster, node, family)
-    contents = Contents()
+    contents = port_contents(service_ports(cluster, family), node_view(cluster, node, family))
     contents.elements[NODE_PORT_IPS] = {(one,): "" for one in open_at(cluster, node, family).addresses}
-    for info in service_ports(cluster, family):
-        write_service_port(contents, info, view)
     return contents
 
 
