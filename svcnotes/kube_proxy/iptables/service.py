@@ -41,8 +41,12 @@ class NodeView:
 
 @dataclass(slots=True)
 class ServiceRules:
-    """Rules gathered Service by Service; the maps hold whole chains, by the chain's name."""
+    """Rules gathered Service by Service; the maps hold whole chains, by the chain's name.
 
+    Without `with_chains` only the rules that lead to the Services are gathered, not the chains of their own.
+    """
+
+    with_chains: bool = True
     nat_services: list[str] = field(default_factory=list)
     nat_node_ports: list[str] = field(default_factory=list)
     nat_chains: dict[str, str] = field(default_factory=dict)
@@ -53,7 +57,8 @@ class ServiceRules:
 
     def add_chain(self, name: str, rules: Sequence[str]) -> None:
         """Add a chain of the nat table with its rules, one text each, without the leading `-A`."""
-        self.nat_chains[name] = "".join([f"-A {name} {rule}\n" for rule in rules])
+        if self.with_chains:
+            self.nat_chains[name] = "".join([f"-A {name} {rule}\n" for rule in rules])
 
 
 @cache
@@ -90,7 +95,7 @@ def write_service_port(rules: ServiceRules, info: ServicePortInfo, node: NodeVie
             f'-A KUBE-NODEPORTS -p tcp -m comment --comment "{info.name} health check node port"'
             f" -m tcp --dport {info.health_check_node_port} -j ACCEPT\n"
         )
-    if pool.reachable:
+    if pool.reachable and rules.with_chains:
         _write_policy_chains(rules, info, node, pool, suffix)
 
 

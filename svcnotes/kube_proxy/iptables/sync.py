@@ -40,12 +40,12 @@ def partial_sync(before: Cluster, after: Cluster, node: str, family: int) -> Syn
     full, changed = needs_full_sync(before, after, node), changes(before, after, family)
     if not changed.services and not full:
         return Sync((), full, "", "", Counts(), Counts())
-    infos, old_infos = list(service_ports(after, family)), list(service_ports(before, family))
+    infos = list(service_ports(after, family))
     view = node_view(after, node, family, infos)
-    everything = service_rules(infos, view)
+    everything = service_rules(infos, view, with_chains=full)
     own = everything if full else service_rules(changed.new, view)
-    old = service_rules(changed.old, node_view(before, node, family, old_infos))
-    stale = [chain for chain in sorted(old.nat_chains) if chain not in everything.nat_chains]
+    old = service_rules(changed.old, node_view(before, node, family, changed.old))
+    stale = [chain for chain in sorted(old.nat_chains) if chain not in own.nat_chains]
     # With many endpoints kube-proxy does not look for unused chains at every sync: that alone takes long.
     text, later = _input(after, node, family, everything, own, stale=() if view.large_cluster else stale), ""
     if view.large_cluster and stale:

@@ -96,9 +96,11 @@ def node_view(cluster: Cluster, node: str, family: int, infos: Collection[Servic
     )
 
 
-def service_rules(infos: Iterable[ServicePortInfo], view: NodeView) -> ServiceRules:
-    """The rules of some service ports on a node."""
-    written = ServiceRules()
+def service_rules(
+    infos: Iterable[ServicePortInfo], view: NodeView, *, with_chains: bool = True
+) -> ServiceRules:
+    """The rules of some service ports on a node; without `with_chains` only those that lead to them."""
+    written = ServiceRules(with_chains)
     for info in infos:
         write_service_port(written, info, view)
     return written
