@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.addresses import text
 from svcnotes.netfilter.learnt import NEVER, Held
-from svcnotes.netfilter.nftables.sets import Declaration, Elements, Entry, Key, elements_of, parts
+from svcnotes.netfilter.nftables.elements import Elements, Entry, Key, parts
+from svcnotes.netfilter.nftables.many import ManyElements, find_elements, shown
+from svcnotes.netfilter.nftables.sets import Declaration
 from svcnotes.netfilter.nftables.syntax import Verdict
-from svcnotes.netfilter.nftables.types import Bounds, Value, bounds
+from svcnotes.netfilter.nftables.types import Bounds, bounds
 from svcnotes.netfilter.nftables.verdicts import Result, compiled
-from svcnotes.netfilter.skb import IPV6_ICMP, PROTOCOLS, Skb
+from svcnotes.netfilter.skb import Skb
 
 BEFORE_ALL = -1.0
 
@@ -30,12 +31,12 @@ class Table:
         name: str,
         keys: tuple[str, ...],
         values: tuple[str, ...],
-        read: Callable[[], Elements],
+        read: Callable[[], Elements | ManyElements],
         declared: Declaration | None = None,
     ) -> None:
         self.name, self.keys, self.values, self.declared = name, keys, values, declared
         self._read = read
-        self._elements: Elements | None = None
+        self._elements: Elements | ManyElements | None = None
         self._results: dict[str, Result] = {}
         self._ends: dict[str, tuple[Bounds, ...]] = {}
 
@@ -46,12 +47,12 @@ class Table:
             name,
             declared.keys,
             declared.values,
-            lambda: Elements(elements_of(declared.elements), declared.keys),
+            lambda: find_elements(declared.elements, declared.keys, declared.flags),
             declared,
         )
 
     @property
-    def elements(self) -> Elements:
+    def elements(self) -> Elements | ManyElements:
         """The elements of the text, read now."""
         if self._elements is None:
             self._elements = self._read()
@@ -134,20 +135,3 @@ class Learning(NamedTuple):
         expires = NEVER if self.timeout is None else now + self.timeout
         s.learnt = s.learnt.with_element(table.name, key, Held(expires), now)
         return True
-
-
-def shown(key: Key, kinds: tuple[str, ...]) -> str:
-    """A key as `nft` prints it."""
-
-    def field(value: Value, kind: str) -> str:
-        if kind in ("ipv4_addr", "ipv6_addr") and isinstance(value, int):
-            return text(value, 4 if kind == "ipv4_addr" else 6)
-        if kind == "inet_proto":
-            names = {number: name for name, number in PROTOCOLS.items()} | {IPV6_ICMP: "ipv6-icmp"}
-            return names.get(int(value), str(value))
-        if kind == "mark":
-            return f"0x{int(value):08x}"
-        return f'"{value}"' if kind in ("ifname", "iface") else str(value)
-
-    values = key if isinstance(key, tuple) else (key,)
-    return " . ".join(field(value, kind) for value, kind in zip(values, kinds, strict=True))

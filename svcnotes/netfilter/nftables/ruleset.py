@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.nftables.chain import Chain
+from svcnotes.netfilter.nftables.elements import Elements
 from svcnotes.netfilter.nftables.layout import FAMILIES, HERE, Block, Layout, TableText, layout
 from svcnotes.netfilter.nftables.lookup import Table
 from svcnotes.netfilter.nftables.loops import check_jumps
-from svcnotes.netfilter.nftables.sets import Elements, declaration
+from svcnotes.netfilter.nftables.sets import declaration
 from svcnotes.netfilter.nftables.syntax import Braces, Reference
 from svcnotes.netfilter.ruleset import together
 from svcnotes.netfilter.save import broken
