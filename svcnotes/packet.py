@@ -88,8 +88,8 @@ class Step:
     """One thing that a host did with a packet: a rule that matched, or the kernel's own work.
 
     `hook` is PREROUTING, INPUT, FORWARD, OUTPUT or POSTROUTING, empty where none is passed.
-    `table` is raw, mangle, nat or filter for a rule of iptables, `ip kube-proxy` for one of nftables; conntrack, routing, bridge or socket for the
-    kernel's own work. `chain` and `number` (1-based; 0 for a chain's policy and for the kernel's
+    `table` is raw, mangle, nat or filter for a rule of iptables, `ip kube-proxy` for one of nftables; conntrack,
+    routing, bridge or socket for the kernel's own work. `chain` and `number` (1-based; 0 for a chain's policy and for the kernel's
     own work) locate the rule, `rule` is its text as `iptables-save` prints it, or one sentence.
     `passed` counts the rules of this chain that were tried and did not match since the chain was
     entered or since the previous step in it. `verdict` is what followed: `jump CHAIN`,
@@ -112,7 +112,11 @@ class Step:
     reason: str = ""
     element: str = ""
 
+    @property
+    def told(self) -> str:
+        """The rule, and what it found in a set or map: `ip daddr @cluster-ips drop [10.96.0.10]`."""
+        return f"{self.rule} [{self.element}]" if self.element else self.rule
+
     def __str__(self) -> str:
         where = " ".join(word for word in (self.hook, self.table, self.chain) if word)
-        found = f" [{self.element}]" if self.element else ""
-        return f"{where}: {self.rule}{found} → {self.verdict}"
+        return f"{where}: {self.told} → {self.verdict}"

@@ -281,6 +281,7 @@ def _step_json(step: Step) -> dict[str, Any]:
         "chain": step.chain,
         "number": step.number,
         "rule": step.rule,
+        "element": step.element,
         "before": str(step.before),
         "after": str(step.after),
         "verdict": step.verdict,

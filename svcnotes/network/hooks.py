@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 
 from svcnotes.netfilter import Context, Rules, walk
+from svcnotes.netfilter.telling import remark
 from svcnotes.network.errors_home import RESET, error_about
 from svcnotes.network.flight import DROPPED, REFUSED, Ending, Flight
 from svcnotes.network.host import LOOPBACK, Host
@@ -67,7 +68,7 @@ def pass_hook(
         if walked.verdict == "accept":
             yield after
             continue
-        blame = sentence(host, after.steps[-1] if after.steps else None, walked.verdict)
+        blame = sentence(host, after.steps, walked.verdict)
         if walked.verdict == "reject":
             answer = error_about(host, after, walked.reject_with)
             if answer is not None and walked.reject_with == RESET and _by_bridge(host, flight):
@@ -85,17 +86,21 @@ def _by_bridge(host: Host, flight: Flight) -> bool:
     return bool(flight.port) and host.sysctl(BRIDGE_NF[flight.packet.family]) == "1"
 
 
-def sentence(host: Host, step: Step | None, verdict: str) -> str:
-    """Say which rule ended a packet: `node-3: KUBE-EXTERNAL-SERVICES rule 1 dropped it: ...`."""
+def sentence(host: Host, steps: Sequence[Step], verdict: str) -> str:
+    """Say which rule ended a packet: `node-3: KUBE-EXTERNAL-SERVICES rule 1 dropped it: ...`.
+
+    A rule without a remark of its own is told by the remark of the one that led to its chain.
+    """
     did = "refused" if verdict == "reject" else "dropped"
-    if step is None:
+    if not steps:
         return f"{host.name} {did} it"
+    step = steps[-1]
     if not step.chain:
         return f"{host.name}: {step.rule}"
     if not step.number:
         return f"{host.name}: the policy of {step.chain} {did} it"
-    remark = step.rule.partition('--comment "')[2].partition('"')[0]
-    said = remark or step.rule.removeprefix(f"-A {step.chain} ")
+    led = steps[-2] if len(steps) > 1 and steps[-2].verdict.endswith(f" {step.chain}") else step
+    said = remark(step) or (remark(led) if led.element else "") or step.rule.removeprefix(f"-A {step.chain} ")
     return f"{host.name}: {step.chain} rule {step.number} {did} it: {said}"
 
 

@@ -168,9 +168,12 @@ def _before_filter(flight: Flight) -> Flight:
 
     Simplified: what filter would have done to a packet that finds no way then is taken back, not left out.
     """
-    later = ("filter", "security")
-    kept = tuple(step for step in flight.steps if step.hook != "OUTPUT" or step.table not in later)
-    return replace(flight, steps=kept)
+    turned = [step.before.destination != step.after.destination for step in flight.steps]
+    if not any(turned):
+        return flight
+    asked = len(turned) - turned[::-1].index(True)
+    later = tuple(step for step in flight.steps[asked:] if not step.chain)
+    return replace(flight, steps=(*flight.steps[:asked], *later))
 
 
 def _tied_to_loopback(host: Host, source: str, route: Route) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from svcnotes.netfilter.telling import Chains, chain_heading, heading
 from svcnotes.packet import Step
 from svcnotes.trace import Hop
 
@@ -16,7 +16,7 @@ LONG = 12  # a chain of more rules than this is shortened
 class Line:
     """A line of a listing: `steps` are the indices (in the hop) of the steps in which it matched.
 
-    `text` is as `iptables-save` prints it. Lines of what was left out have no `steps` and `kind` "gap".
+    `text` is as the node prints it, and below a rule that asked a set or map what it found there. Lines of what was left out have no `steps` and `kind` "gap".
     """
 
     text: str
@@ -24,19 +24,7 @@ class Line:
     steps: tuple[int, ...] = ()
 
 
-def chains_of(rules: str) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """Sort a rules text by (table, chain), each with its `-A` lines in order."""
-    chains: dict[tuple[str, str], list[str]] = {}
-    table = ""
-    for line in rules.splitlines():
-        if line.startswith("*"):
-            table = line[1:].strip()
-        elif line.startswith("-A "):
-            chains.setdefault((table, line.split(maxsplit=2)[1]), []).append(line)
-    return {key: tuple(lines) for key, lines in chains.items()}
-
-
-def listing(hop: Hop, hook: str, chains: Mapping[tuple[str, str], tuple[str, ...]]) -> tuple[Line, ...]:
+def listing(hop: Hop, hook: str, chains: Chains) -> tuple[Line, ...]:
     """List the chains that the packet met at a hook of this hop; `chains` may be empty.
 
     Without the node's rules only those that matched are listed, which the trace itself knows.
@@ -49,8 +37,10 @@ def listing(hop: Hop, hook: str, chains: Mapping[tuple[str, str], tuple[str, ...
     table = ""
     for (in_table, chain), steps in met.items():
         if in_table != table:
-            lines.append(Line(f"*{in_table}", "table"))
+            lines.append(Line(heading(in_table), "table"))
             table = in_table
+        if begun := chain_heading(in_table, chain):
+            lines.append(Line(begun, "table"))
         lines += _chain(steps, chains.get((in_table, chain), ()))
     return tuple(lines)
 
@@ -60,7 +50,7 @@ def _chain(steps: list[tuple[int, Step]], rules: tuple[str, ...]) -> list[Line]:
     for index, step in steps:
         matched.setdefault(step.number, []).append(index)
     if not rules or any(number > len(rules) for number in matched):
-        return [Line(step.rule, "rule", (index,)) for index, step in steps]
+        return [line for index, step in steps for line in _told(step.rule, step.element, (index,))]
     lines: list[Line] = []
     skipped = 0
     for number, text in enumerate(rules, start=1):
@@ -69,12 +59,18 @@ def _chain(steps: list[tuple[int, Step]], rules: tuple[str, ...]) -> list[Line]:
             continue
         lines += _gap(skipped)
         skipped = 0
-        lines.append(Line(text, "rule", tuple(matched.get(number, ()))))
+        found = next((step.element for _, step in steps if step.number == number), "")
+        lines += _told(text, found, tuple(matched.get(number, ())))
     lines += _gap(skipped)
     if 0 in matched:
         policy = next(step for _, step in steps if step.number == 0)
         lines.append(Line(policy.rule, "rule", tuple(matched[0])))
     return lines
+
+
+def _told(text: str, element: str, steps: tuple[int, ...]) -> list[Line]:
+    """A rule, and below it what it found in a set or map."""
+    return [Line(text, "rule", steps), *([Line(f"    found: {element}", "rule", steps)] if element else [])]
 
 
 def _gap(count: int) -> list[Line]:

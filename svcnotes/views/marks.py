@@ -150,12 +150,16 @@ def _from_trace(trace: Trace) -> Iterator[tuple[str, Named]]:
     yield address, Named(SERVICE, "Service")
 
 
+# How rules ask whether an address is the node's own, or one that it serves nodePorts at.
+_LOCAL = ("--dst-type LOCAL", "fib daddr type local", "ip daddr @nodeport-ips", "ip6 daddr @nodeport-ips")
+
+
 def _took_for_its_own(hop: Hop, address: str) -> bool:
     """Tell whether the node treated a dialled address as its own, which a trace without a cluster must guess."""
     return any(
         step.before.destination == address
         and (
-            "--dst-type LOCAL" in step.rule
+            any(words in step.rule for words in _LOCAL)
             or (step.table == "routing" and step.verdict in {"local", "deliver"})
         )
         for step in hop.steps

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from svcnotes.netfilter.telling import Chains, chains_in
 from svcnotes.packet import Packet, endpoint_text
 from svcnotes.trace import Path, Trace
 from svcnotes.views.cast import cast_of
 from svcnotes.views.entries import entered
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.layout import COMPACT, NARROW, WIDE, layout
-from svcnotes.views.listing import Line, chains_of, listing
+from svcnotes.views.listing import Line, listing
 from svcnotes.views.marks import MARKS, POD, Names, names_of, short_name
 from svcnotes.views.prose import packed, plain
 from svcnotes.views.story import Moment, Story, tell
@@ -114,8 +115,8 @@ def alt_text(story: Story) -> str:
 
 
 @lru_cache(maxsize=32)
-def _chains(text: str) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    return chains_of(text)
+def _chains(text: str) -> Chains:
+    return chains_in(text)
 
 
 def _end(packet: Packet, end: str, names: Names) -> list[str]:
@@ -141,7 +142,7 @@ def _moment(moment: Moment, names: Names) -> dict[str, Any]:
             message[key].append(_end(moment.before, end, names))
     if moment.rule is not None:
         message["step"] = moment.step
-        message["rule"] = moment.rule.rule
+        message["rule"] = moment.rule.told
     return message
 
 

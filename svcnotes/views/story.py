@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from svcnotes.netfilter.telling import remark, target
 from svcnotes.packet import Packet, Step
 from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.marks import Names, short_name
@@ -109,11 +110,10 @@ def changed_fields(before: Packet, after: Packet) -> tuple[str, ...]:
 
 
 def rule_name(step: Step) -> str:
-    """Shorten a rule to its chain and target, such as `KUBE-POSTROUTING … MASQUERADE`."""
-    words = step.rule.split()
-    target = next((words[i + 1] for i, word in enumerate(words[:-1]) if word in {"-j", "-g"}), "")
-    if target:
-        return f"{step.chain} … {target}"
+    """Shorten a rule to its chain and what it does, such as `KUBE-POSTROUTING … MASQUERADE`."""
+    does = target(step)
+    if does:
+        return f"{step.chain} … {does}"
     return f"{step.chain}, its policy {step.verdict.upper()}" if step.chain else step.rule
 
 
@@ -287,7 +287,7 @@ class _Hop:
         if "mark" in changed and after.mark:
             sender = caller(self.hop.steps, step)
             by: Prose = prose(", called by ", code(sender.chain)) if sender else ()
-            asked = step.chain == MARKING
+            asked = step.chain == MARKING or remark(step).startswith("masquerade")
             words = [
                 f" marks the packet {after.mark:#x}{at}{', to be masqueraded when it leaves' if asked else ''}: ",
                 rule,

@@ -96,7 +96,7 @@ def rules_table(trace: Trace, path: Path | None = None) -> pd.DataFrame:
             step.number,
             step.passed,
             step.verdict,
-            step.rule,
+            step.told,
         )
         for number, shown in enumerate(trace.paths, start=1)
         if path is None or shown == path

@@ -61,5 +61,5 @@ def _rules(story: Story) -> list[str]:
     if not deciding:
         return []
     lines = ["  the rules that decided"]
-    lines += [f"  {m.number:>3}  {m.host}, table {m.rule.table}: {m.rule.rule}" for m in deciding if m.rule]
+    lines += [f"  {m.number:>3}  {m.host}, table {m.rule.table}: {m.rule.told}" for m in deciding if m.rule]
     return lines

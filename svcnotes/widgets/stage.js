@@ -408,9 +408,11 @@ function render({ model, el }) {
     }
     const ruled = lines.some(([, kind]) => kind !== "kernel"); // a bridge or a routing table decides without one
     const real = message.story.packets; // then the kernel itself has told which rules matched
+    const tools = new Set(lines.filter(([, kind]) => kind === "table").map(([text]) => (text.startsWith("*") ? "iptables-save" : "nft")));
+    const printed = `as ${[...tools].join(" and ")} print${tools.size > 1 ? "" : "s"} ${tools.size > 1 ? "them" : "it"}`;
     const title = h("h4", {}, ruled
-      ? `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, ${real ? "as Linux itself traced it" : "as iptables-save prints it"}`
-      : `No rule of iptables decides at step ${number}: the kernel of ${moment.host} does`);
+      ? `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, ${real ? "as Linux itself traced it" : printed}`
+      : `No rule decides at step ${number}: the kernel of ${moment.host} does`);
     let decider = null;
     const list = lines.map(([text, kind, matched]) => {
       const now = matched.includes(moment.step);
@@ -422,7 +424,7 @@ function render({ model, el }) {
       return line;
     });
     const listed = focusable("ol", { class: "rules", tabindex: "0", "aria-label": ruled ? `Rules of ${moment.host}` : `The kernel of ${moment.host}` }, ...list);
-    rules.replaceChildren(title, listed, ...(ruled ? [h("p", { class: "key" }, `▶ decided this step   ✓ matched on the way${real ? " (iptables' TRACE)" : ""}   unmarked: did not match, or not reached`)] : []));
+    rules.replaceChildren(title, listed, ...(ruled ? [h("p", { class: "key" }, `▶ decided this step   ✓ matched on the way${real ? " (the kernel's own trace)" : ""}   unmarked: did not match, or not reached`)] : []));
     if (!decider) return;
     requestAnimationFrame(() => {
       if (listed.scrollHeight > listed.clientHeight) {

@@ -8,11 +8,12 @@ from hand_made import CLIENT, NODE_2, POD, cluster_policy, local_policy_drop, lo
 
 import svcnotes
 from svcnotes import scenarios
+from svcnotes.netfilter.telling import chains_in
 from svcnotes.packet import Packet
 from svcnotes.trace import Hop, Path
 from svcnotes.views.compare import compare, counterpart
 from svcnotes.views.headline import choice, headline
-from svcnotes.views.listing import chains_of, listing
+from svcnotes.views.listing import listing
 from svcnotes.views.marks import names_of
 from svcnotes.views.pack import labels
 from svcnotes.views.prose import plain
@@ -173,7 +174,7 @@ def test_the_listing_marks_rules_that_matched_and_keeps_those_that_did_not():
     rules = "*nat\n-A KUBE-POSTROUTING -m mark -j RETURN\n-A KUBE-POSTROUTING -j MARK\n-A KUBE-POSTROUTING -j MASQUERADE\n"
     hop = cluster_policy().paths[0].hops[2]
     lines = [
-        line for line in listing(hop, "POSTROUTING", chains_of(rules)) if "KUBE-POSTROUTING -" in line.text
+        line for line in listing(hop, "POSTROUTING", chains_in(rules)) if "KUBE-POSTROUTING -" in line.text
     ]
     assert [bool(line.steps) for line in lines] == [False, True, True]
     assert hop.steps[lines[-1].steps[0]].verdict == "masquerade"
@@ -182,7 +183,7 @@ def test_the_listing_marks_rules_that_matched_and_keeps_those_that_did_not():
 def test_a_long_chain_is_shortened_and_says_by_how_much():
     rules = "*nat\n" + "\n".join(f"-A KUBE-EXT-X -d 10.96.0.{n}" for n in range(100))
     hop = cluster_policy().paths[0].hops[2]
-    lines = [line.text for line in listing(hop, "PREROUTING", chains_of(rules))]
+    lines = [line.text for line in listing(hop, "PREROUTING", chains_in(rules))]
     assert "… 96 more rules of this chain" in lines
     assert len(lines) < 20
 

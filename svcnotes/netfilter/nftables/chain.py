@@ -29,7 +29,7 @@ HOOKS = {
 PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 _BASE = re.compile(r"type (\w+) hook (\w+)(?: device \S+)? priority ([^;]+); ?(?:policy (\w+);)?")
 _PRIORITY = re.compile(r"(-?\d+)|([a-z]+)(?: ([+-]) (\d+))?")
-_NOT_RULES = ("comment ", "type ", "flags ")
+_SAID = ("comment ", "type ", "flags ", "#")
 
 
 class Base(NamedTuple):
@@ -97,19 +97,10 @@ class Chain:
         self.table, self.name = title, block.name
         self._family = title.partition(" ")[0]
         self._tables, self._enter, self._strict = tables, enter, strict
-        base: Base | None = None
-        numbers, texts = [], []
-        for at in range(block.first, block.last):
-            line = lines[at].strip()
-            if line[:5] == "type ":
-                try:
-                    base = base_of(line)
-                except RuleError as error:
-                    raise broken(str(error), at + 1, line) from None
-            elif line and line[0] != "#" and not (line.startswith(_NOT_RULES) and _says(line)):
-                numbers.append(at + 1)
-                texts.append(line)
-        self.numbers, self.texts = tuple(numbers), tuple(texts)
+        base = _base(lines, block)
+        rules = rule_lines(lines, block)
+        self.numbers = tuple(number for number, _ in rules)
+        self.texts = tuple(text for _, text in rules)
         self.hook = base.hook if base else ""
         self.kind = base.kind if base else ""
         self.policy = base.policy if base else ""
@@ -225,9 +216,28 @@ class Chain:
         return None
 
 
-def _says(line: str) -> bool:
-    """Whether a line says something of the chain: a rule may begin with the word comment too, behind no match."""
-    return line.startswith(("comment", "flags offload"))
+def rule_lines(lines: Sequence[str], block: Block) -> list[tuple[int, str]]:
+    """The rules of a chain's block as printed, each with its 1-based line."""
+    found: list[tuple[int, str]] = []
+    for at in range(block.first, block.last):
+        line = lines[at].strip()
+        if line and line[0] != "#" and (found or not line.startswith(_SAID)):
+            found.append((at + 1, line))
+    return found
+
+
+def _base(lines: Sequence[str], block: Block) -> Base | None:
+    """How a chain hangs at a hook: its own lines stand before its rules. None for a chain that rules enter."""
+    for at in range(block.first, block.last):
+        line = lines[at].strip()
+        if line[:5] == "type ":
+            try:
+                return base_of(line)
+            except RuleError as error:
+                raise broken(str(error), at + 1, line) from None
+        if line and not line.startswith(_SAID):
+            return None
+    return None
 
 
 def _word(rule: Compiled, result: str | Jump | None) -> str:
@@ -238,6 +248,3 @@ def _word(rule: Compiled, result: str | Jump | None) -> str:
     if result is None or result is BREAK:
         return "continue"
     return rule.word if rule.word and result == "accept" else result
-
-
-__all__ = ["Base", "Chain", "base_of", "priority_of"]
