@@ -180,7 +180,7 @@ class KubeProxyConfiguration:
     """What kube-proxy is told (KubeProxyConfiguration v1alpha1); CIDRs as text.
 
     `cluster_cidrs`: one for each family, from clusterCIDR. `node_port_addresses` as written:
-    CIDRs, or the one word `primary`.
+    CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode.
     """
 
     mode: str = "iptables"
@@ -189,6 +189,7 @@ class KubeProxyConfiguration:
     masquerade_bit: int = 14
     localhost_node_ports: bool = True
     node_port_addresses: tuple[str, ...] = ()
+    ipvs_scheduler: str = "rr"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from svcnotes.errors import InputError
 Network = IPv4Network | IPv6Network
 
 MODES = ("iptables", "nftables", "ipvs")
+# Those that kube-proxy lets pass (validateIPVSSchedulerMethod).
+_SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "mh", "sh", "dh", "sed", "nq")
 _DETECTORS = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
 _PORT_RANGE_REMEDY = "Write FIRST-LAST (30000-32767), both between 1 and 65535"
 
@@ -126,6 +128,11 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
     if addresses != ("primary",):
         for index, text in enumerate(addresses):
             network(text, at=f"nodePortAddresses[{index}]", owner=owner, host_bits=True)
+    scheduler = (raw.get("ipvs") or {}).get("scheduler") or "rr"
+    if scheduler not in _SCHEDULERS:
+        raise InputError(
+            f"{owner}: ipvs.scheduler: {show(scheduler)} is not supported. Use one of: {', '.join(_SCHEDULERS)}"
+        )
     return KubeProxyConfiguration(
         mode=mode,
         cluster_cidrs=_one_each(
@@ -135,6 +142,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         masquerade_bit=14 if bit is None else bit,
         localhost_node_ports=True if localhost is None else localhost,
         node_port_addresses=addresses,
+        ipvs_scheduler=scheduler,
     )
 
 

@@ -6,8 +6,20 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy.mode import Counts, Sync
 from svcnotes.kube_proxy.modes import mode_named
+from svcnotes.kube_proxy.virtual_servers import RealServer, VirtualServer
 
-__all__ = ["Counts", "Sync", "counts", "partial_sync", "rules"]
+__all__ = [
+    "Counts",
+    "RealServer",
+    "Sync",
+    "VirtualServer",
+    "counts",
+    "ip_sets",
+    "own_addresses",
+    "partial_sync",
+    "rules",
+    "virtual_servers",
+]
 
 
 def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
@@ -43,6 +55,31 @@ def partial_sync(
     _checked(before, node, family)
     mode = mode_named(after.proxy.mode if proxy_mode is None else proxy_mode)
     return mode.partial_sync(before.seen_by(node), after.seen_by(node), node, family)
+
+
+def ip_sets(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
+    """Write kube-proxy's IP sets on a node as `ipset save` prints them; empty but in IPVS mode. Arguments as `rules`."""
+    family = _checked(cluster, node, family)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    return mode.ip_sets(cluster.seen_by(node), node, family)
+
+
+def virtual_servers(
+    cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None
+) -> tuple[VirtualServer, ...]:
+    """IPVS's virtual servers on a node, with their real ones; none but in IPVS mode. Arguments as `rules`."""
+    family = _checked(cluster, node, family)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    return mode.virtual_servers(cluster.seen_by(node), node, family)
+
+
+def own_addresses(
+    cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None
+) -> tuple[str, ...]:
+    """The addresses that kube-proxy gives a node (kube-ipvs0's); none but in IPVS mode. Arguments as `rules`."""
+    family = _checked(cluster, node, family)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    return mode.own_addresses(cluster.seen_by(node), node, family)
 
 
 def _checked(cluster: Cluster, node: str, family: int | None) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.virtual_servers import VirtualServer
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many rules, chains, and elements of maps and of sets there are, or are written or deleted.
 
-    iptables mode has no elements. A chain that hangs on a hook of the kernel counts where kube-proxy made it.
+    iptables mode has no elements; in IPVS mode those of a map are virtual and real servers. A chain that hangs on a hook of the kernel counts where kube-proxy made it.
     """
 
     rules: int = 0
@@ -39,6 +40,18 @@ class Sync:
     deleted: Counts
 
 
+def _no_sets(_cluster: Cluster, _node: str, _family: int) -> str:
+    return ""
+
+
+def _no_servers(_cluster: Cluster, _node: str, _family: int) -> tuple[VirtualServer, ...]:
+    return ()
+
+
+def _no_addresses(_cluster: Cluster, _node: str, _family: int) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """A proxy mode by the name that KubeProxyConfiguration has for it.
@@ -46,7 +59,9 @@ class Mode:
     `rules` writes the rules of a node (cluster, node, family) as the mode's tool prints them, `counts` counts them,
     `partial_sync` tells what a change from one cluster to another rewrites (before, after, node, family). An empty
     nodePortAddresses means `node_port_default` (nothing: every address); `localhost`: whether nodePorts
-    can be open at 127.0.0.1.
+    can be open at 127.0.0.1. A mode may have more than rules: IP sets as `ipset save` prints them,
+    virtual servers, and addresses of its own, which it puts on an interface `dummy`. `followed`: whether
+    packets can be followed through it: what is more than rules must have its model first.
     """
 
     name: str
@@ -55,3 +70,8 @@ class Mode:
     partial_sync: Callable[[Cluster, Cluster, str, int], Sync]
     node_port_default: tuple[str, ...]
     localhost: bool
+    ip_sets: Callable[[Cluster, str, int], str] = _no_sets
+    virtual_servers: Callable[[Cluster, str, int], tuple[VirtualServer, ...]] = _no_servers
+    own_addresses: Callable[[Cluster, str, int], tuple[str, ...]] = _no_addresses
+    dummy: str = ""
+    followed: bool = True

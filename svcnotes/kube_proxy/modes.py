@@ -7,13 +7,14 @@ from types import MappingProxyType
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
-from svcnotes.kube_proxy import iptables, nftables
+from svcnotes.kube_proxy import iptables, ipvs, nftables
 from svcnotes.kube_proxy.mode import Mode
 
 DEFAULT = iptables.MODE.name  # what kube-proxy takes where its configuration names no mode
 
-MODES: Mapping[str, Mode] = MappingProxyType({mode.name: mode for mode in (iptables.MODE, nftables.MODE)})
-_NOT_YET = frozenset({"ipvs"})
+MODES: Mapping[str, Mode] = MappingProxyType(
+    {mode.name: mode for mode in (iptables.MODE, nftables.MODE, ipvs.MODE)}
+)
 
 
 def mode_named(name: str) -> Mode:
@@ -25,13 +26,19 @@ def mode_named(name: str) -> Mode:
     if found is not None:
         return found
     there_are = ", ".join(MODES)
-    if name in _NOT_YET:
-        raise QuestionError(
-            f"proxy mode {name}: svcnotes does not write its rules yet; ask for one of: {there_are}"
-        )
     raise QuestionError(f"proxy mode {name!r}: kube-proxy has no such mode; ask for one of: {there_are}")
 
 
 def writer(mode: str) -> Callable[[Cluster, str, int], str]:
-    """Find what writes the rules of a mode; raises QuestionError as `mode_named` does."""
-    return mode_named(mode).rules
+    """Find what writes the rules of a mode in which packets can be followed.
+
+    Raises QuestionError as `mode_named` does, and for a mode in which more than rules moves packets.
+    """
+    found = mode_named(mode)
+    if not found.followed:
+        can = ", ".join(name for name, one in MODES.items() if one.followed)
+        raise QuestionError(
+            f"proxy mode {mode}: svcnotes writes what kube-proxy makes there, but does not follow packets"
+            f" through it yet; ask for one of: {can}"
+        )
+    return found.rules

@@ -10,6 +10,7 @@ from svcnotes.control_plane.load import load
 from svcnotes.control_plane.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import iptables, rules
+from svcnotes.kube_proxy.modes import MODES, writer
 
 DATA = Path(__file__).parent.parent / "data"
 HASH = "LOLE4ISW44XBNF3G"  # default/web over TCP
@@ -258,9 +259,10 @@ def test_an_unknown_node_is_an_error_that_names_the_nodes(node_port):
         rules(node_port, "node-9")
 
 
-def test_a_mode_that_is_not_written_yet_says_so(node_port):
-    with pytest.raises(QuestionError, match=r"ipvs.*yet.*iptables, nftables"):
-        rules(node_port, "node-1", proxy_mode="ipvs")
+def test_a_mode_whose_packets_cannot_be_followed_says_so_when_they_are_asked_for():
+    with pytest.raises(QuestionError, match=r"ipvs.*does not follow packets.*iptables, nftables"):
+        writer("ipvs")
+    assert writer("nftables") is MODES["nftables"].rules
 
 
 def test_a_mode_that_does_not_exist_says_what_does(node_port):

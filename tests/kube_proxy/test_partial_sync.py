@@ -179,7 +179,9 @@ def test_another_setting_writes_everything_again(mode):
     sync = partial_sync(before, after, "node-1", mode)
     assert sync.full
     assert sync.services == ()
-    assert sync.text.count("web-00003") >= 3
+    assert "0x80" in sync.text or "0x00000080" in sync.text
+    if mode != "ipvs":  # there no rule is of one Service
+        assert sync.text.count("web-00003") >= 3
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.iptables.service import NodeView, ServiceRules, write_service_port
+from svcnotes.kube_proxy.iptables_save import table
 from svcnotes.kube_proxy.node_ports import NodePortAddresses, node_port_addresses, primary_address
 from svcnotes.kube_proxy.service_ports import ServicePortInfo, networks, service_ports
 
@@ -107,18 +108,8 @@ def service_rules(
 
 
 def _table(name: str, hooks: Iterable[str], jumps: str, chains: Mapping[str, str]) -> str:
-    """One table: built-in chains as hooked, others by name. The canary tells of a flush from outside."""
-    ordered = sorted({"KUBE-PROXY-CANARY": "", **chains}.items())
-    return "".join(
-        [
-            f"*{name}\n",
-            *[f":{hook} ACCEPT\n" for hook in hooks],
-            *[f":{chain} -\n" for chain, _ in ordered],
-            jumps,
-            *[text for _, text in ordered],
-            "COMMIT\n",
-        ]
-    )
+    """One table; the canary tells of a flush from outside."""
+    return table(name, hooks, jumps, {"KUBE-PROXY-CANARY": "", **chains})
 
 
 def filter_chains(cluster: Cluster, written: ServiceRules) -> dict[str, str]:

@@ -1,0 +1,63 @@
+"""IPVS mode on one node: its virtual servers, IP sets, the addresses of kube-ipvs0, and the iptables rules that remain.
+
+Simplified: IPVS lists virtual servers, and real ones, in the order of its hash table; here they stand by Service and
+by their text. Sysctls that kube-proxy sets (vs.conntrack, strictARP's) are left out.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.ipvs import sets
+from svcnotes.kube_proxy.ipvs.service import Contents, NodeView, port_contents
+from svcnotes.kube_proxy.ipvs.tables import iptables_text
+from svcnotes.kube_proxy.node_ports import local_addresses, node_port_addresses, primary_address
+from svcnotes.kube_proxy.service_ports import service_ports
+from svcnotes.kube_proxy.virtual_servers import VirtualServer
+
+DUMMY = "kube-ipvs0"
+"""The interface, down and without ARP, that holds every Service's addresses: so they are the node's own."""
+
+
+def node_view(cluster: Cluster, node: str, family: int) -> NodeView:
+    """How a node, by its name, looks to every Service; loopback is never among its addresses."""
+    member = cluster.nodes[node]
+    own = tuple(a for a in local_addresses(cluster, member, family) if not ip_address(a).is_loopback)
+    open_at = node_port_addresses(cluster, member, family, localhost=False)
+    return NodeView(
+        name=node,
+        zone=member.zone,
+        address=primary_address(member, family),
+        local_addresses=frozenset(own),
+        node_port_addresses=own if open_at.match_all else open_at.addresses,
+        scheduler=cluster.proxy.ipvs_scheduler,
+    )
+
+
+def node_contents(cluster: Cluster, node: str, family: int) -> Contents:
+    """What the Services of a cluster make on a node, by its name."""
+    return port_contents(service_ports(cluster, family), node_view(cluster, node, family))
+
+
+def rules(cluster: Cluster, node: str, family: int) -> str:
+    """Write the iptables rules that a node has in IPVS mode, for IPv4 (4) or IPv6 (6).
+
+    Raises KeyError for a node that is not there.
+    """
+    return iptables_text(cluster, node_contents(cluster, node, family), family)
+
+
+def virtual_servers(cluster: Cluster, node: str, family: int) -> tuple[VirtualServer, ...]:
+    """The virtual servers of a node, with their real servers: by Service, then as they were dialled."""
+    return tuple(node_contents(cluster, node, family).servers.values())
+
+
+def ip_sets(cluster: Cluster, node: str, family: int) -> str:
+    """Write the IP sets of a node as `ipset save` prints them."""
+    return sets.saved(node_contents(cluster, node, family).entries, family)
+
+
+def bound_addresses(cluster: Cluster, node: str, family: int) -> tuple[str, ...]:
+    """The addresses of kube-ipvs0 on a node, in numerical order."""
+    return tuple(sorted(node_contents(cluster, node, family).bound, key=ip_address))
