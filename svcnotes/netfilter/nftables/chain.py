@@ -10,7 +10,7 @@ from svcnotes.errors import RuleError
 from svcnotes.netfilter.log import Log
 from svcnotes.netfilter.nftables.comparing import FindTable
 from svcnotes.netfilter.nftables.compile import Compiled, compile_rule, partly_compiled
-from svcnotes.netfilter.nftables.layout import Block
+from svcnotes.netfilter.nftables.layout import Block, bare
 from svcnotes.netfilter.nftables.statements import read_rule
 from svcnotes.netfilter.nftables.syntax import Rule
 from svcnotes.netfilter.nftables.verdicts import BREAK, Jump
@@ -80,7 +80,7 @@ class Chain:
     """
 
     __slots__ = (
-        "_enter", "_family", "_rules", "_strict", "_tables", "hook", "kind", "name", "numbers", "policy",
+        "_enter", "_family", "_rules", "_strict", "_tables", "_wrong", "hook", "kind", "name", "numbers", "policy",
         "policy_text", "priority", "table", "texts",
     )  # fmt: skip
 
@@ -97,7 +97,14 @@ class Chain:
         self.table, self.name = title, block.name
         self._family = title.partition(" ")[0]
         self._tables, self._enter, self._strict = tables, enter, strict
-        base = _base(lines, block)
+        base: Base | None = None
+        self._wrong: RuleError | None = None
+        try:
+            base = _base(lines, block)
+        except RuleError as error:  # it hangs where no packet of this Linux comes by
+            if strict:
+                raise
+            self._wrong = error
         rules = rule_lines(lines, block)
         self.numbers = tuple(number for number, _ in rules)
         self.texts = tuple(text for _, text in rules)
@@ -122,15 +129,12 @@ class Chain:
                 raise error
             if error is not None:
                 return partly_compiled(rule, rest, number, text, self._family, self._tables)
-            done = compile_rule(rule, number, text, self._family, self._tables)
+            self._known(rule, number)
+            return compile_rule(rule, number, text, self._family, self._tables)
         except RuleError as error:
-            if error.line:
-                raise
             if self._strict:
-                raise broken(str(error), self.numbers[number - 1], text) from None
+                raise error if error.line else broken(str(error), self.numbers[number - 1], text) from None
             return partly_compiled(Rule(()), text, number, text, self._family, self._tables)
-        self._known(rule, number)
-        return done
 
     def _known(self, rule: Rule, number: int) -> None:
         for name in rule.chains():
@@ -144,7 +148,7 @@ class Chain:
 
     def problems(self) -> list[RuleError]:
         """An error for each rule that is not wholly understood, naming its line."""
-        found = []
+        found = [self._wrong] if self._wrong else []
         for number, text in enumerate(self.texts, 1):
             try:
                 rule, _, error = read_rule(text)
@@ -219,17 +223,25 @@ class Chain:
 def rule_lines(lines: Sequence[str], block: Block) -> list[tuple[int, str]]:
     """The rules of a chain's block as printed, each with its 1-based line."""
     found: list[tuple[int, str]] = []
-    for at in range(block.first, block.last):
-        line = lines[at].strip()
-        if line and line[0] != "#" and (found or not line.startswith(_SAID)):
-            found.append((at + 1, line))
+    at = block.first
+    while at < block.last:
+        line = bare(lines[at])
+        at += 1
+        if not line or line[0] == "#" or (not found and line.startswith(_SAID)):
+            continue
+        number = at
+        if line[-1] == "{":  # a chain without a name: its rules are part of this one
+            while at < block.last and line.count("{") > line.count("}"):
+                line = f"{line} {bare(lines[at])}"
+                at += 1
+        found.append((number, line))
     return found
 
 
 def _base(lines: Sequence[str], block: Block) -> Base | None:
     """How a chain hangs at a hook: its own lines stand before its rules. None for a chain that rules enter."""
     for at in range(block.first, block.last):
-        line = lines[at].strip()
+        line = bare(lines[at])
         if line[:5] == "type ":
             try:
                 return base_of(line)

@@ -248,4 +248,6 @@ def limited(words: Words) -> list[str]:
 def verdict(words: Words) -> Verdict:
     """Read a verdict."""
     word = words.take("a verdict")
+    if word in JUMPS and words.next == "{":
+        raise RuleError(left_out(f"{word} {{ ... }}", "a chain without a name: give it one"))
     return Verdict(word, words.take(f"the chain to {word}") if word in JUMPS else "")

@@ -16,6 +16,7 @@ LONGEST_NAME = 127  # NFT_NAME_MAXLEN - 1
 _TABLE = re.compile(r"table (?:(\w+) )?(\S+) \{")
 _BLOCK = re.compile(r"(chain|set|map|counter|quota|limit|flowtable|ct \w+|secmark|synproxy) (\S+) \{")
 _SAID = re.compile(r'comment ".*"|flags \S+')
+_NOTE = re.compile(r"\s+# (?:handle \d+|progname .*)$")
 
 
 class Block(NamedTuple):
@@ -65,7 +66,7 @@ def layout(text: str) -> Layout:
     at, count = 0, len(lines)
     while at < count:
         line = lines[at]
-        words = line.strip()
+        words = bare(line)
         at += 1
         if not words or words[0] == "#":
             continue
@@ -84,6 +85,12 @@ def layout(text: str) -> Layout:
     if table is not None:
         raise broken(f"table {table.title} is not ended: write `}}` as its last line", count, lines[-1])
     return Layout(lines, tables)
+
+
+def bare(line: str) -> str:
+    """A line without blanks around it, and without nft's own note at its end (`# handle 5` of `nft -a list`)."""
+    line = line.strip()
+    return _NOTE.sub("", line) if "#" in line else line
 
 
 def _opened(tables: dict[str, TableText], words: str, number: int) -> TableText:

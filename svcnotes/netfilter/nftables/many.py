@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from socket import AF_INET6, inet_ntop, inet_pton
 
 from svcnotes.netfilter.addresses import text as address_text
 from svcnotes.netfilter.nftables.elements import Elements, Entry, Key, elements_of
@@ -64,8 +65,16 @@ def find_elements(text: str, kinds: Sequence[str], flags: frozenset[str]) -> Ele
         pieces = _BETWEEN.split(body)
         matches = re.compile(f'{key}(?: : (?:accept|drop|(?:goto|jump) [^\\s,"{{}}]+))?(?![^ ,])').fullmatch
         if all(map(matches, pieces)):
-            return ManyElements({key: rest for key, _, rest in (p.partition(" : ") for p in pieces)}, kinds)
+            found = {key: rest for key, _, rest in (piece.partition(" : ") for piece in pieces)}
+            if "ipv6_addr" not in kinds or all(map(_shortest, found)):
+                return ManyElements(found, kinds)
     return Elements(elements_of(text), kinds)
+
+
+def _shortest(key: str) -> bool:
+    """Whether the IPv6 addresses of a key stand as nft prints them: no other way of writing one is looked up."""
+    words = [word for word in key.split(" . ") if ":" in word]
+    return all(inet_ntop(AF_INET6, inet_pton(AF_INET6, word)) == word for word in words)
 
 
 def _read(key: str, rest: str) -> Entry:

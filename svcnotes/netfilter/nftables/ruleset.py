@@ -133,7 +133,9 @@ class NftRuleset:
         """The set or map that a rule asks: a named one, or one made of its braces."""
         if isinstance(asked, Braces):
             elements = Elements(asked.elements, keys)
-            return Table("", keys, values, lambda: elements)
+            made = Table("", keys, values, lambda: elements)
+            made.check()
+            return made
         found = self.set(title, asked.name)
         if found is None:
             raise RuleError(

@@ -52,7 +52,7 @@ def declaration(lines: Sequence[str]) -> Declaration:
     timeout = size = None
     elements = ""
     for at, raw in enumerate(lines):
-        line = raw.strip()
+        line = raw.strip().rstrip(";")
         word, _, rest = line.partition(" ")
         if word == "elements":
             elements = "\n".join([line, *lines[at + 1 :]])
