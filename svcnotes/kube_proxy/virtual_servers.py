@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from svcnotes.errors import RuleError
 from svcnotes.packet import endpoint_text
@@ -108,59 +108,65 @@ def listed(servers: Iterable[VirtualServer]) -> str:
 
 def read_saved(text: str) -> tuple[VirtualServer, ...]:
     """Read what `ipvsadm -S -n` printed; raises RuleError that names the line."""
-    found: dict[str, VirtualServer] = {}
+    found: dict[str, _Found] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words:
             continue
         try:
             verb, kind, where = words[:3]
-            key = f"{kind} {where}"
             options = dict(_options(words[3:]))
-            address, port = _endpoint(where)
             if verb == "-A":
-                found[key] = VirtualServer(
-                    _PROTOCOLS[kind],
-                    address,
-                    port,
-                    scheduler=options["-s"],
-                    persistent=int(options.get("-p", "0")),
-                    flags=options.get("-b", ""),
+                found[f"{kind} {where}"] = _Found(
+                    VirtualServer(
+                        _PROTOCOLS[kind],
+                        *_endpoint(where),
+                        scheduler=options["-s"],
+                        persistent=int(options.get("-p", "0")),
+                        flags=options.get("-b", ""),
+                    )
                 )
             elif verb == "-a" and "-m" in options:
                 real = RealServer(*_endpoint(options["-r"]), weight=int(options["-w"]))
-                found[key] = _with_real(found[key], real)
+                found[f"{kind} {where}"].real_servers.append(real)
             else:
                 raise KeyError(verb)
         except (KeyError, ValueError):
             raise _unreadable(
                 number, line, "`-A -t ADDRESS:PORT -s SCHEDULER`, then `-a ... -m -w`"
             ) from None
-    return tuple(found.values())
+    return tuple([one.whole() for one in found.values()])
 
 
 def read_listed(text: str) -> tuple[VirtualServer, ...]:
     """Read what `ipvsadm -L -n` printed, head lines included; raises RuleError that names the line."""
-    found: list[VirtualServer] = []
+    found: list[_Found] = []
     for number, line in enumerate(text.splitlines(), 1):
         service, real = _LISTED.fullmatch(line), _LISTED_REAL.fullmatch(line)
         try:
             if service:
-                address, port = _endpoint(service[2])
                 protocol, scheduler, flags = service[1].lower(), service[3], service[4] or ""
-                found.append(VirtualServer(protocol, address, port, scheduler, int(service[5] or 0), flags))
+                end = _endpoint(service[2])
+                found.append(_Found(VirtualServer(protocol, *end, scheduler, int(service[5] or 0), flags)))
             elif real:
                 weight, active, inactive = (int(real[i]) for i in (2, 3, 4))
-                found[-1] = _with_real(found[-1], RealServer(*_endpoint(real[1]), weight, active, inactive))
+                found[-1].real_servers.append(RealServer(*_endpoint(real[1]), weight, active, inactive))
             elif line.strip() and f"{line.rstrip()}\n" not in HEAD:
                 raise ValueError(line)
         except (IndexError, ValueError):
             raise _unreadable(number, line, "`TCP  ADDRESS:PORT SCHEDULER`, then `  -> ...`") from None
-    return tuple(found)
+    return tuple([one.whole() for one in found])
 
 
-def _with_real(one: VirtualServer, real: RealServer) -> VirtualServer:
-    return replace(one, real_servers=(*one.real_servers, real))
+@dataclass(slots=True)
+class _Found:
+    """A virtual server that is being read, its real servers one after another."""
+
+    server: VirtualServer
+    real_servers: list[RealServer] = field(default_factory=list)
+
+    def whole(self) -> VirtualServer:
+        return replace(self.server, real_servers=tuple(self.real_servers))
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:

@@ -53,6 +53,13 @@ def test_each_family_counts_its_own_endpoints():
     assert answer(dual, "node-2", 31500, family=6).body["localEndpoints"] == 1
 
 
+@pytest.mark.parametrize(("mode", "where"), [("iptables", ()), ("nftables", ("172.18.0.11",)), ("ipvs", ())])
+def test_health_checks_listen_where_the_mode_opens_node_ports(mode, where):
+    cluster = recorded("lb-local")
+    asked = replace(cluster, proxy=replace(cluster.proxy, mode=mode))
+    assert listening_ports(asked, "node-1")[31234] == where
+
+
 def test_policy_cluster_has_no_health_check_of_its_own():
     cluster = recorded("lb-cluster")
     assert set(listening_ports(cluster, "node-1")) == {10256}

@@ -6,6 +6,7 @@ by their text. Sysctls that kube-proxy sets (vs.conntrack, strictARP's) are left
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 from svcnotes.control_plane.cluster import Cluster
@@ -35,6 +36,7 @@ def node_view(cluster: Cluster, node: str, family: int) -> NodeView:
     )
 
 
+@lru_cache(maxsize=8)  # the four texts of a node are mostly asked for together
 def node_contents(cluster: Cluster, node: str, family: int) -> Contents:
     """What the Services of a cluster make on a node, by its name."""
     return port_contents(service_ports(cluster, family), node_view(cluster, node, family))

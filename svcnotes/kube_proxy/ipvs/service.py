@@ -58,8 +58,10 @@ def _write_service_port(contents: Contents, info: ServicePortInfo, node: NodeVie
     pool = pools(info, node.name, node.zone)
     # Where Local finds nobody here, all are taken instead, so that pods of this node still get through. A client from
     # outside is led to them too; it does not get an answer that it knows.
-    internal = (pool.local or pool.cluster) if info.internal_local else pool.cluster
-    external = (pool.local or pool.cluster) if info.external_local else pool.cluster
+    everybody = _real_servers(pool.cluster)
+    here = _real_servers(pool.local) if pool.local else everybody
+    internal = here if info.internal_local else everybody
+    external = here if info.external_local else everybody
     for item in info.endpoints:
         if item.endpoint.node == node.name:  # ready or not
             contents.entries[sets.LOOP_BACK].add(f"{item.address},{info.protocol}:{item.port},{item.address}")
@@ -82,6 +84,10 @@ def _write_service_port(contents: Contents, info: ServicePortInfo, node: NodeVie
         contents.entries[sets.HEALTH_CHECK].add(str(info.health_check_node_port))
 
 
+def _real_servers(endpoints: Sequence[ServiceEndpoint]) -> tuple[RealServer, ...]:
+    return tuple([RealServer(item.address, item.port) for item in endpoints])
+
+
 def _entry(info: ServicePortInfo, address: str) -> str:
     return f"{address},{info.protocol}:{info.port.port}"
 
@@ -91,7 +97,7 @@ def _add_server(
     info: ServicePortInfo,
     address: str,
     port: int,
-    endpoints: Sequence[ServiceEndpoint],
+    real_servers: tuple[RealServer, ...],
     node: NodeView,
 ) -> None:
     sticky = info.service.session_affinity == "ClientIP"
@@ -102,7 +108,7 @@ def _add_server(
         scheduler=node.scheduler,
         persistent=info.service.affinity_timeout_seconds if sticky else 0,
         flags="mh-port" if node.scheduler == "mh" else "",
-        real_servers=tuple([RealServer(item.address, item.port) for item in endpoints]),
+        real_servers=real_servers,
     )
 
 
@@ -128,7 +134,7 @@ def _write_load_balancer(contents: Contents, info: ServicePortInfo, vip: str, no
 
 
 def _write_node_port(
-    contents: Contents, info: ServicePortInfo, endpoints: Sequence[ServiceEndpoint], node: NodeView
+    contents: Contents, info: ServicePortInfo, real_servers: tuple[RealServer, ...], node: NodeView
 ) -> None:
     port = info.port.node_port
     entries = [str(port)]
@@ -138,4 +144,4 @@ def _write_node_port(
     if info.external_local:
         contents.entries[sets.NODE_PORT_LOCAL[info.protocol]].update(entries)
     for address in node.node_port_addresses:
-        _add_server(contents, info, address, port, endpoints, node)
+        _add_server(contents, info, address, port, real_servers, node)
