@@ -98,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NODE=FILE",
-        help="what iptables-save printed on a node, in place of kube-proxy's rules (NODE/6= for ip6tables-save); "
-        "may be given several times",
+        help="what iptables-save or `nft list ruleset` printed on a node, or one behind the other, in place of "
+        "kube-proxy's rules (NODE/6= for those of IPv6); may be given several times",
     )
     trace.add_argument(
         "--sets", action="append", default=[], metavar="NODE=FILE", help="what ipset save printed on a node"

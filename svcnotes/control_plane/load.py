@@ -72,7 +72,7 @@ def _text(path: str | Path, max_bytes: int) -> str:
         return _bytes(path, max_bytes).decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(
-            f"{path}: this is no text in UTF-8. Give what iptables-save or ipset save printed"
+            f"{path}: this is no text in UTF-8. Give what iptables-save, nft or ipset save printed"
         ) from None
 
 

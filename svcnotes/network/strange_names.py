@@ -14,6 +14,8 @@ from svcnotes.network.node_host import node_host
 
 SHOWN = 6
 _NAMED = re.compile(r"(?:^| )(?:-i|-o|--in-interface|--out-interface|--physdev-in|--physdev-out) (\S+)")
+_NAMED_IN_NFT = re.compile(r"\b[io]if(?:name)? (?:!= )?(\{[^}]*\}|\"[^\"]+\")")
+_QUOTED = re.compile(r'"([^"]+)"')
 
 
 def strange_interfaces(cluster: Cluster) -> Iterator[str]:
@@ -23,7 +25,7 @@ def strange_interfaces(cluster: Cluster) -> Iterator[str]:
         own = [*host.interfaces, *host.veths.values()]
         lines: dict[str, int] = {}
         for number, line in enumerate(text.splitlines(), 1):
-            for name in _NAMED.findall(line) if "-A " in line else ():
+            for name in _names(line):
                 lines.setdefault(name, number)
         strange = [f"{name} (line {number})" for name, number in lines.items() if not _fits(name, own)]
         if strange:
@@ -36,5 +38,14 @@ def strange_interfaces(cluster: Cluster) -> Iterator[str]:
             )
 
 
+def _names(line: str) -> Iterator[str]:
+    """The interfaces that a rule names, in either language of rules; `+` or `*` at the end stands for any ending."""
+    if "-A " in line:
+        yield from _NAMED.findall(line)
+    else:
+        for one in _NAMED_IN_NFT.findall(line):
+            yield from _QUOTED.findall(one)
+
+
 def _fits(name: str, own: list[str]) -> bool:
-    return any(one.startswith(name[:-1]) if name.endswith("+") else one == name for one in own)
+    return any(one.startswith(name[:-1]) if name.endswith(("+", "*")) else one == name for one in own)
