@@ -8,7 +8,7 @@
 | listens-on-loopback | pod, port | the Pod's process is bound to 127.0.0.1 (on every port, without `port`) |
 | host-firewall | on, ports, protocol | a Node, or the router for a cloud, drops what comes from outside for these ports |
 | forward-policy-drop | node | the policy of filter's FORWARD is DROP, as Docker sets it |
-| rules-flushed | node | `iptables -t nat -F`: the nat table has its chains and no rules |
+| rules-flushed | node | `iptables -t nat -F`, `nft flush table`: the tables that translate have chains and no rules |
 | rule-missing | node, text | the rules whose line contains the text are gone |
 | kube-proxy-stopped | node | kube-proxy runs no more: the rules stay as the cluster was |
 | balancer-believes | nodes, service | the load balancer holds these Nodes for healthy, whatever they are |

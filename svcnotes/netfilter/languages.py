@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from svcnotes.errors import RuleError
+from svcnotes.netfilter.nftables.chain import rule_lines
+from svcnotes.netfilter.nftables.layout import layout
 from svcnotes.netfilter.nftables.ruleset import NftRuleset
 from svcnotes.netfilter.ruleset import Ruleset
 from svcnotes.netfilter.stops import ALL_HOOKS, Rules, Stop, Way, merged, way_through
@@ -64,6 +66,19 @@ def nft_text(text: str) -> str:
 def saved_text(text: str) -> str:
     """What of a host's rules `iptables-save` prints."""
     return _dense(split(text)[1])
+
+
+def nft_rules(text: str) -> list[tuple[int, str]]:
+    """The rules of all of nftables' chains in a text, each with its 1-based line."""
+    nft = split(text)[0]
+    found = layout(nft) if nft else None
+    tables = found.tables.values() if found else ()
+    return [
+        rule
+        for table in tables
+        for block in table.chains.values()
+        for rule in rule_lines(found.lines if found else (), block)
+    ]
 
 
 def _dense(part: str) -> str:

@@ -1,10 +1,14 @@
-"""Change a rules text as `iptables -N`, `-A`, `-I`, `-P` and `-F` change the kernel's tables."""
+"""Change a rules text as `iptables -N`, `-A`, `-I`, `-P` and `-F` change the kernel's tables.
+
+What is put in is written for iptables, as CNIs and firewalls do, also where the text has tables of nftables.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
 
+from svcnotes.netfilter.languages import nft_rules
 from svcnotes.netfilter.save import BASE_CHAINS
 
 
@@ -51,7 +55,10 @@ def with_policy(text: str, table: str, hook: str, policy: str) -> str:
 
 
 def flushed(text: str, table: str) -> str:
-    """Take every rule out of a table and leave its chains: `iptables -t TABLE -F`."""
+    """Take every rule out of a table and leave its chains: `iptables -t TABLE -F`, and `nft flush table`."""
+    text = _without_lines(text, {number for number, _ in nft_rules(text)})
+    if f"*{table}\n" not in text:
+        return text
     text, start, end = _table(text, table)
     kept = [line for line in text[start:end].split("\n") if not line.startswith("-A ")]
     return text[:start] + "\n".join(kept) + text[end:]
@@ -59,8 +66,16 @@ def flushed(text: str, table: str) -> str:
 
 def without(text: str, fragment: str) -> str:
     """Leave out the rules, of all tables, whose line contains a text."""
+    text = _without_lines(text, {number for number, rule in nft_rules(text) if fragment in rule})
     lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if not (line.startswith("-A ") and fragment in line))
+
+
+def _without_lines(text: str, numbers: set[int]) -> str:
+    if not numbers:
+        return text
+    lines = text.splitlines(keepends=True)
+    return "".join(line for number, line in enumerate(lines, 1) if number not in numbers)
 
 
 def _table(text: str, table: str) -> tuple[str, int, int]:
