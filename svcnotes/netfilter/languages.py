@@ -14,6 +14,7 @@ from svcnotes.netfilter.stops import ALL_HOOKS, Rules, Stop, Way, merged, way_th
 
 _NFT_TABLE = re.compile(r"^[ \t]*table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
 _IPTABLES_TABLE = re.compile(r"^\*\w+[ \t\r]*$", re.MULTILINE)
+_EMPTY = re.compile(r"\n{3,}")  # nft itself leaves at most one line empty
 _NFT_END = re.compile(r"^\}[ \t\r]*$", re.MULTILINE)
 
 
@@ -65,7 +66,13 @@ def nft_text(text: str) -> str:
 
 def saved_text(text: str) -> str:
     """What of a host's rules `iptables-save` prints."""
-    return _dense(split(text)[1])
+    nft, saved = split(text)
+    return _dense(saved) if nft else text
+
+
+def with_saved_text(text: str, saved: str) -> str:
+    """A host's rules with another text in place of what `iptables-save` prints."""
+    return nft_text(text) + saved
 
 
 def nft_rules(text: str) -> list[tuple[int, str]]:
@@ -83,7 +90,7 @@ def nft_rules(text: str) -> list[tuple[int, str]]:
 
 def _dense(part: str) -> str:
     """A part of a text without the empty lines that stand for the other language's."""
-    return re.sub(r"\n{3,}", "\n", part).strip("\n") + "\n" if part.strip() else ""
+    return _EMPTY.sub("\n", part).strip("\n") + "\n" if part.strip() else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.netfilter.languages import nft_text, saved_text
 from svcnotes.netfilter.save import layout
 from svcnotes.network.node_rules import rules_text
 from svcnotes.toolbox import mending
@@ -48,7 +49,8 @@ def _merged(by_hand: str, old: str, new: str) -> str:
     """The rules edited by hand, with what kube-proxy and the CNI changed of theirs in the meantime."""
     if old == new:
         return by_hand
-    hand, was, now = _read(by_hand), _read(old), _read(new)
+    hand, was, now = (_read(saved_text(text)) for text in (by_hand, old, new))
+    nft = nft_text(new) if nft_text(by_hand) == nft_text(old) else nft_text(by_hand)
     lines: list[str] = []
     for table in {**hand, **now}:
         chains: Chains = {}
@@ -62,7 +64,7 @@ def _merged(by_hand: str, old: str, new: str) -> str:
         lines += [f":{name} {policy}" for name, (policy, _) in chains.items()]
         lines += [rule for _, rules in chains.values() for rule in rules]
         lines.append("COMMIT")
-    return "".join(f"{line}\n" for line in lines)
+    return nft + "".join(f"{line}\n" for line in lines)
 
 
 def _read(text: str) -> Mapping[str, Chains]:

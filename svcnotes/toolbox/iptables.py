@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from svcnotes.netfilter.chain import without_counters
+from svcnotes.netfilter.languages import saved_text
 from svcnotes.netfilter.partly import readable
 from svcnotes.netfilter.save import BASE_CHAINS, Layout, layout
 from svcnotes.network.node_rules import rules_text
@@ -58,7 +59,7 @@ def tables_of(call: Call, family: int) -> Tables:
     node = call.place.host
     given = family in call.cluster.families or (node, family) in call.cluster.node_rules
     text = rules_text(call.cluster, node, None, family) if given else ""
-    return Tables(call.session, node, family, layout(text))
+    return Tables(call.session, node, family, layout(saved_text(text)))
 
 
 def iptables_save(call: Call) -> Printed:

@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter import edits
+from svcnotes.netfilter.languages import nft_text, saved_text, with_saved_text
 from svcnotes.netfilter.rule import Rule
 from svcnotes.netfilter.save import BASE_CHAINS, layout
 from svcnotes.netfilter.words import quote
 from svcnotes.network.node_rules import check_text, rules_text
+from svcnotes.network.rule_text import with_rules
 from svcnotes.toolbox import mending
 from svcnotes.toolbox.output import Printed, err
 from svcnotes.toolbox.session import Call
@@ -53,7 +55,8 @@ def change(call: Call, args: Sequence[str], command: str) -> Printed:
     if len(words) < 2 and action not in ("-F", "-X", "-Z"):
         said = f"option \"{command}\" requires an argument\nTry `{call.name} -h' or '{call.name} --help' for more information."
         return failed(call, said, 2)
-    text = rules_text(call.cluster, call.place.host, None, family)
+    whole = rules_text(call.cluster, call.place.host, None, family)
+    text = with_rules(saved_text(whole), table, ())  # iptables makes a table that it has not met
     try:
         if action == "-Z":
             return _zero(call, family, table)
@@ -63,7 +66,7 @@ def change(call: Call, args: Sequence[str], command: str) -> Printed:
                 if _is_there(text, table, words[1:])
                 else err(f"{call.name}: {_SAYS[edits.NO_RULE]}\n", 1)
             )
-        return put(call, edits.changed(text, table, words), family)
+        return put(call, with_saved_text(whole, edits.changed(text, table, words)), family)
     except edits.EditError as error:
         said = _SAYS[error.kind].format(words[1] if error.kind == edits.BUSY else _INDEX.get(action, ""))
         return err(f"{call.name}: {said}\n", 1)
@@ -84,8 +87,9 @@ def restore(call: Call) -> Printed:
     except RuleError as error:
         where = f"\nline {error.line}: " if error.line else ""
         return failed(call, f"{where}{str(error).partition(': ')[2] or error}", 2)
-    new, old = _tables(given), _tables(rules_text(call.cluster, call.place.host, None, family))
-    return put(call, "".join({**old, **new}.values()), family)
+    whole = rules_text(call.cluster, call.place.host, None, family)
+    new, old = _tables(given), _tables(saved_text(whole))
+    return put(call, with_saved_text(whole, "".join({**old, **new}.values())), family)
 
 
 def put(call: Call, text: str, family: int) -> Printed:
@@ -116,10 +120,10 @@ def _tables(text: str) -> dict[str, str]:
     return found
 
 
-def _content(text: str) -> dict[str, dict[str, tuple[str, tuple[str, ...]]]]:
-    """Policies and rules by table and chain, however the text is laid out."""
-    found = layout(text)
-    return {
+def _content(text: str) -> tuple[str, dict[str, dict[str, tuple[str, tuple[str, ...]]]]]:
+    """What nft prints, and policies and rules of iptables by table and chain, however the text is laid out."""
+    found = layout(saved_text(text))
+    return nft_text(text), {
         table: {
             name: (chain.policy, tuple(found.lines[number - 1].rstrip() for number in chain.numbers))
             for name, chain in chains.items()

@@ -1,4 +1,4 @@
-"""`cat`, `getent`, `dmesg`, `nstat`, `ipvsadm`, `nft` and the small commands of every shell."""
+"""`cat`, `getent`, `dmesg`, `nstat`, `ipvsadm` and the small commands of every shell."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from svcnotes.control_plane import dns
-from svcnotes.netfilter.save import layout
 from svcnotes.network import faults
-from svcnotes.network.node_rules import rules_text
 from svcnotes.toolbox.hosts import host_of
 from svcnotes.toolbox.naming import look_up, pod_of
 from svcnotes.toolbox.options import UsageError, read
@@ -118,28 +116,6 @@ def ipvsadm(call: Call) -> Printed:
     """`ipvsadm -Ln`: an empty table, since kube-proxy runs in another mode."""
     mode = call.cluster.proxy.mode or "iptables"
     return out(_IPVS).then(note(f"kube-proxy of this node runs in mode {mode}: IPVS has no virtual server"))
-
-
-def nft(call: Call) -> Printed:
-    """`nft list tables|ruleset`: the tables that iptables-nft made; kube-proxy has none of its own here."""
-    words = [word for word in call.args if not word.startswith("-")]
-    tables = [
-        f"table {name} {table}"
-        for family, name in ((4, "ip"), (6, "ip6"))
-        if family in call.cluster.families
-        for table in layout(rules_text(call.cluster, call.place.host, None, family)).tables
-    ]
-    remark = "kube-proxy of this node runs in mode iptables: read its rules with iptables-save"
-    if words[:2] == ["list", "tables"]:
-        return out(tables).then(note(remark))
-    if words[:2] == ["list", "ruleset"]:
-        warning = [f"# Warning: {one} is managed by iptables-nft, do not touch!" for one in tables]
-        return out(warning).then(note(remark))
-    if words[:2] == ["list", "table"]:
-        line = " ".join(words)
-        marks = " " * 11 + "^" * max(len(line) - 11, 1)
-        return err(f"Error: No such file or directory\n{line}\n{marks}\n", 1).then(note(remark, 1))
-    return err("Error: syntax error\n", 1).then(note(remark, 1))
 
 
 def hostname(call: Call) -> Printed:

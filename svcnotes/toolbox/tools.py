@@ -23,6 +23,7 @@ from svcnotes.toolbox.iproute import bridge, ip
 from svcnotes.toolbox.iptables import iptables, iptables_save
 from svcnotes.toolbox.kubectl import kubectl
 from svcnotes.toolbox.nc import nc
+from svcnotes.toolbox.nft import nft
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.ping import ping, traceroute
 from svcnotes.toolbox.places import LAPTOP, NODE, OUTSIDE, POD, Place
@@ -35,7 +36,6 @@ from svcnotes.toolbox.small_tools import (
     getent,
     hostname,
     ipvsadm,
-    nft,
     nstat,
     sleep,
     true,
@@ -165,7 +165,9 @@ TOOLS: Mapping[str, Tool] = {
     "dmesg": Tool(dmesg, NODES, "dmesg"),
     "nstat": Tool(nstat, NODES, "nstat -az"),
     "ipvsadm": Tool(ipvsadm, NODES, ""),
-    "nft": Tool(nft, NODES, ""),
+    "nft": Tool(
+        nft, NODES, "nft list tables | ruleset | table FAMILY NAME | chain|set|map FAMILY TABLE NAME"
+    ),
     "hostname": Tool(hostname, ENDS, ""),
     "date": Tool(date, EVERYWHERE, ""),
     "sleep": Tool(sleep, EVERYWHERE, "sleep SECONDS"),

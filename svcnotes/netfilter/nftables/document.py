@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.nftables.elements import elements_of
+from svcnotes.netfilter.learnt import NEVER, Held, Learnt
+from svcnotes.netfilter.nftables.elements import Key, elements_of
 from svcnotes.netfilter.nftables.layout import Block, layout
+from svcnotes.netfilter.nftables.many import shown
 from svcnotes.netfilter.nftables.sets import declaration
 from svcnotes.netfilter.nftables.statements import rule
-from svcnotes.netfilter.nftables.syntax import Element, Rule
+from svcnotes.netfilter.nftables.syntax import Element, Rule, Word
 from svcnotes.netfilter.save import broken
 
 # How many elements nft prints on a line, by the type of the key (calculate_delim of src/expression.c).
@@ -89,6 +92,51 @@ class Document:
 
     def __str__(self) -> str:
         return "".join(map(str, self.tables))
+
+
+def with_learnt(whole: Document, learnt: Learnt, now: float) -> Document:
+    """The tables as `nft list` prints them at a moment: with the elements that packets have put into sets.
+
+    An element whose time is over is gone; what is left of the others is said (`expires 2h59m50s`).
+    """
+    return Document(
+        tuple(
+            replace(
+                table,
+                held=tuple(
+                    _now(one, learnt.sets.get(f"{table.family} {table.name} {one.name}", {}), now)
+                    for one in table.held
+                ),
+            )
+            for table in whole.tables
+        )
+    )
+
+
+def _now(
+    held: NamedSet | NamedChain | Other, kept: Mapping[object, Held], now: float
+) -> NamedSet | NamedChain | Other:
+    if not isinstance(held, NamedSet) or not kept:
+        return held
+    found = {str(one.key): one for one in held.elements}
+    for key, until in kept.items():
+        text = shown(cast("Key", key), held.keys)
+        found.pop(text, None)
+        if until.expires > now:
+            left = () if until.expires == NEVER else ("expires", time_text(until.expires - now))
+            found[text] = Element(Word(text), left)
+    return replace(held, elements=tuple(found.values()))
+
+
+def time_text(seconds: float) -> str:
+    """Write a time as nft does: `2h59m58s`, `500ms`."""
+    left = round(seconds * 1000)
+    words = []
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count}{unit}")
+    return "".join(words) or "0s"
 
 
 def document(text: str) -> Document:
