@@ -185,6 +185,40 @@ _IDEAS: tuple[tuple[str, int | None, str], ...] = (
     ("a-name-is-known-everywhere", None, "A Service's name can be looked up from anywhere."),
     ("an-external-ip-is-announced", None, "Kubernetes sees to it that an externalIP leads to a node."),
     ("an-external-ip-uses-the-nodeport", None, "An externalIP is dialled on the nodePort."),
+    ("a-missing-port-is-refused", None, "A port that a Service does not have is refused, whatever the mode."),
+    (
+        "a-missing-port-is-silence",
+        None,
+        "A port that a Service does not have gives no answer, whatever the mode.",
+    ),
+    (
+        "a-nodeport-is-open-on-every-address",
+        None,
+        "A nodePort is open on every address of a node, whatever the proxy mode.",
+    ),
+    (
+        "a-node-refuses-for-a-service-without-pods",
+        None,
+        "A Service without pods is refused, whoever asks, in any mode.",
+    ),
+    ("the-mode-is-the-services", None, "The proxy mode is something of a Service."),
+    ("every-packet-walks-the-list", None, "Every packet walks the list of rules."),
+    ("a-packet-tries-every-rule", None, "A packet tries all the rules that a node has."),
+    (
+        "nftables-is-always-faster",
+        None,
+        "nftables mode makes packets faster, however few Services there are.",
+    ),
+    ("endpoints-cost-like-services", None, "More endpoints cost a packet what more Services cost."),
+    ("an-idle-service-costs-nothing", None, "A Service that nobody calls costs nothing."),
+    ("each-change-writes-everything", None, "At each change kube-proxy writes all of its rules anew."),
+    (
+        "a-change-costs-the-same-everywhere",
+        None,
+        "Only the changed Service is written, so a change costs the same in a large cluster as in a small one.",
+    ),
+    ("costs-grow-in-proportion", None, "Twice as many Services take twice as long."),
+    ("slow-means-long-lists", None, "If connections hang in a large cluster, the list of rules is too long."),
 )
 
 ALL: Mapping[str, str] = MappingProxyType({name: words for name, _, words in _IDEAS})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Service, ServicePort
 from svcnotes.errors import QuestionError
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network.node_rules import rules_text
 from svcnotes.packet import endpoint_text, family_of
 
@@ -72,6 +74,11 @@ def with_spec(cluster: Cluster, service: Service, spec: Mapping[str, object]) ->
     return cluster.patch(
         "service", service.name, json.dumps({"spec": dict(spec)}), namespace=service.namespace
     )
+
+
+def with_mode(cluster: Cluster, mode: str) -> Cluster:
+    """Run every node's kube-proxy in another mode. Raises QuestionError for one that there is not."""
+    return replace(cluster, proxy=replace(cluster.proxy, mode=mode_named(mode).name))
 
 
 def without_rule(cluster: Cluster, fragment: str, nodes: Iterable[str] = ()) -> Cluster:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
+from svcnotes.kube_proxy.modes import MODES
 from svcnotes.scenarios import changes
 from svcnotes.scenarios.scene import KERNEL, SIMULATED, Scene
 
@@ -106,6 +108,16 @@ def spec(name: str, label: str, field: str, values: Sequence[str]) -> Control:
         )
 
     return Control(name, label, tuple(choice(value) for value in values))
+
+
+def mode() -> Control:
+    """Choose kube-proxy's mode on every node, among those in which packets can be followed."""
+    choices = tuple(
+        Choice(name, in_cluster(partial(changes.with_mode, mode=name)))
+        for name, found in MODES.items()
+        if found.followed
+    )
+    return Control("mode", "kube-proxy's mode", choices)
 
 
 def policy() -> Control:

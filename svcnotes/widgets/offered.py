@@ -14,6 +14,7 @@ from svcnotes.scenarios.controls import Control
 # In the order in which they are applied when they are set without being shown.
 USUAL: Mapping[str, Callable[[Cluster, Sequence[str]], Control]] = MappingProxyType(
     {
+        "mode": lambda _, __: usual.mode(),
         "policy": lambda _, __: usual.policy(),
         "pods": usual.pods,
         "cni": lambda _, __: usual.cni(),

@@ -42,7 +42,7 @@ class Stage(anywidget.AnyWidget):
     `cluster` holds the Service `service` (`namespace/name`); `port` is one of its ports by number or name,
     the first by default. The packet goes from `source` to `to` (`via` a Node, by `protocol`: all as in
     `svcnotes.trace`); without `to`, to the nodePort at the Node that the control `enter` names.
-    `controls` are those shown: Controls, or names of the usual ones (policy, enter, pods, cni, cloud,
+    `controls` are those shown: Controls, or names of the usual ones (mode, policy, enter, pods, cni, cloud,
     hairpin, bridge_nf, via, engine); their choices are applied to the scene in the order given. `question` may hold
     `{NAME}`: the choice of that control, in words. Each control is an attribute: `stage.policy = "Local"`.
     Further settings: `path`, the index of the path shown, and the start of any control, shown or not.
