@@ -12,7 +12,7 @@ from svcnotes.netfilter.nftables.ruleset import NftRuleset
 from svcnotes.netfilter.ruleset import Ruleset
 from svcnotes.netfilter.stops import ALL_HOOKS, Rules, Stop, Way, merged, way_through
 
-_NFT_TABLE = re.compile(r"^[ \t]*table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
+_NFT_TABLE = re.compile(r"^table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
 _IPTABLES_TABLE = re.compile(r"^\*\w+[ \t\r]*$", re.MULTILINE)
 _EMPTY = re.compile(r"\n{3,}")  # nft itself leaves at most one line empty
 _NFT_END = re.compile(r"^\}[ \t\r]*$", re.MULTILINE)
@@ -40,10 +40,11 @@ def split(text: str) -> tuple[str, str]:
 
     Where both are there each part keeps its lines' numbers: the other's lines are empty in it.
     """
-    opened = _NFT_TABLE.search(text)
+    # A look for the words alone is quick, and enough for most texts, which may be long.
+    opened = _NFT_TABLE.search(text) if _has_line(text, "table ") else None
     if opened is None:
         return "", text
-    if _IPTABLES_TABLE.search(text) is None:
+    if not _has_line(text, "*") or _IPTABLES_TABLE.search(text) is None:
         return text, ""
     nft: list[str] = []
     saved: list[str] = []
@@ -57,6 +58,11 @@ def split(text: str) -> tuple[str, str]:
         at = end
         opened = _NFT_TABLE.search(text, at)
     return "".join(nft), "".join([*saved, text[at:]])
+
+
+def _has_line(text: str, start: str) -> bool:
+    """Whether a line begins so."""
+    return text.startswith(start) or f"\n{start}" in text
 
 
 def nft_text(text: str) -> str:

@@ -174,7 +174,7 @@ class Chain:
                 continue
             if isinstance(result, str):
                 return None if result is RETURN else result
-            outcome = self.chain(result).run(s)
+            outcome = (result.to or self.chain(result)).run(s)
             if outcome is not None:
                 return outcome
             if result.goto:
@@ -188,6 +188,7 @@ class Chain:
             raise RuleError(
                 f"there is no chain `{jump.chain}` in table {self.table}, where `{jump.word}` of {self.name} leads"
             )
+        jump.to = found
         return found
 
     def _told(self, s: Skb, log: Log) -> Outcome:
@@ -211,7 +212,7 @@ class Chain:
                 continue
             if isinstance(result, str):
                 return None if result is RETURN else result
-            outcome = self.chain(result).run(s)
+            outcome = (result.to or self.chain(result)).run(s)
             if outcome is not None:
                 return outcome
             if result.goto:
