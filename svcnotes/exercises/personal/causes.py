@@ -1,0 +1,104 @@
+"""What may be broken at a node, for the exercises that ask what explains what was seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from svcnotes.control_plane.cluster import Cluster
+from svcnotes.exercises.personal.explain import Cause
+
+
+def with_fault(cluster: Cluster, name: str, **arguments: Any) -> Cluster:
+    """The cluster with one fault more in its World."""
+    faults = [*map(dict, cluster.given_world.faults), {"name": name, **arguments}]
+    return cluster.with_world(faults=faults)
+
+
+def firewall(port: int) -> Cause:
+    """The node's own firewall."""
+    return Cause(
+        f"the node's own firewall drops what comes from outside for port {port}",
+        lambda cluster, node: with_fault(cluster, "host-firewall", on=node, ports=str(port)),
+        ("firewall",),
+        "",
+        "A firewall at that node's door says nothing to those who knock, and does not concern its pods.",
+    )
+
+
+def flushed() -> Cause:
+    """kube-proxy's rules are gone."""
+    return Cause(
+        "somebody has emptied the node's nat table",
+        lambda cluster, node: with_fault(cluster, "rules-flushed", node=node),
+        ("nat table", "emptied", "flush"),
+        "silence-and-refusal-are-one",
+        "Without rules no nodePort leads anywhere: the node itself refuses, at once. Its pods' packets to a clusterIP leave it unchanged.",
+    )
+
+
+def forward_drop() -> Cause:
+    """The policy of FORWARD."""
+    return Cause(
+        "the policy of the node's chain FORWARD is DROP",
+        lambda cluster, node: with_fault(cluster, "forward-policy-drop", node=node),
+        ("forward", "policy"),
+        "",
+        "KUBE-FORWARD accepts what is marked, and answers; what a pod sends to a clusterIP bears no mark.",
+    )
+
+
+def unmarked(service: str, port: str = "http") -> Cause:
+    """The rule that asks for SNAT is lost."""
+    return Cause(
+        f"the node has lost the rule of {service.rpartition('/')[2]} that asks for SNAT of what comes from outside",
+        lambda cluster, node: with_fault(
+            cluster, "rule-missing", node=node, text=f"{service}:{port} external destinations"
+        ),
+        ("snat", "mark", "masq"),
+        "without-snat-every-answer-is-lost",
+        "Without SNAT only the answers of other nodes' pods go astray; what the node's own pod answers comes back through it.",
+    )
+
+
+def conntrack_full() -> Cause:
+    """No room for a new connection."""
+    return Cause(
+        "the node's table of connections is full",
+        lambda cluster, node: with_fault(cluster, "conntrack-full", node=node),
+        ("table of connections", "conntrack", "full"),
+        "",
+        "Then every new connection that passes the node is dropped, its own pods' as well.",
+    )
+
+
+def no_hairpin() -> Cause:
+    """The bridge sends no frame back."""
+    return Cause(
+        "the node's bridge sends no frame back out of the port that it came in by",
+        lambda cluster, node: with_fault(cluster, "hairpin-off", node=node),
+        ("bridge", "hairpin"),
+        "without-hairpin-nothing-works",
+        "That hits a pod only when the dice lead it to itself.",
+    )
+
+
+def no_local_pods() -> Cause:
+    """kube-proxy has stopped: the node does not hear of changes."""
+    return Cause(
+        "the node's kube-proxy has stopped",
+        lambda cluster, node: with_fault(cluster, "kube-proxy-stopped", node=node),
+        ("kube-proxy", "stopped"),
+        "",
+        "The rules that are there go on working; only changes are missed.",
+    )
+
+
+def no_route(ranges: dict[str, str]) -> Cause:
+    """The node has lost its route to the pods of another; `ranges` maps a node to that range."""
+    return Cause(
+        "the node has lost a route to the pods of another node",
+        lambda cluster, node: with_fault(cluster, "route-missing", on=node, to=ranges[node]),
+        ("route",),
+        "",
+        "Then only connections that must go on to that other node fail.",
+    )
