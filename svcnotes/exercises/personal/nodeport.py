@@ -268,7 +268,7 @@ def _two_doors(draw: Draw) -> Exercise:
             ends(f"tool reaches the port admin by {place.app}-admin", place.tool.source, f"{place.app}-admin:{place.port}",
                  pod=lambda path: bool(path.pod and path.hops and _port_of(path.hops) == admin),
                  because="It came to another port, or to none."),
-            Claim("no node leads anybody outside to the port admin", lambda after: _hidden(after, place.client, host.address, admin)),
+            Claim("no node leads anybody outside to the port admin", lambda after: _hidden(after, place, host.address, admin)),
         ),
         (
             "One Service has one type. How many do you need?",
