@@ -174,8 +174,7 @@ def _trace(options: argparse.Namespace) -> int:
     except RuleError as error:  # the remedy, as it is said here
         raise RuleError(str(error).replace("strict=False", "--lenient")) from None
     except SvcnotesError as error:
-        said = str(error).replace("engine=simulation", "--engine simulated")
-        raise SvcnotesError(said.replace("--engine simulation", "--engine simulated")) from None
+        raise SvcnotesError(str(error).replace("engine=simulated", "--engine simulated")) from None
     if options.json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
@@ -185,9 +184,9 @@ def _trace(options: argparse.Namespace) -> int:
 
 def _tracer(engine: str) -> Callable[..., Trace]:
     if engine == "kernel":
-        from svcnotes.scenarios.real import real_trace
+        from svcnotes.kernel.tracer import trace as real
 
-        return real_trace
+        return real
     from svcnotes.trace import trace
 
     return trace

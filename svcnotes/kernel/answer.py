@@ -60,8 +60,8 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
             replace(one, ended=took) if one.leaves is None and one.direction == THERE else one for one in hops
         )
     if found["event"] == "answer" and asked.protocol in ("tcp", "udp"):
-        said = json.loads(found["text"] if asked.protocol == "tcp" else found["text"][9:])
-        owner, at, source, port = said
+        # A datagram, and what comes over an open connection, begins with the question's token.
+        owner, at, source, port = json.loads(found["text"][found["text"].index("[") :])
         pod = owner if owner in asked.net.cluster.pods else None
         return Path(
             CONNECTED, probability, pod=pod, answered_by=at, source_seen=source, source_port_seen=port,
