@@ -31,7 +31,7 @@ def answer(line: str, cell: str = "", desk: Desk = DESK) -> None:
         given = replace(given, text=taken)
         _replace_cell(f"{MAGIC} {line.strip()}\n{taken}")
     desk.answers[given.exercise] = given
-    print(told(case, given, desk))  # noqa: T201 - a magic prints
+    _say(told(case, given, desk))
     if unanswered(given.text, case.start) and not autograding():
         _offer(case, given, line, desk)
 
@@ -41,7 +41,7 @@ def _offer(case: Personal, given: AnswerText, line: str, desk: Desk) -> None:
     if case.choices:
         show_form(case, desk)
     elif case.start and tidy(given.text) != tidy(case.start):
-        print(f"\nBegin with this, below the first line of the cell:\n\n{case.start.strip()}")  # noqa: T201
+        _say(f"\nBegin with this, below the first line of the cell:\n\n{case.start.strip()}")
         _replace_cell(f"{MAGIC} {line.strip()}\n{case.start.strip()}")
 
 
@@ -55,7 +55,7 @@ def show_form(case: Personal, desk: Desk) -> None:
 def answer_form(line: str, desk: Desk = DESK) -> None:
     """Show an exercise with a form: `%answer-form EXERCISE`; the answer cell takes over what was checked in it."""
     case = desk.case(line.strip())
-    print(heading(case, desk), "", str(case), sep="\n")  # noqa: T201 - a magic prints
+    _say(heading(case, desk), "", str(case))
     show_form(case, desk)
 
 
@@ -121,11 +121,11 @@ def student(line: str, desk: Desk = DESK) -> None:
         raise QuestionError("%student: write %student COURSE NAME, both without spaces")
     desk.sit(*words)
     if desk.nameless:
-        print(
+        _say(
             f"Put your name as your course knows it in place of the question marks: %student {desk.course} NAME"
-        )  # noqa: T201
+        )
     else:
-        print(f"Your cases are those of {desk.student} in {desk.course}.")  # noqa: T201
+        _say(f"Your cases are those of {desk.student} in {desk.course}.")
 
 
 def answer_new(line: str, desk: Desk = DESK) -> None:
@@ -136,13 +136,17 @@ def answer_new(line: str, desk: Desk = DESK) -> None:
             "%answer-new: write %answer-new EXERCISE, or %answer-new EXERCISE 0 for your own case"
         )
     case = desk.another(words[0], *(int(word) for word in words[1:]))
-    print(
+    _say(
         heading(case, desk),
         str(case),
         "",
         f"Answer it in a cell that begins with {MAGIC} {case.name}.",
-        sep="\n",
-    )  # noqa: T201
+    )
+
+
+def _say(*lines: str) -> None:
+    """Print: a magic's words are the cell's output."""
+    print(*lines, sep="\n")  # noqa: T201
 
 
 def _replace_cell(text: str) -> None:
