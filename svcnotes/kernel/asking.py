@@ -39,6 +39,11 @@ class Question:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((spec["source"], spec["source_port"]))
 
+    @property
+    def ends(self) -> list[Any]:
+        """The connected socket's own ends: source, port, destination, port."""
+        return [*self.socket.getsockname()[:2], self.spec["address"], self.spec["port"]]
+
     def send(self) -> str:
         """Send the first packet, then on the open flow the next; gives the error's name where the kernel refuses."""
         if not self.opened:

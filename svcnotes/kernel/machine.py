@@ -189,7 +189,7 @@ class Machine:
         question.spec["token"] = token
         found = ask(question, self.servers, self.poll, deadline)
         frames, rules = self._drain()
-        return {**found, "frames": frames, "rules": rules}
+        return {**found, "ends": question.ends, "frames": frames, "rules": rules}
 
     def hang_up(self, numbers: list[int]) -> dict[str, Any]:
         """End open flows."""
