@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.apply import apply
-from svcnotes.exercises.claims import Claim, ends
+from svcnotes.exercises.claims import Claim, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
-from svcnotes.exercises.exercise import Exercise, right, wrong
+from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.manifest import mend
 from svcnotes.exercises.personal.causes import firewall, flushed, forward_drop, unmarked
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
+from svcnotes.exercises.personal.doors import arrived_at, no_door, only_doors, some_door
 from svcnotes.exercises.personal.explain import Sighting, explain
 from svcnotes.exercises.personal.several import several
-from svcnotes.exercises.personal.site import Site, about, one_yaml, rules_of, site
+from svcnotes.exercises.personal.site import about, one_yaml, rules_of, site
 from svcnotes.exercises.questions import outcome
 from svcnotes.exercises.sources import source_seen
-from svcnotes.exercises.verdict import Verdict
-from svcnotes.trace import trace
 
 LESSON = "01-nodeport"
 
@@ -138,12 +136,13 @@ def _repair(draw: Draw) -> Exercise:
             "The second is not refused by anybody: compare selector and targetPort with the pods.",
             "nodePorts from 30000 to 32767; each entry with a name and a port of its own; selector and targetPorts as the pods have them.",
         ),
+        points=(1, 2),
     )
     return about(cluster, made)
 
 
 def _put_back(draw: Draw) -> Exercise:
-    place = site(draw, (2, 1, 0))
+    place = site(draw, (2, 1, 0), tool_on="empty")
     whole = place.whole()
     entry = draw.keep("entry", place.empty())
     ext = f"{place.key}:http external destinations"
@@ -161,8 +160,8 @@ def _put_back(draw: Draw) -> Exercise:
         entry.name,
         (
             _everybody(place.client, place.dial(entry), entry.address, "a client outside is served, and the pods see the node's address"),
-            ends("a pod that calls the clusterIP keeps its address", place.tool.source, place.inside, sees=place.tool.address,
-                 because="A rule that is too wide masquerades what should stay as it is."),
+            kept(ends("a pod that calls the clusterIP keeps its address", place.tool.source, place.inside, sees=place.tool.address,
+                 because="A rule that is too wide masquerades what should stay as it is.")),
         ),
         (
             "The packet reaches a pod, and the answer goes astray. Why?",
@@ -194,9 +193,9 @@ def _close(draw: Draw) -> Exercise:
         (
             ends(f"{place.stranger} waits in vain", place.stranger, place.dial(entry), "timeout", points=2,
                  because="He is still answered. A rule of INPUT never sees this packet: when the node asks whether it is for itself, it has a pod's address and port."),
-            ends(f"{place.client} is served", place.client, place.dial(entry), because="The rule is too wide: it says nothing of the source."),
-            ends(f"{place.stranger} is told by {entry.name} that another port is closed", place.stranger, f"{entry.address}:{place.spare_port}", "refused",
-                 because="The rule is too wide: it says nothing of the port."),
+            kept(ends(f"{place.client} is served", place.client, place.dial(entry), because="The rule is too wide: it says nothing of the source.")),
+            kept(ends(f"{place.stranger} is told by {entry.name} that another port is closed", place.stranger, f"{entry.address}:{place.spare_port}", "refused",
+                 because="The rule is too wide: it says nothing of the port.")),
         ),
         (
             "Where on its way has the packet still the address and the port that he dialled?",
@@ -262,13 +261,12 @@ def _two_doors(draw: Draw) -> Exercise:
         f"Write one manifest or several.\n{place.told()}\n  the pods bear the label {place.label[0]}: {place.label[1]} and listen: http on {place.target}, admin on {admin}",
         cluster,
         (
-            Claim(f"outside, {place.app}'s port http is reached, and the client is seen",
-                  lambda after: _reached(after, place.client, (host.address, other.address), place.target), 2),
-            Claim(f"no nodePort but one from {low} to {high} is open", lambda after: _only(after, low, high)),
+            some_door(f"outside, {place.app}'s port http is reached by nodes with pods, and the client is seen", place.client,
+                      (host.address, other.address), place.target, sees=place.client, pods=[pod.key for pod in place.pods], points=2),
+            only_doors(f"one nodePort is open, from {low} to {high}", low, high),
             ends(f"tool reaches the port admin by {place.app}-admin", place.tool.source, f"{place.app}-admin:{place.port}",
-                 pod=lambda path: bool(path.pod and path.hops and _port_of(path.hops) == admin),
-                 because="It came to another port, or to none."),
-            Claim("no node leads anybody outside to the port admin", lambda after: _hidden(after, place, host.address, admin)),
+                 pod=lambda path: arrived_at(path) == admin, because="It came to another port, or to none."),
+            no_door("no node leads anybody outside to the port admin", place.client, host.address, admin, f"{place.key}-admin"),
         ),
         (
             "One Service has one type. How many do you need?",
@@ -280,67 +278,12 @@ def _two_doors(draw: Draw) -> Exercise:
     return about(cluster, made)
 
 
-def _port_of(hops: object) -> int:
-    """The port on which a packet arrived in a pod."""
-    there = [hop for hop in hops if hop.direction == "there"] if isinstance(hops, tuple) else []
-    return there[-1].packet.destination_port if there else 0
-
-
-def _doors(cluster: Cluster) -> list[int]:
-    """Every nodePort of the cluster's Services."""
-    return [
-        port.node_port for service in cluster.services.values() for port in service.ports if port.node_port
-    ]
-
-
-def _reached(cluster: Cluster, client: str, addresses: tuple[str, ...], target: int) -> Verdict:
-    """Whether some nodePort leads from outside to that port of the pods on all these nodes, the source kept."""
-    told = wrong(
-        explanation="No nodePort leads a client outside to the pods' port http.", hint="type: NodePort"
-    )
-    for door in _doors(cluster):
-        paths = [path for address in addresses for path in trace(cluster, client, f"{address}:{door}").paths]
-        if not all(path.outcome == "connected" and _port_of(path.hops) == target for path in paths):
-            continue
-        if all(path.source_seen == client for path in paths):
-            return right(explanation=f"nodePort {door} leads to the port http, and the pods see {client}.")
-        told = wrong(
-            misconception="the-pod-sees-the-client",
-            explanation=f"By nodePort {door} the pods see {paths[0].source_seen}.",
-            hint="externalTrafficPolicy",
-        )
-    return told
-
-
-def _only(cluster: Cluster, low: int, high: int) -> Verdict:
-    doors = _doors(cluster)
-    strange = [door for door in doors if not low <= door <= high]
-    if strange or len(doors) != 1:
-        return wrong(
-            explanation=f"Open nodePorts: {', '.join(map(str, doors)) or 'none'}.",
-            hint="One entry with a nodePort, one Service of type NodePort.",
-        )
-    return right()
-
-
-def _hidden(cluster: Cluster, place: Site, address: str, target: int) -> Verdict:
-    if f"{place.key}-admin" not in cluster.services:
-        return wrong(explanation=f"There is no Service {place.app}-admin.")
-    for door in _doors(cluster):
-        for path in trace(cluster, place.client, f"{address}:{door}").paths:
-            if path.outcome == "connected" and _port_of(path.hops) == target:
-                return wrong(
-                    misconception="a-clusterip-opens-on-nodes", explanation=f"nodePort {door} leads to it."
-                )
-    return right()
-
-
 DEFINITIONS = (
     Definition("01-visitor", LESSON, "Whom a pod sees", "predict", 4, 3,
                ("name-the-source", "snat-uses-the-dialled-address", "the-pod-sees-the-client", "everything-is-snated"), _visitor),
     Definition("01-nodes", LESSON, "Every node under Local", "predict", 5, 6,
                ("tell-the-outcome", "local-forwards", "local-refuses", "local-shuts-out-the-inside"), _nodes),
-    Definition("01-repair", LESSON, "Mend a Service with two ports", "manifest", 6, 4,
+    Definition("01-repair", LESSON, "Mend a Service with two ports", "manifest", 6, 5,
                ("mend-a-service", "any-port-can-be-a-nodeport", "selector-mismatch", "wrong-targetport", "targetport-crossed"), _repair),
     Definition("01-put-back", LESSON, "The rule that was lost", "rules", 6, 4,
                ("edit-rules", "read-a-chain"), _put_back),

@@ -7,7 +7,7 @@ exercise's, and chance only says which node is which: so every student's packet 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -89,13 +89,15 @@ class Once(Asked):
 
 @dataclass(frozen=True)
 class Drawn:
-    """A cluster as objects; it is read when it is first called for, and then kept."""
+    """A cluster as objects; it is read when it is first called for, changed where that is asked for, and then kept."""
 
     objects: tuple[Mapping[str, Any], ...]
+    change: Callable[[Cluster], Cluster] | None = None
 
     @cached_property
     def _read(self) -> Cluster:
-        return loads("\n---\n".join(json.dumps(one) for one in self.objects))
+        cluster = loads("\n---\n".join(json.dumps(one) for one in self.objects))
+        return self.change(cluster) if self.change else cluster
 
     def __call__(self) -> Cluster:
         """The cluster."""
@@ -204,7 +206,7 @@ class Site:
             "status": {"podIP": member.address},
         }
 
-    def service(self, **spec: Any) -> dict[str, Any]:
+    def service(self, name: str = "", **spec: Any) -> dict[str, Any]:
         """The Service: of type NodePort and policy Cluster, unless `spec` says otherwise; None takes a field away."""
         whole = {
             "type": "NodePort",
@@ -218,7 +220,7 @@ class Site:
         return {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": self.app},
+            "metadata": {"name": name or self.app},
             "spec": {name: value for name, value in whole.items() if value is not None},
         }
 
