@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from personal_answers import solved
 
 import svcnotes
 from svcnotes.coursework.course_desk import Desk
@@ -47,20 +48,6 @@ def forms(monkeypatch):
 def said(capsys, *arguments, desk):
     answer_cell.answer(*arguments, desk=desk)
     return capsys.readouterr().out
-
-
-def solved(case):
-    """The right answer to a question with fields, found by trying each address and word of the question."""
-    words = dict.fromkeys(word.strip(".,;:()") for word in case.question.replace(":", " ").split())
-    fields = [line.partition(":")[0] for line in case.start.splitlines()]
-    right = []
-    for number, field in enumerate(fields):
-        for word in words:
-            verdict = case.check("\n".join(f"{one}: {word if one == field else 'x'}" for one in fields))
-            if len(verdict.parts) == len(fields) and verdict.parts[number].ok:
-                right.append(f"{field}: {word}")
-                break
-    return "\n".join(right)
 
 
 def test_the_question_of_ones_own_case_comes_first_and_then_the_verdict(capsys, desk):
