@@ -113,3 +113,111 @@ PARTIAL["01-two-doors"] = lambda d: {
     "Cluster": _doors(d, policy="Cluster"),
     "both on nodes": _doors(d, admin={"type": "NodePort"}),
 }
+
+
+# 00: the first ten minutes
+
+RIGHT["00-first"] = service
+WRONG["00-first"] = lambda d: {
+    "an ExternalName": service(d, type="ExternalName", externalName="example.com", ports=None, selector=None)
+}
+PARTIAL["00-first"] = lambda d: {
+    "the pods' port for its own": service(d, [port(d["site"].target, d["site"].target, d["site"].node_port)]),
+    "any nodePort": service(d, [port(d["site"].port, d["site"].target)]),
+    "selects nothing": service(d, selector={"app": "none"}),
+}
+
+
+def _by_hand(d: Drawn, target: int = 0, words: str = "") -> str:
+    s = d["site"]
+    words = words or f"-p tcp --dport {s.spare_port}"
+    return f"-t nat -A PREROUTING {words} -j DNAT --to-destination {d['pod'].address}:{target or s.target}"
+
+
+RIGHT["00-by-hand"] = _by_hand
+WRONG["00-by-hand"] = lambda d: {
+    "at OUTPUT": _by_hand(d).replace("PREROUTING", "OUTPUT"),
+}
+PARTIAL["00-by-hand"] = lambda d: {
+    "another port of the pod": _by_hand(d, 1),
+    "with SNAT": _by_hand(d) + "\n-t nat -A POSTROUTING -j MASQUERADE",
+}
+
+
+def _audience(d: Drawn, selector: dict[str, str] | None = None, kind: str = "ClusterIP") -> str:
+    s = d["site"]
+    steady = {**s.selector, "track": d["live"]} if selector is None else selector
+    outside = service(d, name=f"{s.app}-outside", selector=steady)
+    return outside + "---\n" + service(d, [port(s.port, s.target)], type=kind)
+
+
+RIGHT["00-audiences"] = _audience
+WRONG["00-audiences"] = lambda d: {"nothing selected": _audience(d, {"track": "none"}, "ExternalName")}
+PARTIAL["00-audiences"] = lambda d: {
+    "everybody gets the trial": _audience(d, d["site"].selector),
+    "two nodePorts": _audience(d, kind="NodePort"),
+}
+
+
+# 02: SNAT
+
+RIGHT["02-exempt"] = lambda d: f"-t nat -I POSTROUTING -s {d['site'].office} -j ACCEPT"
+WRONG["02-exempt"] = lambda d: {"in filter": f"-I FORWARD -s {d['site'].office} -j ACCEPT"}
+PARTIAL["02-exempt"] = lambda d: {
+    "for everybody": f'-D {_ext(d)} -m comment --comment "masquerade traffic for {d["site"].key}:http external destinations" -j KUBE-MARK-MASQ'
+}
+RIGHT["02-hardened"] = lambda d: "-t nat -D " + d["bad"].removeprefix("-A ")
+WRONG["02-hardened"] = lambda d: {
+    "another rule": "-t nat -D "
+    + next(line for line in d["lines"] if "MASQUERADE" in line).removeprefix("-A ")
+}
+PARTIAL["02-hardened"] = lambda _: {
+    "all rules": "-t nat -F POSTROUTING\n-t nat -A POSTROUTING -j KUBE-POSTROUTING",
+    "masquerades all": "-t nat -I POSTROUTING -j MASQUERADE",
+}
+RIGHT["02-keep"] = lambda d: service(d, externalTrafficPolicy="Local")
+WRONG["02-keep"] = lambda d: {"Cluster": service(d, externalTrafficPolicy="Cluster")}
+PARTIAL["02-keep"] = lambda d: {
+    "Local inside too": service(d, externalTrafficPolicy="Local", internalTrafficPolicy="Local"),
+    "another nodePort": service(
+        d, [port(d["site"].port, d["site"].target, d["site"].spare_port)], externalTrafficPolicy="Local"
+    ),
+}
+
+
+def daemons(d: Drawn, target: int = 0, kind: str = "DaemonSet") -> str:
+    """Pods of the site's label: on every node, or as few as a Deployment of one."""
+    from svcnotes.exercises.personal.site import one_yaml
+
+    s = d["site"]
+    container = {
+        "name": "main",
+        "image": "example.com/main",
+        "ports": [{"containerPort": target or s.target}],
+    }
+    spec: dict[str, Any] = {
+        "selector": {"matchLabels": s.selector},
+        "template": {"metadata": {"labels": s.selector}, "spec": {"containers": [container]}},
+    }
+    made = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": s.app}, "spec": spec}
+    return one_yaml(made)
+
+
+def _everywhere(d: Drawn, kind: str = "DaemonSet", **spec: Any) -> str:
+    s = d["site"]
+    return (
+        daemons(d, kind=kind)
+        + "---\n"
+        + service(
+            d, [port(s.port, s.target, d["low"] * 100 + 7)], **{"externalTrafficPolicy": "Local", **spec}
+        )
+    )
+
+
+RIGHT["02-everywhere"] = _everywhere
+WRONG["02-everywhere"] = lambda d: {"pods only": daemons(d)}
+PARTIAL["02-everywhere"] = lambda d: {
+    "one pod": _everywhere(d, "Deployment"),
+    "Cluster": _everywhere(d, externalTrafficPolicy="Cluster"),
+    "inside Local": _everywhere(d, internalTrafficPolicy="Local"),
+}

@@ -73,6 +73,8 @@ def _examine(found: Finding, exercise_id: str, number: int) -> None:
         found.problems.append(
             f"the right answer earns {verdict.points} of {verdict.out_of}: {found.answer}\n{verdict}"
         )
+    if case.judge(found.answer).out_of != definition.points:
+        found.problems.append(f"its parts are worth {case.judge(found.answer).out_of}, not {definition.points}")
     if fresh.question != case.question or fresh.start != case.start:
         found.problems.append("drawn again, it is another case")
     for name, answer in answers.wrong(exercise_id, case).items():

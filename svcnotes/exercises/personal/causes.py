@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.personal.explain import Cause
+from svcnotes.network.node_rules import rules_text
 
 
 def with_fault(cluster: Cluster, name: str, **arguments: Any) -> Cluster:
@@ -102,3 +104,93 @@ def no_route(ranges: dict[str, str]) -> Cause:
         "",
         "Then only connections that must go on to that other node fail.",
     )
+
+
+def misspelt(key: str) -> Cause:
+    """A Service whose selector matches no pod; `key` is the label's."""
+    return _patched(
+        "its selector matches no pod",
+        {"selector": {key: "nobody"}},
+        ("selector", "label"),
+        "selector-mismatch",
+        "Then there are no endpoints, and the node's rules REJECT: with ICMP, by every way.",
+    )
+
+
+def closed_port(port: int, target: int) -> Cause:
+    """A Service whose targetPort nobody listens on."""
+    return _patched(
+        f"its targetPort is {target}, where no pod listens",
+        {"ports": [{"port": port, "targetPort": target}]},
+        ("targetport",),
+        "wrong-targetport",
+        "Then the packet comes to a pod, and the pod's kernel answers with a RST.",
+    )
+
+
+def inside_only() -> Cause:
+    """A Service that somebody made a ClusterIP."""
+    return _patched(
+        "its type is ClusterIP",
+        {"type": "ClusterIP"},
+        ("clusterip", "type"),
+        "a-clusterip-opens-on-nodes",
+        "Then no node has a rule for its nodePort, and the node itself answers with a RST; inside all is well.",
+    )
+
+
+def local_policy() -> Cause:
+    """A Service of policy Local."""
+    return _patched(
+        "its externalTrafficPolicy is Local",
+        {"externalTrafficPolicy": "Local"},
+        ("local",),
+        "local-forwards",
+        "Then a node without a pod drops what comes from outside, and the others serve.",
+    )
+
+
+def inside_local() -> Cause:
+    """A Service of internal policy Local."""
+    return _patched(
+        "its internalTrafficPolicy is Local",
+        {"internalTrafficPolicy": "Local"},
+        ("internal",),
+        "",
+        "Then a pod on a node without a pod of the Service is not served by the clusterIP; who comes from outside is.",
+    )
+
+
+def _patched(text: str, spec: dict[str, Any], words: tuple[str, ...], idea: str, because: str) -> Cause:
+    """A cause whose place is a Service (its name), part of whose spec is changed."""
+    patch = json.dumps({"spec": spec})
+    return Cause(text, lambda cluster, name: cluster.patch("service", name, patch), words, idea, because)
+
+
+def accepts_first(pods: str) -> Cause:
+    """A rule that ends POSTROUTING before kube-proxy's rules are asked; `pods` is the range of all pods."""
+    rule = f'-A POSTROUTING -d {pods} -m comment --comment "no NAT towards pods" -j ACCEPT\n'
+    return Cause(
+        f"a rule in front of kube-proxy's in POSTROUTING accepts all that goes to {pods}",
+        lambda cluster, node: _rewritten(cluster, node, "-A POSTROUTING ", f"{rule}-A POSTROUTING "),
+        ("accept", "front"),
+        "",
+        "Then MASQUERADE is never reached, whoever asks: what is marked keeps its source.",
+    )
+
+
+def masquerades_all(pods: str) -> Cause:
+    """A rule that masquerades everything that goes to a pod."""
+    rule = f"-A POSTROUTING -d {pods} -j MASQUERADE\n"
+    return Cause(
+        f"a rule in POSTROUTING masquerades all that goes to {pods}",
+        lambda cluster, node: _rewritten(cluster, node, "-A POSTROUTING ", f"{rule}-A POSTROUTING "),
+        ("masquerades all",),
+        "everything-is-snated",
+        "Then a pod on that node that calls a clusterIP is logged under an address of the node.",
+    )
+
+
+def _rewritten(cluster: Cluster, node: str, old: str, new: str) -> Cluster:
+    text = rules_text(cluster, node)
+    return cluster.with_rules(node, text.replace(old, new, 1))

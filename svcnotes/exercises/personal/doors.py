@@ -153,3 +153,22 @@ def tried(judge: Callable[[Cluster], Verdict]) -> Callable[[Cluster], Verdict]:
             return wrong(said=str(error), explanation="So the packet cannot even set out.")
 
     return careful
+
+
+def on_nodes(text: str, source: str, to: str, nodes: int, *, points: int = 1) -> Claim:
+    """Claim that a source reaches pods on so many nodes by an address or a name, and that every connection is made."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        paths = trace(cluster, source, to).paths
+        lost = next((path for path in paths if path.outcome != "connected"), None)
+        if lost is not None:
+            return wrong(said=f"{to}: {lost.outcome}", explanation=f"{lost.reason}.", rule=ending_rule(lost))
+        there = {cluster.pods[path.pod].node for path in paths if path.pod}
+        if len(there) == nodes:
+            return right()
+        return wrong(
+            explanation=f"{to} leads to pods on {', '.join(sorted(there)) or 'no node'} only.",
+            hint="internalTrafficPolicy, and the selector.",
+        )
+
+    return Claim(text, tried(judge), points)

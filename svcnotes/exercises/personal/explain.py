@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.errors import QuestionError
+from svcnotes.errors import QuestionError, SvcnotesError
 from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.misconceptions import check_ideas
@@ -18,6 +18,7 @@ from svcnotes.exercises.verdict import Part, Verdict
 from svcnotes.trace import Trace
 
 WHAT, WHERE = "what", "where"
+_HOW = {"rst": "RST", "icmp-port-unreachable": "ICMP"}
 Ends = Mapping[str, Fraction]
 
 
@@ -38,19 +39,27 @@ class Cause:
 
 @dataclass(frozen=True)
 class Sighting:
-    """One thing that was looked at: a packet, in a reporter's words; `logs` where the pod's log was read too."""
+    """One thing that was looked at: a packet, in a reporter's words.
+
+    `logs` where the pod's log was read too, `wire` where somebody saw what kind of packet refused it.
+    """
 
     words: str
     asked: Asked
     logs: bool = False
+    wire: bool = False
 
     def within(self, cluster: Cluster) -> Ends:
         """How it ends in a cluster, each end with its share."""
-        found: Trace = self.asked.within(cluster)
+        try:
+            found: Trace = self.asked.within(cluster)
+        except QuestionError:
+            return {"no such name": Fraction(1)}
         ends: dict[str, Fraction] = {}
         for path in found.paths:
             log = f", logged as {path.source_seen}" if self.logs and path.source_seen else ""
-            end = f"{path.outcome}{log}"
+            how = f" by {_HOW.get(path.how, path.how)}" if self.wire and path.how else ""
+            end = f"{path.outcome}{how}{log}"
             ends[end] = ends.get(end, Fraction(0)) + path.probability
         return ends
 
@@ -85,7 +94,7 @@ def explain(
         try:
             cluster = causes[what].breaks(whole(), where)
             return tuple(one.within(cluster) for one in sightings)
-        except QuestionError:
+        except SvcnotesError:
             return None
 
     @cache
@@ -103,7 +112,7 @@ def explain(
         try:
             cluster = causes[what].breaks(whole(), where)
             return all(one.within(cluster) == ends for one, ends in zip(sightings, seen(), strict=True))
-        except QuestionError:
+        except SvcnotesError:
             return False
 
     def judge(answer: str) -> Verdict:
@@ -140,10 +149,15 @@ def explain(
     told = "\n".join(f"  {one.told(ends)}" for one, ends in zip(sightings, seen(), strict=True))
     text = f"{question}\nSeen:\n{told}\nWhat may be broken:\n{listed}\nWhere: {', '.join(places)}"
 
-    def ask() -> Trace:
-        return sightings[0].asked.within(causes[case[0]].breaks(whole(), case[1]))
-
-    return Exercise(name, text, judge, hints, start=f"{WHAT}: ???\n{WHERE}: ???", ask=ask, piecewise=True)
+    return Exercise(
+        name,
+        text,
+        judge,
+        hints,
+        start=f"{WHAT}: ???\n{WHERE}: ???",
+        ask=sightings[0].asked.trace,
+        piecewise=True,
+    )
 
 
 def _differs(sightings: Sequence[Sighting], found: tuple[Ends, ...] | None, seen: tuple[Ends, ...]) -> str:

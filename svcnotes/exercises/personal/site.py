@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Any
 
 import yaml
@@ -23,7 +24,7 @@ from svcnotes.network.node_rules import rules_text
 from svcnotes.trace import Trace
 
 _NODES = ["alder", "ash", "aspen", "beech", "birch", "cedar", "cherry", "elm", "fir", "hazel", "holly", "juniper", "larch", "linden", "maple", "oak", "pine", "poplar", "rowan", "spruce", "walnut", "willow", "yew"]  # fmt: skip
-_APPS = ["blog", "cart", "chat", "desk", "feed", "forum", "games", "mail", "maps", "menu", "music", "news", "notes", "photo", "plan", "poll", "queue", "quiz", "radio", "sales", "search", "shop", "tickets", "trips", "video", "vote", "wiki"]  # fmt: skip
+APPS = ["blog", "cart", "chat", "desk", "feed", "forum", "games", "mail", "maps", "menu", "music", "news", "notes", "photo", "plan", "poll", "queue", "quiz", "radio", "sales", "search", "shop", "tickets", "trips", "video", "vote", "wiki"]  # fmt: skip
 _KEYS = ("app", "name", "role", "run", "svc", "part")
 _PORTS = (80, 81, 88, 8000, 8008, 8081, 8088, 8888, 9000)
 _TARGETS = (3000, 4000, 5000, 5050, 6060, 7070, 8080, 8181, 9090, 9292)
@@ -142,8 +143,14 @@ class Site:
 
     @property
     def office(self) -> str:
-        """The client's network."""
-        return f"{self.client.rpartition('.')[0]}.0/24"
+        """The client's own part of its network, sixteen addresses."""
+        return str(ip_network(f"{self.client}/28", strict=False))
+
+    @property
+    def neighbour(self) -> str:
+        """An address of the same network that is not of the office."""
+        network, _, last = self.client.rpartition(".")
+        return f"{network}.{(int(last) + 16) % 224 + 1}"
 
     @property
     def selector(self) -> dict[str, str]:
@@ -288,7 +295,7 @@ def site(draw: Draw, counts: Sequence[int] = (1, 1, 0), *, tool_on: str = "any")
         Host(name, f"{subnet}.{end}", f"{network}.{place}")
         for name, end, place in zip(names, ends, places, strict=True)
     )
-    app = chance.choice(_APPS)
+    app = chance.choice(APPS)
     shuffled = chance.sample(list(counts), len(counts))
     where = [host for host, count in zip(hosts, shuffled, strict=True) for _ in range(count)]
     free = {host.name: chance.sample(range(10, 250), len(where) + 2) for host in hosts}
