@@ -221,3 +221,40 @@ PARTIAL["02-everywhere"] = lambda d: {
     "Cluster": _everywhere(d, externalTrafficPolicy="Cluster"),
     "inside Local": _everywhere(d, internalTrafficPolicy="Local"),
 }
+
+
+# 03: LoadBalancer
+
+
+def balanced(d: Drawn, *ranges: str, **spec: Any) -> str:
+    """The Service behind a load balancer that lets these ranges in."""
+    s = d["site"]
+    return service(
+        d,
+        [port(s.port, s.target)],
+        **{"type": "LoadBalancer", "loadBalancerSourceRanges": list(ranges) or None, **spec},
+    )
+
+
+RIGHT["03-ranges"] = lambda d: balanced(d, d["site"].office, d["site"].pod_range)
+WRONG["03-ranges"] = lambda d: {"a NodePort": service(d)}
+PARTIAL["03-ranges"] = lambda d: {
+    "no pods": balanced(d, d["site"].office),
+    "the whole network": balanced(d, "192.0.2.0/24", d["site"].pod_range),
+    "one client": balanced(d, d["site"].client + "/32", d["site"].pod_range),
+    "everybody": balanced(d),
+}
+RIGHT["03-let-in"] = lambda d: f"-I {_ext(d, 'FW')} -s {d['site'].stranger} -j {_ext(d)}"
+WRONG["03-let-in"] = lambda d: {
+    "accepted in filter only": f"-t filter -I KUBE-PROXY-FIREWALL -s {d['site'].stranger} -j ACCEPT"
+}
+PARTIAL["03-let-in"] = lambda d: {"everybody": f"-I {_ext(d, 'FW')} -j {_ext(d)}"}
+RIGHT["03-quiet"] = lambda d: balanced(
+    d, d["site"].office, externalTrafficPolicy="Local", allocateLoadBalancerNodePorts=False
+)
+WRONG["03-quiet"] = lambda d: {"a NodePort": service(d)}
+PARTIAL["03-quiet"] = lambda d: {
+    "with nodePorts": balanced(d, d["site"].office, externalTrafficPolicy="Local"),
+    "Cluster": balanced(d, d["site"].office, allocateLoadBalancerNodePorts=False),
+    "everybody": balanced(d, externalTrafficPolicy="Local", allocateLoadBalancerNodePorts=False),
+}

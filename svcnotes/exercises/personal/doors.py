@@ -94,6 +94,18 @@ def only_doors(text: str, least: int, most: int, count: int = 1, *, points: int 
     return Claim(text, judge, points)
 
 
+def closed(text: str, service: str, *, points: int = 1) -> Claim:
+    """Claim that `service` is there, and no nodePort is open."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        if service not in cluster.services:
+            return wrong(explanation=f"There is no Service {service}.")
+        doors = node_ports(cluster)
+        return wrong(explanation=f"Open nodePorts: {', '.join(map(str, doors))}.") if doors else right()
+
+    return Claim(text, judge, points)
+
+
 def no_door(text: str, client: str, address: str, target: int, service: str, *, points: int = 1) -> Claim:
     """Claim that `service` is there, and no nodePort leads `client` to that port of a pod by the node of that address."""
 

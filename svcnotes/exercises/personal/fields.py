@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 
+from svcnotes.errors import QuestionError
 from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.evidence import source_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
@@ -81,3 +82,56 @@ def connection_entry(question: str, asked: Asked, pod: str, node: str) -> Exerci
         )
 
     return Exercise("entry", question, judge, ask=asked.trace)
+
+
+def health(question: str, asked: Asked) -> Exercise:
+    """Ask what a node answers to a load balancer's health check: 200 or 503."""
+
+    def judge(answer: str) -> Verdict:
+        given = re.sub(r"^http ", "", answer.strip().lower()).rstrip(".")
+        path = asked.trace().paths[0]
+        if given not in {"200", "503"}:
+            return wrong(explanation="One of these: 200, 503.")
+        if given == str(path.status):
+            return right(
+                given,
+                explanation=f"It answers {path.status}: {dict(path.body or {}).get('localEndpoints')} ready pods of its own.",
+            )
+        idea = "local-forwards" if given == "200" else ""
+        return wrong(
+            given,
+            misconception=idea,
+            explanation="The check counts the node's own ready pods of the Service, and nothing else.",
+        )
+
+    return Exercise("health", question, judge, choices=("200", "503"), ask=asked.trace)
+
+
+NO_NAME = "no such name"
+
+
+def dialled(question: str, asked: Asked, ideas: Mapping[str, tuple[str, str]] | None = None) -> Exercise:
+    """Ask which address a name leads to, for the pod that asks; `no such name` where it finds none."""
+    check_ideas((idea for idea, _ in (ideas or {}).values()), question)
+
+    def judge(answer: str) -> Verdict:
+        try:
+            found = asked.trace().destination.rpartition(":")[0]
+        except QuestionError:
+            found = NO_NAME
+        plain = answer.strip().lower().rstrip(".")
+        given = NO_NAME if plain in {NO_NAME, "none", "nxdomain", "unknown"} else address_of(answer)
+        if not given:
+            return wrong(explanation=f"An answer is an address, or: {NO_NAME}.")
+        if given == found:
+            return right(given, explanation=f"It is {found}.")
+        at = "none" if given == NO_NAME else "address"
+        idea, why = (ideas or {}).get(at, ("", ""))
+        return wrong(
+            given,
+            misconception=idea,
+            explanation=why
+            or "A short name is tried with the asker's own namespace behind it, then as it stands.",
+        )
+
+    return Exercise("dialled", question, judge)

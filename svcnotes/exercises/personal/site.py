@@ -118,7 +118,7 @@ class Site:
     """What was drawn. `pods` are the Service's, node by node as `hosts`; `tool` is a pod that is none of them.
 
     `client` and `stranger` are outside, in different networks. `app` is the Service's name, `label` what its
-    pods bear.
+    pods bear, `vip` the address that a load balancer gives it, `host` that of some other machine outside.
     """
 
     hosts: tuple[Host, ...]
@@ -135,6 +135,8 @@ class Site:
     spare_port: int
     cluster_ip: str
     pod_range: str
+    vip: str
+    host: str
 
     @property
     def key(self) -> str:
@@ -151,6 +153,12 @@ class Site:
         """An address of the same network that is not of the office."""
         network, _, last = self.client.rpartition(".")
         return f"{network}.{(int(last) + 16) % 224 + 1}"
+
+    @property
+    def colleague(self) -> str:
+        """Another address of the office."""
+        network, _, last = self.client.rpartition(".")
+        return f"{network}.{int(last) ^ 1}"
 
     @property
     def selector(self) -> dict[str, str]:
@@ -252,6 +260,18 @@ class Site:
         """The cluster with the Service's pods and the Service, as `spec` has it."""
         return self.cluster(*self.members(), self.service(**spec), *more, world=world)
 
+    def balanced(self, cloud: str = "pass-through", *more: Mapping[str, Any], **spec: Any) -> Drawn:
+        """The cluster with the Service behind a load balancer, which has the address `vip`."""
+        service = self.service(**{"type": "LoadBalancer", **spec})
+        mode = "VIP" if cloud == "pass-through" else "Proxy"
+        service["status"] = {"loadBalancer": {"ingress": [{"ip": self.vip, "ipMode": mode}]}}
+        return self.cluster(*self.members(), service, *more, world={"cloud": cloud})
+
+    @property
+    def public(self) -> str:
+        """The load balancer's address, and the Service's port."""
+        return f"{self.vip}:{self.port}"
+
     # What a question tells of it
 
     def told(self, *, pods: bool = True, service: str = "") -> str:
@@ -328,6 +348,8 @@ def site(draw: Draw, counts: Sequence[int] = (1, 1, 0), *, tool_on: str = "any")
             spare_port=spare,
             cluster_ip=f"10.96.{chance.randint(1, 250)}.{chance.randint(2, 250)}",
             pod_range=f"{network}.0.0/16",
+            vip=f"203.0.113.{chance.randint(2, 120)}",
+            host=f"203.0.113.{chance.randint(121, 250)}",
         ),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.apply import apply
+from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.claims import ends, kept, stored
 from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.exercise import Exercise
@@ -30,8 +31,8 @@ def _plugins(draw: Draw) -> Exercise:
     far = draw.one("far", [host for host in place.hosts if host != near])
     bridge, tunnel, routed = (place.whole(world={"cni": cni}) for cni in ("bridge", "vxlan", "routed"))
 
-    def sees(words: str, asked: object) -> Exercise:
-        return source_seen("sees", words, asked, pod.key)  # type: ignore[arg-type]
+    def sees(words: str, asked: Asked) -> Exercise:
+        return source_seen("sees", words, asked, pod.key)
 
     made = several(
         "plugins",
