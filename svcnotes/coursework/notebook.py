@@ -51,17 +51,18 @@ def read_notebook(data: bytes) -> Notebook:
             twice.append(next(name for name in names if names.count(name) > 1))
         return found
 
+    text = data.decode("utf-8-sig", "replace")
     try:
-        whole = json.loads(data.decode("utf-8-sig"), object_pairs_hook=once, parse_int=_int)
-    except UnicodeDecodeError:
-        return _unreadable("it is not UTF-8 text")
+        whole = json.loads(text, object_pairs_hook=once, parse_int=_int)
     except RecursionError:
         return _unreadable("its JSON is nested too deep")
     except MemoryError:
         return _unreadable("its JSON needs too much memory")
     except ValueError as error:
-        return _unreadable(f"it is not JSON ({str(error)[:100]})" if data.strip() else "the file is empty")
-    remarks = [f"The JSON has the key {printable(name)!r} twice; the last one counts." for name in twice]
+        why = f"it is not JSON ({str(error)[:100]})" if data.strip() else "the file is empty"
+        return _unreadable(f"it is not UTF-8 text, and {why}" if _broken(data) else why)
+    remarks = ["Some bytes are not UTF-8; they were read as �."] if "\ufffd" in text and _broken(data) else []
+    remarks += [f"The JSON has the key {printable(name)!r} twice; the last one counts." for name in twice]
     return _cells(whole, remarks)
 
 
@@ -131,6 +132,15 @@ def _texts(value: object, deep: int) -> list[str]:
 def _int(digits: str) -> int:
     """A number; one of a thousand digits is not worth the time that reading it takes."""
     return int(digits) if len(digits) < 20 else 0
+
+
+def _broken(data: bytes) -> bool:
+    """Whether these bytes are not UTF-8."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _unreadable(why: str) -> Notebook:

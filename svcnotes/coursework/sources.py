@@ -104,9 +104,11 @@ def _members(archive: Path) -> Iterator[Source]:
     for member in members:
         path = member.filename.removeprefix("./")
         parts = path.split("/")
-        if member.is_dir() or any(part in _SKIPPED for part in parts) or parts[-1].startswith("."):
+        if member.is_dir() or any(part in _SKIPPED for part in parts):
             continue
         bad = _refusal(member, path, parts) or ("the zip has this name twice" if path in seen else "")
+        if parts[-1].startswith(".") and not bad:
+            continue
         seen.add(path)
         if path.endswith(".ipynb") or path.lower().endswith(_NO_NOTEBOOK):
             no_notebook = "" if path.endswith(".ipynb") else "it is no notebook (.ipynb)"

@@ -83,10 +83,8 @@ def _put(
     shown = printable(source.path, 200)
     place = place_of(source.path, layout)
     if place is None:
-        if source.path.endswith(".ipynb") or not source.refused:
-            remarks.append(f"{shown}: its name does not say whose it is, as {layout} names files; not read.")
-        else:
-            remarks.append(f"{shown}: {source.refused}; not read.")
+        why = source.refused or f"its name does not say whose it is, as {layout} names files"
+        remarks.append(f"{shown}: {why}; not read.")
         return
     if layout == "nbgrader" and assignments and place.file.split("/")[0] not in assignments:
         return
