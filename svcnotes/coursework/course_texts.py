@@ -65,11 +65,12 @@ nbgrader release_assignment 01-nodeport       # into the exchange; or upload rel
 
 ```
 nbgrader collect 01-nodeport                  # from the exchange into submitted/
-svcnotes course grade .                       # marks, reports and feedback; runs nobody's code
+svcnotes course grade . --out marks           # marks, reports and feedback; runs nobody's code
 ```
 
-`svcnotes course grade` reads `submitted/` (a folder or a zip of notebooks from a learning platform will do as well),
-and writes marks into `gradebook.db`, CSV files for learning platforms, and a feedback page for each student.
+`svcnotes course grade` reads `submitted/` (a folder or a zip of notebooks from a learning platform will do as well).
+It writes marks into `gradebook.db`, and into `marks/` CSV files for learning platforms, a summary, and a feedback page
+for each student.
 nbgrader's own `autograde`, `generate_feedback` and `release_feedback` work, too, and give honest submissions the same marks;
 but they **run** what students wrote, with your rights. Use them in a container, or not at all.
 

@@ -17,6 +17,7 @@ from svcnotes.coursework.assignment import (
 )
 from svcnotes.coursework.grade import Progress, grade
 from svcnotes.coursework.journal import Journal
+from svcnotes.coursework.nbgrader_marks import has_gradebook, write_marks
 from svcnotes.coursework.outputs import JOURNAL, Columns, write
 from svcnotes.coursework.places import LAYOUTS
 from svcnotes.coursework.pool import DaskPool, LocalPool, Pool
@@ -87,6 +88,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"{len(results.to_look_at)} answers could not be judged: see the summary.")
     for remark in results.remarks[:20]:
         print(f"note: {remark}", file=sys.stderr)
+    course = options.submissions.parent if options.submissions.name == "submitted" else options.submissions
+    if has_gradebook(course):
+        print(write_marks(results, course))
     print(f"The class: {options.out / 'summary.html'}")
     return 0
 

@@ -3,10 +3,10 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from personal_answers import solved
 
 import svcnotes
 from svcnotes.coursework.course_desk import Desk
@@ -14,6 +14,10 @@ from svcnotes.errors import InputError, QuestionError
 from svcnotes.exercises.personal import draw
 from svcnotes.widgets import answer_cell
 from svcnotes.widgets.answer_form import TAKE_OVER, AnswerForm, form
+
+sys.path[:0] = [str(Path(__file__).parents[2] / "tools")]
+
+import answers  # noqa: E402 - tools are no package
 
 VISITOR = "01-visitor"
 
@@ -52,7 +56,7 @@ def said(capsys, *arguments, desk):
 
 def test_the_question_of_ones_own_case_comes_first_and_then_the_verdict(capsys, desk):
     case = draw(VISITOR, "self-study", "anyone")
-    text = said(capsys, VISITOR, solved(case), desk=desk)
+    text = said(capsys, VISITOR, answers.right(VISITOR, case), desk=desk)
     assert text.index(str(case)) < text.index("✔ Right: 3 of 3 points")
     text = said(capsys, VISITOR, "near: 1.1.1.1\nfar: 1.1.1.1\ninside: 1.1.1.1", desk=desk)
     assert text.index(str(case)) < text.index("✘ Not yet: 0 of 3 points")
@@ -84,7 +88,7 @@ def test_a_form_or_a_start_is_offered_only_where_there_is_no_answer_yet(capsys, 
     assert written == [f"%%answer 01-repair --hint 1\n{case.start.strip()}"]
     text = said(capsys, "01-repair", case.start, desk=desk)
     assert "No answer yet" in text
-    assert "✔ Right" in said(capsys, VISITOR, solved(desk.case(VISITOR)), desk=desk)
+    assert "✔ Right" in said(capsys, VISITOR, answers.right(VISITOR, desk.case(VISITOR)), desk=desk)
     assert len(written) == 1
     assert forms == []
 
@@ -106,7 +110,9 @@ def test_hints_come_when_asked_for_and_their_cost_is_said_before(capsys, desk):
     for level in (1, 2):
         assert " ".join(f"Hint {level}: {case.hint(level)}".split()) in plain
     assert case.hint(3) not in plain
-    assert "With the hints taken: 2.4 points" in said(capsys, f"{VISITOR} --hint 2", solved(case), desk=desk)
+    assert "With the hints taken: 2.4 points" in said(
+        capsys, f"{VISITOR} --hint 2", answers.right(VISITOR, case), desk=desk
+    )
 
 
 def test_two_students_have_two_cases_and_a_hub_says_whose(capsys, desk, monkeypatch):
@@ -166,14 +172,14 @@ def test_a_name_without_bounds_is_refused(desk):
 def test_what_a_form_has_checked_goes_into_the_answer_cell_when_it_is_run(capsys, desk, written):
     case = desk.case(VISITOR)
     shown = form(VISITOR, desk)
-    shown.field.value = solved(case)
+    shown.field.value = answers.right(VISITOR, case)
     shown.check.click()
     assert "✔ Right" in shown.said
     assert TAKE_OVER in shown.said
     text = said(capsys, VISITOR, "???", desk=desk)
     assert "✔ Right" in text
-    assert written == [f"%%answer {VISITOR}\n{solved(case)}"]
-    assert desk.answers[VISITOR].text == solved(case)
+    assert written == [f"%%answer {VISITOR}\n{answers.right(VISITOR, case)}"]
+    assert desk.answers[VISITOR].text == answers.right(VISITOR, case)
 
 
 def test_a_form_shows_whatever_is_typed_as_text(desk):
