@@ -26,7 +26,17 @@ from svcnotes.exercises.personal import Personal  # noqa: E402
 
 _OPEN = re.compile(r"^(.+): \?\?\?$", re.MULTILINE)
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b(?!/)")
-_WORDS = ("connected", "refused", "timeout", "depends", "yes", "no", "external", "unreachable")
+_WORDS = (
+    "no such name",
+    "connected",
+    "refused",
+    "timeout",
+    "depends",
+    "yes",
+    "no",
+    "external",
+    "unreachable",
+)
 _SHARES = [
     str(Fraction(over, under))
     for under in range(1, 13)

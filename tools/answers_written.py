@@ -258,3 +258,114 @@ PARTIAL["03-quiet"] = lambda d: {
     "Cluster": balanced(d, d["site"].office, allocateLoadBalancerNodePorts=False),
     "everybody": balanced(d, externalTrafficPolicy="Local", allocateLoadBalancerNodePorts=False),
 }
+
+
+# 04: ExternalName
+
+
+def _alias(d: Drawn, to: str = "", namespace: str = "") -> str:
+    from svcnotes.exercises.personal.externalname import alias
+    from svcnotes.exercises.personal.site import one_yaml
+
+    full = f"{d['store']}.{d['domain']}"
+    return one_yaml(alias(d["store"], to or full, namespace=namespace or d["space"]))
+
+
+RIGHT["04-alias"] = _alias
+WRONG["04-alias"] = lambda d: {"an address": _alias(d, d["site"].host, "default")}
+PARTIAL["04-alias"] = lambda d: {
+    "the wrong namespace": _alias(d, namespace="default"),
+    "an address": _alias(d, d["site"].host),
+}
+
+
+def _translated(d: Drawn, words: str = "") -> str:
+    s = d["site"]
+    words = words or f"-d {s.host} -p tcp --dport {s.port}"
+    return f"-t nat -I PREROUTING {words} -j DNAT --to-destination {s.host}:{d['served']}"
+
+
+RIGHT["04-translate"] = _translated
+WRONG["04-translate"] = lambda d: {"at OUTPUT": _translated(d).replace("PREROUTING", "OUTPUT")}
+PARTIAL["04-translate"] = lambda d: {
+    "every port": _translated(d, f"-d {d['site'].host} -p tcp"),
+    "every address": _translated(d, f"-p tcp --dport {d['site'].port}"),
+}
+
+
+def _stand_in(d: Drawn, addresses: tuple[str, ...] = (), kind: str = "NodePort") -> str:
+    from svcnotes.exercises.personal.site import one_yaml
+
+    s = d["site"]
+    made = service(
+        d,
+        [port(s.port, d["served"], s.node_port if kind == "NodePort" else None)],
+        name=d["store"],
+        selector=None,
+        type=kind,
+    )
+    endpoints = [{"addresses": [address]} for address in addresses or (s.host, f"203.0.113.{d['second']}")]
+    slices = {
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": f"{d['store']}-1", "labels": {"kubernetes.io/service-name": d["store"]}},
+        "endpoints": endpoints, "ports": [{"name": "http", "port": d["served"]}],
+    }  # fmt: skip
+    return f"{made}---\n{one_yaml(slices)}"
+
+
+RIGHT["04-stand-in"] = _stand_in
+WRONG["04-stand-in"] = lambda d: {"no slice": _stand_in(d).partition("---\n")[0]}
+PARTIAL["04-stand-in"] = lambda d: {
+    "one machine": _stand_in(d, (d["site"].host,)),
+    "inside only": _stand_in(d, kind="ClusterIP"),
+}
+
+
+# 05: externalIPs
+
+
+def _published(d: Drawn, *addresses: str, ports: list[dict[str, Any]] | None = None, **spec: Any) -> str:
+    s = d["site"]
+    return service(
+        d,
+        ports or [port(s.port, s.target)],
+        **{"type": "ClusterIP", "externalIPs": list(addresses or [d["public"]]), **spec},
+    )
+
+
+RIGHT["05-publish"] = _published
+WRONG["05-publish"] = lambda d: {"another address": _published(d, "203.0.113.1", type="NodePort")}
+PARTIAL["05-publish"] = lambda d: {
+    "with a nodePort": _published(d, type="NodePort"),
+    "the ports crossed": _published(d, ports=[port(d["site"].target, d["site"].port)]),
+}
+
+
+def _guarded(d: Drawn, words: str = "") -> str:
+    s = d["site"]
+    words = words or f"-i eth0 -d {d['public']} ! -s {s.office}"
+    return f"-t raw -A PREROUTING {words} -j DROP"
+
+
+RIGHT["05-guard"] = _guarded
+WRONG["05-guard"] = lambda d: {
+    "in INPUT": f"-t filter -I INPUT -i eth0 -d {d['public']} ! -s {d['site'].office} -j DROP"
+}
+PARTIAL["05-guard"] = lambda d: {
+    "pods too": _guarded(d, f"-d {d['public']} ! -s {d['site'].office}"),
+    "everything": _guarded(d, f"-i eth0 -s {d['site'].stranger}"),
+    "everybody": _guarded(d, f"-i eth0 -d {d['public']}"),
+}
+
+
+def _addresses(d: Drawn) -> tuple[str, str]:
+    return d["public"], f"203.0.113.{d['second']}"
+
+
+RIGHT["05-two-addresses"] = lambda d: _published(d, *_addresses(d), externalTrafficPolicy="Local")
+WRONG["05-two-addresses"] = lambda d: {"a NodePort": service(d)}
+PARTIAL["05-two-addresses"] = lambda d: {
+    "one address": _published(d, externalTrafficPolicy="Local"),
+    "Cluster": _published(d, *_addresses(d)),
+    "with a nodePort": _published(d, *_addresses(d), externalTrafficPolicy="Local", type="NodePort"),
+}

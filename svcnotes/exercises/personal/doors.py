@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import SvcnotesError
@@ -182,5 +183,21 @@ def on_nodes(text: str, source: str, to: str, nodes: int, *, points: int = 1) ->
             explanation=f"{to} leads to pods on {', '.join(sorted(there)) or 'no node'} only.",
             hint="internalTrafficPolicy, and the selector.",
         )
+
+    return Claim(text, tried(judge), points)
+
+
+def even(text: str, source: str, to: str, *, points: int = 1) -> Claim:
+    """Claim that a source comes to several ends by an address or a name, and to each equally often."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        shares: dict[str, Fraction] = {}
+        for path in trace(cluster, source, to).paths:
+            end = path.answered_by or path.outcome
+            shares[end] = shares.get(end, Fraction(0)) + path.probability
+        if len(shares) > 1 and len(set(shares.values())) == 1:
+            return right()
+        said = ", ".join(f"{end} {share}" for end, share in sorted(shares.items()))
+        return wrong(explanation=f"The shares are: {said}.")
 
     return Claim(text, tried(judge), points)
