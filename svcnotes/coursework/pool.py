@@ -104,7 +104,13 @@ class DaskPool:
 
     RETRIES = 5
 
-    def __init__(self, scheduler: str, limits: Limits | None = None, catalogue: str = CATALOGUE) -> None:
+    def __init__(
+        self,
+        scheduler: str,
+        limits: Limits | None = None,
+        catalogue: str = CATALOGUE,
+        timeout: float = 20,
+    ) -> None:
         try:
             self._dask: Any = importlib.import_module("distributed")
         except ImportError:
@@ -112,7 +118,7 @@ class DaskPool:
                 "--scheduler needs Dask, which is not installed: pip install 'svcnotes[dask]'"
             ) from None
         try:
-            self._client = self._dask.Client(scheduler, timeout=20, set_as_default=False)
+            self._client = self._dask.Client(scheduler, timeout=timeout, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(f"--scheduler {scheduler}: no Dask scheduler answers there ({error})") from None
         self._limits = limits or Limits()
@@ -139,10 +145,16 @@ class DaskPool:
             return future
 
         window = max(8, 3 * sum(self._client.nthreads().values()))
-        futures = self._dask.as_completed([one for _ in range(window) if (one := submit()) is not None])
+        first = [one for _ in range(window) if (one := submit()) is not None]
+        futures = self._dask.as_completed(first, loop=self._client.loop)
         try:
             for future in futures:
-                answer = future.result()
+                try:
+                    answer = future.result()
+                except self._dask.scheduler.KilledWorker as error:
+                    raise SvcnotesError(
+                        f"the Dask cluster lost too many workers ({error}). Start it again"
+                    ) from None
                 key = running.pop(future)
                 if (following := submit()) is not None:
                     futures.add(following)
