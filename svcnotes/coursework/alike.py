@@ -20,7 +20,7 @@ COMMON_SHARE = Fraction(1, 10)
 """A group that is larger than both is the exercise's usual answer, and marked so."""
 MOST_COMPARED = 100
 """With how many others one answer is measured at most, the rarest shared words first: no class takes quadratic time."""
-_WORD = re.compile(r"[^\W_][\w./:-]*|[^\w\s]|_+")
+_WORD = re.compile(r"[^\W_](?:[\w./:-]*[\w/])?|[^\w\s]|_+")
 
 Runs = frozenset[int]
 
