@@ -85,7 +85,9 @@ def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally, *, one_in: int = 
         tally.counts["flows"] += 1
         tally.counts["packets sent"] += len(got.paths)
         tally.counts["rules matched"] += got.rules
-        tally.counts[f"IPv{case['family']}"] += 1
+        tally.counts[f"IPv{6 if ':' in real[0].address else 4}"] += 1
+        tally.counts["in a dual-stack cluster"] += case.get("dual", False)
+        tally.counts["under NetworkPolicies"] += bool(case.get("policies"))
         tally.counts[f"cni {case['world']['cni']}"] += 1
         tally.counts[f"protocol {asked['protocol']}"] += 1
         tally.counts[
