@@ -87,6 +87,10 @@ class RealFlow:
         """The Pod (`namespace/name`) that got the last packet; None where none did."""
         return self.path.pod
 
+    def __str__(self) -> str:
+        said = [f"  {event.now:.2f} s, {event.kind}: {_told(event)}" for event in self.story]
+        return "\n".join([f"{self.source} → {self.to} (an open {self.protocol} flow, real packets)", *said])
+
     @property
     def source_port(self) -> int:
         """The port of the flow's socket."""
@@ -202,6 +206,13 @@ def open_real(
     raise QuestionError(
         f"pod {pod!r}: the flow did not get there in {TRIES} tries; it got to: {', '.join(met)}"
     )
+
+
+def _told(event: Event) -> str:
+    if event.path is None:
+        gone = f"; conntrack entries deleted: {len(event.entries)}" if event.entries else ""
+        return (event.note or "the cluster") + gone
+    return event.path.pod or event.path.answered_by or f"{event.path.outcome}: {event.path.reason}"
 
 
 def _asked(cluster: Cluster, source: str, address: str, flow: RealFlow) -> Asked:

@@ -199,6 +199,22 @@ def test_every_record_of_iptables_mode_is_looked_at():
     assert len(ours) == 42
 
 
+def test_a_real_flow_tells_its_story(lab):
+    flow = Both(lab, cluster(), {"protocol": "UDP", "path": "pod->clusterIP"}, "web-a").real
+    flow = flow.after(with_endpoints(cluster(), {"web-b": READY}), seconds=0.1, note="web-b alone").send()
+    assert [event.kind for event in flow.story] == ["opened", "changed", "sent"]
+    assert flow.story[1].now >= 0.1
+    told = str(flow).splitlines()
+    assert told[0] == "pod/default/tool-1 → 10.96.0.53:53 (an open udp flow, real packets)"
+    assert [line.partition(", ")[2] for line in told[1:]] == [
+        "opened: default/web-a",
+        "changed: web-b alone; conntrack entries deleted: 1",
+        "sent: default/web-b",
+    ]
+    ports = {moment.path.hops[0].packet.source_port for moment in flow.moments}
+    assert ports == {flow.source_port}
+
+
 def test_a_past_moment_and_a_closed_flow_say_so(lab):
     record = {"protocol": "UDP", "path": "pod->clusterIP"}
     flow = Both(lab, cluster(), record, "web-a").real
