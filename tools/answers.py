@@ -37,12 +37,9 @@ _WORDS = (
     "external",
     "unreachable",
 )
-_SHARES = [
-    str(Fraction(over, under))
-    for under in range(1, 13)
-    for over in range(under + 1)
-    if Fraction(over, under).denominator == under
-]
+_SHARES = tuple(
+    dict.fromkeys(str(Fraction(over, under)) for under in range(1, 37) for over in range(under + 1))
+)
 _CHAINS = (
     "KUBE-SVC",
     "KUBE-SVL",

@@ -369,3 +369,118 @@ PARTIAL["05-two-addresses"] = lambda d: {
     "Cluster": _published(d, *_addresses(d)),
     "with a nodePort": _published(d, *_addresses(d), externalTrafficPolicy="Local", type="NodePort"),
 }
+
+
+# 06: hairpins
+
+
+def _endpoint(d: Drawn) -> str:
+    from svcnotes.kube_proxy.chain_names import endpoint_chain
+
+    s = d["site"]
+    return endpoint_chain(f"{s.key}:http", "tcp", f"{d['pod'].address}:{s.target}")
+
+
+RIGHT["06-mark"] = lambda d: f"-I {_endpoint(d)} -s {d['pod'].address}/32 -j KUBE-MARK-MASQ"
+WRONG["06-mark"] = lambda d: {
+    "after the DNAT": f"-A {_endpoint(d)} -s {d['pod'].address}/32 -j KUBE-MARK-MASQ"
+}
+PARTIAL["06-mark"] = lambda d: {
+    "all that it sends": f"-t nat -I POSTROUTING -s {d['pod'].address} -j MASQUERADE",
+}
+
+
+def _peers(d: Drawn, **spec: Any) -> str:
+    s = d["site"]
+    return service(
+        d, [port(s.target, s.target)], **{"name": d["name"], "type": "ClusterIP", "clusterIP": "None", **spec}
+    )
+
+
+RIGHT["06-peers"] = _peers
+WRONG["06-peers"] = lambda d: {"another name": _peers(d, name="somebody", clusterIP=None)}
+PARTIAL["06-peers"] = lambda d: {
+    "with an address": _peers(d, clusterIP=None),
+    "selects nobody": _peers(d, selector={"app": "nobody"}),
+}
+
+
+def _both(d: Drawn, node_port: int = 0, **spec: Any) -> str:
+    s = d["site"]
+    return service(
+        d, [port(s.port, s.target, node_port or d["low"] * 100)], **{"internalTrafficPolicy": "Local", **spec}
+    )
+
+
+RIGHT["06-both-ways"] = _both
+WRONG["06-both-ways"] = lambda d: {"out of range": _both(d, 80)}
+PARTIAL["06-both-ways"] = lambda d: {
+    "Local both": _both(d, externalTrafficPolicy="Local"),
+    "Cluster both": _both(d, internalTrafficPolicy="Cluster"),
+    "any nodePort": _both(d, (d["low"] * 100 + 100 - 30000) % 2700 + 30000),
+}
+
+
+# 07: debugging
+
+
+def _policy(d: Drawn, *sources: dict[str, Any]) -> str:
+    from svcnotes.exercises.personal.debugging import policy
+    from svcnotes.exercises.personal.site import one_yaml
+
+    return one_yaml(policy(d["site"], *sources))
+
+
+def _block(cidr: str) -> dict[str, Any]:
+    return {"ipBlock": {"cidr": cidr}}
+
+
+def _allowed(d: Drawn, *, nodes: bool = True, friend: bool = True) -> str:
+    s = d["site"]
+    around = [_block(s.router.rpartition(".")[0] + ".0/24")] if nodes else []
+    pods = [{"podSelector": {"matchLabels": {"app": d["friend"]}}}] if friend else []
+    return _policy(d, _block(s.office), *around, *pods)
+
+
+RIGHT["07-allow"] = _allowed
+WRONG["07-allow"] = lambda d: {
+    "everybody": _policy(d, _block("192.0.0.0/8"), _block("172.16.0.0/12"), _block("10.0.0.0/8")).replace(
+        "ingress", "egress"
+    )
+}
+PARTIAL["07-allow"] = lambda d: {
+    "no nodes": _allowed(d, nodes=False),
+    "no friend": _allowed(d, friend=False),
+    "everybody": _policy(d, _block("0.0.0.0/0")),
+}
+
+
+def _gone(d: Drawn) -> str:
+    from svcnotes.kube_proxy.chain_names import endpoint_chain
+
+    s = d["site"]
+    return endpoint_chain(f"{s.key}:http", "tcp", f"{d['pod'].address}:{s.target}")
+
+
+RIGHT["07-stale"] = lambda d: (
+    f"-R {_gone(d)} 2 -p tcp -m tcp -j DNAT --to-destination {d['pod'].address}:{d['site'].target}"
+)
+WRONG["07-stale"] = lambda d: {"nothing done": f"-A {_gone(d)} -j RETURN"}
+PARTIAL["07-stale"] = lambda d: {
+    "another pod's address": f"-R {_gone(d)} 2 -p tcp -m tcp -j DNAT --to-destination {next(p for p in d['site'].pods if p != d['pod']).address}:{d['site'].target}",
+}
+
+
+def _fenced(d: Drawn, policy: str = "Local", office: str = "") -> str:
+    s = d["site"]
+    made = service(d, [port(s.port, s.target, d["low"] * 100 + 7)], externalTrafficPolicy=policy)
+    return f"{made}---\n{_policy(d, _block(office or s.office))}"
+
+
+RIGHT["07-fence"] = _fenced
+WRONG["07-fence"] = lambda d: {"no Service": _policy(d, _block(d["site"].office))}
+PARTIAL["07-fence"] = lambda d: {
+    "Cluster": _fenced(d, "Cluster"),
+    "the whole network": _fenced(d, office="192.0.2.0/24"),
+    "no policy": _fenced(d).partition("---\n")[0],
+}

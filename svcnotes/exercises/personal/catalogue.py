@@ -7,11 +7,20 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from svcnotes.errors import QuestionError
-from svcnotes.exercises.personal import externalips, externalname, loadbalancer, nodeport, snat, start
+from svcnotes.exercises.personal import (
+    debugging,
+    externalips,
+    externalname,
+    hairpin,
+    loadbalancer,
+    nodeport,
+    snat,
+    start,
+)
 from svcnotes.exercises.personal.chance import Draw, seed_of
 from svcnotes.exercises.personal.definition import Definition, Personal
 
-_MODULES = (start, nodeport, snat, loadbalancer, externalname, externalips)
+_MODULES = (start, nodeport, snat, loadbalancer, externalname, externalips, hairpin, debugging)
 ALL: Mapping[str, Definition] = MappingProxyType(
     {one.id: one for module in _MODULES for one in module.DEFINITIONS}
 )

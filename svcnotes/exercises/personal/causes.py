@@ -84,28 +84,6 @@ def no_hairpin() -> Cause:
     )
 
 
-def no_local_pods() -> Cause:
-    """kube-proxy has stopped: the node does not hear of changes."""
-    return Cause(
-        "the node's kube-proxy has stopped",
-        lambda cluster, node: with_fault(cluster, "kube-proxy-stopped", node=node),
-        ("kube-proxy", "stopped"),
-        "",
-        "The rules that are there go on working; only changes are missed.",
-    )
-
-
-def no_route(ranges: dict[str, str]) -> Cause:
-    """The node has lost its route to the pods of another; `ranges` maps a node to that range."""
-    return Cause(
-        "the node has lost a route to the pods of another node",
-        lambda cluster, node: with_fault(cluster, "route-missing", on=node, to=ranges[node]),
-        ("route",),
-        "",
-        "Then only connections that must go on to that other node fail.",
-    )
-
-
 def misspelt(key: str) -> Cause:
     """A Service whose selector matches no pod; `key` is the label's."""
     return _patched(
