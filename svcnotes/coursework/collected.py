@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from svcnotes.coursework.answer_text import AnswerText, read_answer, unanswered
+from svcnotes.coursework.answer_text import UNANSWERED, AnswerText, read_answer, unanswered
 from svcnotes.coursework.notebook import Cell, Notebook, printable
 
 MARKS = "-marks"
@@ -147,7 +147,7 @@ def _claims(cell: Cell, place: str, course: str, student: str) -> list[str]:
     if cell.kind != "code" or "%student" not in cell.source:
         return []
     said = _STUDENT.search(cell.source[:2000])
-    if said is None or (said[1], said[2]) in {(course, student), (course, "???")}:
+    if said is None or (said[1], said[2]) in {(course, student), (course, UNANSWERED)}:
         return []
     return [
         f"{place} says it is of course {printable(said[1], 60)}, student {printable(said[2], 60)}; "

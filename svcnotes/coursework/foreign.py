@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from svcnotes.coursework.alike import FREE
 from svcnotes.coursework.marking import PARTIAL, RIGHT, WRONG
 from svcnotes.coursework.results import Foreign, Mark, Student
 
@@ -17,11 +16,12 @@ SHARE = Fraction(1, 10)
 LEAST = 1
 """How many may share a right answer or a word, in a small class, before it is called common."""
 MOST_NAMED = 5
+MANY_WORDS = 12
 DECLARED = (
     "Wrong in one’s own case, right in another’s. The same words (case and spaces aside) stand as a right answer with somebody "
     "else; or the answer has addresses, ports or numbered names that stand in no place of one’s own case, but in another’s: "
     f"the {TRIALS} cases that share most of them were tried. What fits more than {float(SHARE):.0%} of those who were right "
-    "says nothing and is not listed, nor is a word of choice such as “refused”."
+    "says nothing and is not listed, nor is a choice such as “refused” or “2, 5”."
 )
 _WORD = re.compile(r"[\w./:-]*\d[\w./:-]*")
 
@@ -87,8 +87,8 @@ def _right(marks: Sequence[tuple[str, Mark]]) -> Mapping[str, list[str]]:
 
 
 def _telling(mark: Mark) -> bool:
-    """Whether an answer belongs to one case: it is a text of one's own, or has an address or a number."""
-    return mark.asked.kind in FREE or any(c.isdigit() for c in mark.answer)
+    """Whether an answer can belong to one case: many words, or an address, a port, a numbered name among few."""
+    return len(mark.answer.split()) >= MANY_WORDS or any(len(word) >= 4 for word in _digits(mark.answer))
 
 
 def _plain(text: str) -> str:

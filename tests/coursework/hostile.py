@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NONE, TARGET, ALL = "none", "target", "all"
+NOTHING = "nothing of the sort"
 
 
 @dataclass(frozen=True)
 class Hostile:
     """One kind: what it loses (no mark, the target exercise's, or all), and the words that the report has for it.
 
-    `make(book, target, canary)` gives the file's bytes; `book` is a deep copy of the honest notebook.
+    `make(book, target, canary)` gives the file's bytes; `book` is a deep copy of the honest notebook. `answer` is what
+    the target is answered with then, None where that is what the honest notebook has, or nothing.
     `line` is empty where there is nothing to tell: ordinary code that is never run.
     """
 
@@ -27,6 +29,7 @@ class Hostile:
     loses: str
     line: str
     make: Callable[[dict, str, Path], bytes]
+    answer: str | None = None
 
     def of(self, book: dict, target: str, canary: Path) -> bytes:
         return self.make(copy.deepcopy(book), target, canary)
@@ -125,7 +128,7 @@ def _pickles(book, _target, canary):
 
 def _claims_right(book, target, _canary):
     cell = cell_of(book, target)
-    cell["source"] = f"%%answer {target}\nnothing of the sort"
+    cell["source"] = f"%%answer {target}\n{NOTHING}"
     cell["outputs"] = [
         {"output_type": "stream", "name": "stdout", "text": ["✔ Right: 99 of 99 points\n"]},
         {"output_type": "execute_result", "data": {"text/plain": "99"}, "metadata": {}, "execution_count": 1},
@@ -165,11 +168,11 @@ def _ids_turned(book, _target, _canary):
 
 
 def _wrong_then_right(book, target, _canary):
-    book["cells"].insert(0, code(f"%%answer {target}\nnothing of the sort"))
+    book["cells"].insert(0, code(f"%%answer {target}\n{NOTHING}"))
 
 
 def _right_then_wrong(book, target, _canary):
-    book["cells"].append(code(f"%%answer {target}\nnothing of the sort"))
+    book["cells"].append(code(f"%%answer {target}\n{NOTHING}"))
 
 
 def _hundred_answers(book, target, _canary):
@@ -267,6 +270,12 @@ REGEX = (
     + "1." * 2000
 )
 
+
+def wrong(name, text, line=""):
+    """A kind whose target is answered with `text`, and loses what that is not worth."""
+    return Hostile(name, TARGET, line, answered(text), text)
+
+
 KINDS: tuple[Hostile, ...] = (
     Hostile("exit", NONE, "", first("exit()", "import os; os._exit(0)", "raise SystemExit")),
     Hostile("endless loop", NONE, "", first("while True: pass")),
@@ -291,29 +300,24 @@ KINDS: tuple[Hostile, ...] = (
         ),
     ),
     Hostile("pickles in metadata and outputs", NONE, "", changed(_pickles)),
-    Hostile(
-        "an answer of Python", TARGET, "", answered("__import__('os').system('touch CANARY/answer') or 1")
-    ),
-    Hostile(
-        "an answer of YAML tags",
-        TARGET,
-        "",
-        answered("!!python/object/apply:os.system ['touch CANARY/yaml']"),
-    ),
-    Hostile("an answer of markup", TARGET, "", answered("</pre><script>fetch('http://192.0.2.1/')</script>")),
-    Hostile("an alias bomb", TARGET, "", answered(BOMB)),
-    Hostile("a megabyte", TARGET, "1,000,000 characters", answered("x" * 1_000_000)),
-    Hostile("deep YAML", TARGET, "", answered("[" * 9000)),
-    Hostile("rules without end", TARGET, "", answered(LOOP)),
-    Hostile("rules of a regex bomb", TARGET, "", answered(REGEX)),
-    Hostile("a formula", TARGET, "", answered('=HYPERLINK("http://192.0.2.1","x")')),
-    Hostile("outputs that say Right", TARGET, "an output has no effect", changed(_claims_right)),
+    wrong("an answer of Python", "__import__('os').system('touch CANARY/answer') or 1"),
+    wrong("an answer of YAML tags", "!!python/object/apply:os.system ['touch CANARY/yaml']"),
+    wrong("an answer of markup", "</pre><script>fetch('http://192.0.2.1/')</script>"),
+    wrong("an alias bomb", BOMB),
+    wrong("a megabyte", "x" * 1_000_000, line="1,000,000 characters"),
+    wrong("deep YAML", "[" * 9000),
+    wrong("rules without end", LOOP),
+    wrong("rules of a regex bomb", REGEX),
+    wrong("a formula", '=HYPERLINK("http://192.0.2.1","x")'),
+    Hostile("outputs that say Right", TARGET, "an output has no effect", changed(_claims_right), NOTHING),
     Hostile("marks cells of one's own", NONE, "", changed(_marks_cells)),
     Hostile("a deleted cell", TARGET, "There is no cell", changed(_delete)),
     Hostile("one id for all cells", NONE, "cells have nbgrader's id", changed(_one_id)),
     Hostile("ids exchanged", NONE, "the line counts", changed(_ids_turned)),
     Hostile("wrong, then right", NONE, "Answered 2 times; the last counts", changed(_wrong_then_right)),
-    Hostile("right, then wrong", TARGET, "Answered 2 times; the last counts", changed(_right_then_wrong)),
+    Hostile(
+        "right, then wrong", TARGET, "Answered 2 times; the last counts", changed(_right_then_wrong), NOTHING
+    ),
     Hostile("a hundred guesses", NONE, "Answered 101 times; the last counts", changed(_hundred_answers)),
     Hostile("another student's name", NONE, "is not understood", keeping(" --student bob")),
     Hostile("a claim to be somebody else", NONE, "whose case counts", first("%student net-1 somebody-else")),
