@@ -28,6 +28,7 @@ from svcnotes.exercises.misconceptions import LISTED
 sys.path[:0] = [str(Path(__file__).parent)]
 
 import own_cases  # noqa: E402 - tools are no package
+import teaching_plan  # noqa: E402 - the same
 
 TOOLS = Path(__file__).parent
 NOTEBOOKS = TOOLS.parent / "notebooks"
@@ -257,6 +258,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "misconceptions.md": misconceptions,
     "glossary.md": glossary,
     "rules-and-chains.md": rules_and_chains,
+    "teaching/plan.md": teaching_plan.plan,
 }
 
 
