@@ -29,7 +29,7 @@ HUB = "http://127.0.0.1:8000"
 PASSWORD = "a class on one machine"
 LECTURER = "lecturer"
 FIRST_UID = 61001
-DEADLINE = 75
+DEADLINE = 88
 
 HUB_CONFIG = """
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
