@@ -11,6 +11,7 @@ from svcnotes.coursework.answer_text import AnswerText
 from svcnotes.coursework.course_desk import Desk
 from svcnotes.exercises.personal import Personal
 
+LABEL = "Answer:"
 TAKE_OVER = "Run the cell again: it takes this answer over, and you hand it in."
 
 
@@ -26,10 +27,11 @@ class AnswerForm(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no 
         self.said = ""
         wide = ipywidgets.Layout(width="auto", max_width="100%")
         if case.choices:
-            self.field = ipywidgets.RadioButtons(options=case.choices, value=None, layout=wide)
+            self.field = ipywidgets.RadioButtons(
+                options=case.choices, value=None, description=LABEL, layout=wide
+            )
         else:
-            self.field = ipywidgets.Textarea(value=case.start, rows=8, layout=wide)
-        self.field.description_allow_html = False
+            self.field = ipywidgets.Textarea(value=case.start, rows=8, description=LABEL, layout=wide)
         self.check = ipywidgets.Button(
             description="Check", tooltip="Check this answer and keep it for the cell"
         )
