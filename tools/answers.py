@@ -102,7 +102,7 @@ def lines(exercise: Personal) -> dict[str, tuple[str, str]]:
     for field in _OPEN.findall(exercise.start):
         asked = re.search(rf"^{re.escape(field)}: (.*)$", exercise.question, re.MULTILINE)
         good, bad = "", ""
-        for candidate in _candidates(exercise, asked[1] if asked else "", ()):
+        for candidate in _candidates(exercise, asked[1] if asked else "", (), field):
             ok = _holds(exercise, field, candidate)
             good, bad = (good or candidate, bad) if ok else (good, bad or candidate)
             if good and bad:
@@ -118,7 +118,7 @@ def _holds(exercise: Personal, field: str, answer: str) -> bool:
     return any(part.ok for part in parts if part.claim.startswith(f"{field}:"))
 
 
-def _candidates(exercise: Personal, asked: str, choices: tuple[str, ...]) -> Iterator[str]:
+def _candidates(exercise: Personal, asked: str, choices: tuple[str, ...], field: str = "") -> Iterator[str]:
     """What could be answered, likelier things first."""
     yield from choices
     given = re.search(r" \(([^()]+(?: / [^()]+)+)\)$", asked)
@@ -128,8 +128,7 @@ def _candidates(exercise: Personal, asked: str, choices: tuple[str, ...]) -> Ite
     numbered = re.findall(r"^ +(\d+)\. ", exercise.question, re.MULTILINE)
     places = re.search(r"^Where: (.*)$", exercise.question, re.MULTILINE)
     if not asked and places:
-        yield from numbered
-        yield from places[1].split(", ")
+        yield from places[1].split(", ") if field == "where" else numbered
         return
     share = re.search(r"\b(share|part|how many|how large)\b", asked)
     if share:

@@ -61,20 +61,22 @@ def examine(exercise_id: str, number: int) -> Finding:
 
 def _examine(found: Finding, exercise_id: str, number: int) -> None:
     definition = ALL[exercise_id]
-    begun = time.perf_counter()
+    begun = time.process_time()
     case = draw(exercise_id, COURSE, found.student)
-    found.drawing = (time.perf_counter() - begun) * 1000
+    found.drawing = (time.process_time() - begun) * 1000
     found.answer = answers.right(exercise_id, case)
     fresh = draw(exercise_id, COURSE, found.student)  # nothing is remembered, as where one answer is marked
-    begun = time.perf_counter()
+    begun = time.process_time()
     verdict = fresh.check(found.answer)
-    found.judging.append((time.perf_counter() - begun) * 1000)
+    found.judging.append((time.process_time() - begun) * 1000)
     if not verdict.ok or (verdict.points, verdict.out_of) != (definition.points, definition.points):
         found.problems.append(
             f"the right answer earns {verdict.points} of {verdict.out_of}: {found.answer}\n{verdict}"
         )
     if case.judge(found.answer).out_of != definition.points:
-        found.problems.append(f"its parts are worth {case.judge(found.answer).out_of}, not {definition.points}")
+        found.problems.append(
+            f"its parts are worth {case.judge(found.answer).out_of}, not {definition.points}"
+        )
     if fresh.question != case.question or fresh.start != case.start:
         found.problems.append("drawn again, it is another case")
     for name, answer in answers.wrong(exercise_id, case).items():
@@ -82,9 +84,9 @@ def _examine(found: Finding, exercise_id: str, number: int) -> None:
         if verdict.ok or verdict.out_of != definition.points:
             found.problems.append(f"wrong answer “{name}” earns {verdict.points} of {verdict.out_of}")
     for name, answer in answers.partial(exercise_id, case).items():
-        begun = time.perf_counter()
+        begun = time.process_time()
         verdict = case.check(answer)
-        found.judging.append((time.perf_counter() - begun) * 1000)
+        found.judging.append((time.process_time() - begun) * 1000)
         if not 0 < verdict.points < verdict.out_of or verdict.out_of != definition.points:
             found.problems.append(f"half right answer “{name}” earns {verdict.points} of {verdict.out_of}")
     found.problems += only_one_right(case)

@@ -67,7 +67,7 @@ class Sighting:
         """The sighting in a line."""
         if len(ends) == 1:
             return f"{self.words}: {next(iter(ends))}"
-        return f"{self.words}: {', '.join(f'{end} ({share})' for end, share in sorted(ends.items()))}"
+        return f"{self.words}: {'; '.join(f'{end} ({share})' for end, share in sorted(ends.items()))}"
 
 
 def explain(
@@ -89,31 +89,25 @@ def explain(
     check_ideas((cause.idea for cause in causes), name)
 
     @cache
-    def shown(what: int, where: str) -> tuple[Ends, ...] | None:
-        """What is seen with that cause there; None where it cannot be so."""
-        try:
-            cluster = causes[what].breaks(whole(), where)
-            return tuple(one.within(cluster) for one in sightings)
-        except SvcnotesError:
-            return None
-
-    @cache
     def seen() -> tuple[Ends, ...]:
-        found = shown(*case)
-        if found is None:
-            raise QuestionError(f"exercise {name}: what is broken leaves nothing to be seen")
-        return found
+        broken = causes[case[0]].breaks(whole(), case[1])
+        return tuple(one.within(broken) for one in sightings)
 
     @cache
-    def fits(what: int, where: str) -> bool:
-        """Whether that explains all that was seen; the first thing that differs settles it."""
-        if (what, where) == case:
-            return shown(what, where) is not None
+    def differs(what: int, where: str) -> str:
+        """The first thing that would have looked otherwise, with that cause there; empty where nothing would."""
         try:
             cluster = causes[what].breaks(whole(), where)
-            return all(one.within(cluster) == ends for one, ends in zip(sightings, seen(), strict=True))
         except SvcnotesError:
-            return False
+            return "that cannot be broken there"
+        for one, real in zip(sightings, seen(), strict=True):
+            ends = one.within(cluster)
+            if ends != real:
+                return f"broken so: {one.told(ends)}"
+        return ""
+
+    def fits(what: int, where: str) -> bool:
+        return not differs(what, where)
 
     def judge(answer: str) -> Verdict:
         given = read_lines(answer, (WHAT, WHERE))
@@ -136,7 +130,7 @@ def explain(
                 else "The line `where` names one of the places"
             )
             return Verdict(parts, explanation=f"{lacks}, by its words or its number.")
-        said = _differs(sightings, shown(what, where), seen())
+        said = differs(what, where)
         cause = causes[what]
         told = wrong(
             misconception="" if named else cause.idea, said=said, explanation="" if named else cause.because
@@ -158,14 +152,6 @@ def explain(
         ask=sightings[0].asked.trace,
         piecewise=True,
     )
-
-
-def _differs(sightings: Sequence[Sighting], found: tuple[Ends, ...] | None, seen: tuple[Ends, ...]) -> str:
-    """The first thing that would have looked otherwise."""
-    if found is None:
-        return "that cannot be broken there"
-    pairs = zip(sightings, found, seen, strict=True)
-    return next((f"broken so: {one.told(ends)}" for one, ends, real in pairs if ends != real), "")
 
 
 def _meant(answer: str, causes: Sequence[Cause]) -> int | None:

@@ -98,7 +98,7 @@ def _reach(draw: Draw) -> Exercise:
             "Without a route: external from outside, connected from a pod. Local on a node without a pod: timeout from outside.",
         ),
     )
-    return about(none, made)
+    return about(none, made, local_busy.asks(place.client, door))
 
 
 def _sources(draw: Draw) -> Exercise:

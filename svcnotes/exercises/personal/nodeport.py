@@ -86,7 +86,7 @@ def _nodes(draw: Draw) -> Exercise:
             "Nodes with a pod: connected. The others: timeout. The pod tool: connected. Under Local the source stays.",
         ),
     )
-    return about(cluster, made)
+    return about(cluster, made, cluster.asks(place.client, place.dial(pod.host)))
 
 
 _REFUSED = ("8080 as nodePort", "no port", "no name", "one port twice")

@@ -365,9 +365,8 @@ def one_yaml(thing: Mapping[str, Any]) -> str:
 
 
 def about(cluster: Drawn, made: Exercise, ask: Asked | None = None) -> Exercise:
-    """The exercise with the YAML of the cluster that it is about, and the packet that it is about where it has none."""
-    told = made.ask or (ask.trace if ask is not None else None)
-    return replace(made, world=cluster.text, ask=told)
+    """The exercise with the YAML of the cluster that it is about, and with the packet that it is about where one is given."""
+    return replace(made, world=cluster.text, ask=made.ask if ask is None else ask.trace)
 
 
 def rules_of(cluster: Cluster, host: Host, *words: str) -> str:

@@ -92,7 +92,7 @@ def _without(draw: Draw) -> Exercise:
             "Another node dialled: timeout. The pod's own: connected. The clusterIP never needed that rule. The pod answers whom it saw.",
         ),
     )
-    return about(whole, made)
+    return about(whole, made, whole.asks(place.client, place.dial(far)))
 
 
 def _exempt(draw: Draw) -> Exercise:
@@ -200,7 +200,7 @@ def _keep(draw: Draw) -> Exercise:
 
 
 def _log(draw: Draw) -> Exercise:
-    place = site(draw, (1, 1, 0), tool_on="empty")
+    place = site(draw, (1, 1, 1), tool_on="busy")
     whole = place.whole()
     causes = draw.order(
         "causes",
@@ -212,18 +212,9 @@ def _log(draw: Draw) -> Exercise:
         ],
     )
     what, where = draw.number("what", 0, 3), draw.one("where", place.hosts)
-    # Each node has one pod that asks: from its own the Service's, elsewhere the tool.
-    askers = {pod.host: pod for pod in (place.tool, *place.pods)}
     sightings = [
         *(Sighting(f"{place.client} dials {host.name}", whole.asks(place.client, place.dial(host)), logs=True) for host in place.hosts),
-        *(
-            Sighting(f"{askers[host].name} on {host.name} dials the clusterIP", whole.asks(askers[host].source, place.inside), logs=True)
-            for host in place.hosts
-        ),
-        *(
-            Sighting(f"{askers[host].name} on {host.name} dials {host.name}'s nodePort", whole.asks(askers[host].source, place.dial(host)), logs=True)
-            for host in place.hosts
-        ),
+        *(Sighting(f"{pod.name} on {pod.host.name} dials the clusterIP", whole.asks(pod.source, place.inside), logs=True) for pod in place.pods),
     ]  # fmt: skip
     made = explain(
         "log",
@@ -235,7 +226,7 @@ def _log(draw: Draw) -> Exercise:
         sightings,
         (
             "Which node stands in all the lines that differ from those of the other nodes?",
-            "Whole: from outside the log has the node dialled; by the clusterIP the caller's own address; by a nodePort always a node's.",
+            "Whole: from outside the log has the node dialled; or an address of that node; by the clusterIP the caller's own address, but for a pod that comes to itself.",
             "Try each cause on that node in svcnotes, and compare every line.",
         ),
     )
