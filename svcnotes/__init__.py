@@ -62,3 +62,21 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Teach IPython `%%answer`, `%student` and `%answer-new` (`%load_ext svcnotes`; importing does it, too)."""
+    from svcnotes.widgets.answer_magics import register
+
+    register(shell)
+
+
+def _inside_ipython() -> None:
+    """Where a shell of IPython runs this import, the magics are there after it."""
+    module = sys.modules.get("IPython.core.getipython") or sys.modules.get("IPython")
+    shell = module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None
+    if shell is not None:
+        load_ipython_extension(shell)
+
+
+_inside_ipython()

@@ -1,4 +1,4 @@
-"""The command line: `svcnotes check`, `get`, `rules` and `trace`, the same words as in Python."""
+"""The command line: `svcnotes check`, `get`, `rules` and `trace`, the same words as in Python; and `course`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     An error is one message on stderr, never a traceback.
     """
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(with_course=given[:1] == ["course"]).parse_args(given)
     command: Callable[[argparse.Namespace], int] = options.run
     try:
         status = command(options)
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, with_course: bool = False) -> argparse.ArgumentParser:
+    """The parser; what a course needs is loaded only for `svcnotes course`."""
     parser = argparse.ArgumentParser(
         prog="svcnotes",
         description="How traffic from outside reaches a Kubernetes Service, rule by rule.",
@@ -110,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a rule in --rules with a match that is not understood never matches, instead of being an error",
     )
     trace.add_argument("--json", action="store_true", help="print JSON")
+
+    text = "Assign the exercises and grade them."
+    course = commands.add_parser("course", help=text, description=text)
+    if with_course:
+        from svcnotes.coursework.commands import add_parts
+
+        add_parts(course)
     return parser
 
 
@@ -174,8 +183,7 @@ def _trace(options: argparse.Namespace) -> int:
     except RuleError as error:  # the remedy, as it is said here
         raise RuleError(str(error).replace("strict=False", "--lenient")) from None
     except SvcnotesError as error:
-        said = str(error).replace("engine=simulation", "--engine simulated")
-        raise SvcnotesError(said.replace("--engine simulation", "--engine simulated")) from None
+        raise SvcnotesError(str(error).replace("engine=simulated", "--engine simulated")) from None
     if options.json:
         print(json.dumps(to_json(found), indent=2, ensure_ascii=False))
     else:
@@ -185,9 +193,9 @@ def _trace(options: argparse.Namespace) -> int:
 
 def _tracer(engine: str) -> Callable[..., Trace]:
     if engine == "kernel":
-        from svcnotes.scenarios.real import real_trace
+        from svcnotes.kernel.tracer import trace as real
 
-        return real_trace
+        return real
     from svcnotes.trace import trace
 
     return trace

@@ -57,12 +57,12 @@ class Path:
 
     @property
     def not_understood(self) -> tuple[str, ...]:
-        """Rules that stood on the way and are not understood, each with node, chain and what was made of it.
+        """Rules that stood on the way and are not understood, each with node, table, chain and what was made of it.
 
         Only text from elsewhere that was loaded with `strict=False` has such rules.
         """
         met = ((hop.host, step) for hop in self.hops for step in hop.steps if step.reason)
-        said = (f"{host}, {step.chain} rule {step.number}: {step.reason}" for host, step in met)
+        said = (f"{host}, {step.table} {step.chain} rule {step.number}: {step.reason}" for host, step in met)
         return tuple(dict.fromkeys(said))
 
     def __str__(self) -> str:

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,22 @@ def kernel_lab() -> None:
 
     why = available()
     needs("the kernel lab", not why, f"see why it is not there ({why})")
+
+
+ACCOUNTS = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+
+
+@pytest.fixture(scope="session")
+def hub_proxy() -> str:
+    """The proxy of a real JupyterHub, on a machine that lets the tests have accounts in a namespace of their own."""
+    needs("jupyterhub", find_spec("jupyterhub") is not None, "pip install jupyterhub")
+    found = shutil.which("configurable-http-proxy")
+    needs("configurable-http-proxy", found is not None, "npm install --global configurable-http-proxy")
+    root = os.name == "posix" and os.geteuid() == 0
+    given = root and subprocess.run([*ACCOUNTS, "true"], check=False, capture_output=True).returncode == 0
+    needs("the right to make accounts in a namespace", given, "run the tests as root, in a container say")
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ ORDER = [
     ("toolbox",),
     ("views",),
     ("exercises",),
+    ("coursework",),
     ("widgets",),
     ("cli",),
     ("__init__", "__main__"),

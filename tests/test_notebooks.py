@@ -3,12 +3,17 @@
 import json
 import re
 import statistics
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from made_book import make_book
 from nbclient import NotebookClient
+
+sys.path[:0] = [str(Path(__file__).parent.parent / "tools")]
+
+import own_cases  # noqa: E402 - tools are no package
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
@@ -46,6 +51,15 @@ UNWELCOME = [
 def cells(path: Path, kind: str) -> list[dict]:
     found = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return [cell | {"text": "".join(cell["source"])} for cell in found if cell["cell_type"] == kind]
+
+
+def code_cells(path: Path) -> list[dict]:
+    """The cells that hold code; an answer cell is a form, and has a budget of its own."""
+    return [cell for cell in cells(path, "code") if not cell["text"].startswith("%%answer")]
+
+
+def answer_cells(path: Path) -> list[dict]:
+    return [cell for cell in cells(path, "code") if cell["text"].startswith("%%answer")]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +138,7 @@ def test_every_cell_has_an_id_of_its_own(path):
 
 @pytest.mark.parametrize("path", LESSONS, **IDS)
 def test_code_keeps_its_budget(path):
-    lengths = [len(cell["text"].splitlines()) for cell in cells(path, "code")]
+    lengths = [len(cell["text"].splitlines()) for cell in code_cells(path)]
     assert 15 <= len(lengths) <= 20
     assert statistics.median(lengths) <= 3
     assert max(lengths) <= 15
@@ -132,7 +146,7 @@ def test_code_keeps_its_budget(path):
 
 @pytest.mark.parametrize("path", START, **IDS)
 def test_the_start_takes_ten_minutes(path):
-    code = cells(path, "code")
+    code = code_cells(path)
     assert 5 <= len(code) <= 8
     assert minutes(path) <= 12
 
@@ -150,9 +164,30 @@ def test_no_line_of_code_is_too_wide_for_the_page(path):
 
 
 def minutes(path: Path) -> float:
-    """120 words a minute for a text with rules in it, and half a minute for each cell to run and look at."""
-    words = sum(len(cell["text"].split()) for cell in cells(path, "markdown"))
-    return words / 120 + len(cells(path, "code")) / 2
+    """120 words a minute for a text with rules in it, and half a minute for each cell to run and look at.
+
+    The exercises with a case of one's own come on top; their table says what each takes.
+    """
+    words = sum(
+        len(cell["text"].split()) for cell in cells(path, "markdown") if cell["id"] != own_cases.TABLE
+    )
+    return words / 120 + len(code_cells(path)) / 2
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_the_exercises_with_a_case_of_ones_own_are_those_of_the_catalogue(path):
+    assert path.read_text(encoding="utf-8") == own_cases.written(path), "run: make book"
+
+
+@pytest.mark.parametrize("path", PATHS, **IDS)
+def test_an_answer_cell_is_a_form_that_nbgrader_knows(path):
+    found = answer_cells(path)
+    assert 1 <= len(found) <= 8
+    for cell in found:
+        exercise = cell["text"].split()[1]
+        assert cell["text"] == f"%%answer {exercise}\n???"
+        assert cell["id"] == cell["metadata"]["nbgrader"]["grade_id"] == exercise
+        assert cell["metadata"]["nbgrader"]["solution"] is True
 
 
 @pytest.mark.parametrize("path", LESSONS, **IDS)

@@ -85,7 +85,9 @@ def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally, *, one_in: int = 
         tally.counts["flows"] += 1
         tally.counts["packets sent"] += len(got.paths)
         tally.counts["rules matched"] += got.rules
-        tally.counts[f"IPv{case['family']}"] += 1
+        tally.counts[f"IPv{6 if ':' in real[0].address else 4}"] += 1
+        tally.counts["in a dual-stack cluster"] += case.get("dual", False)
+        tally.counts["under NetworkPolicies"] += bool(case.get("policies"))
         tally.counts[f"cni {case['world']['cni']}"] += 1
         tally.counts[f"protocol {asked['protocol']}"] += 1
         tally.counts[
@@ -141,7 +143,7 @@ def _batch(lab: Lab, tally: Tally, start: int) -> None:
             name = f"seed-{start}-{number}.json"
             smaller = shrink(case, why, lambda one: differs(lab, one, Tally()), seconds=SHRINK)
             keep(KEPT / name, *smaller)
-            tally.differences.append(f"{name}: {smaller[1]}")
+            tally.differences.append(f"kept as {_place(KEPT / name)}: {smaller[1]}")
             return
 
 
@@ -152,6 +154,10 @@ def differs(lab: Lab, case: random_worlds.Case, tally: Tally, *, one_in: int = 1
     except DiffersError as difference:
         return str(difference)
     return ""
+
+
+def _place(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def keep(path: Path, case: random_worlds.Case, why: str) -> None:
@@ -266,6 +272,12 @@ def main() -> int:
             print(f"  {count:>10,}  {name}")
         for one in tally.differences:
             print(f"  DIFFERS {one}")
+    if any(tally.differences for tally, _ in parts.values()):
+        print(f"\nEach {_place(KEPT)}/*.json is a test from now on (test_a_case_that_once_differed_agrees):")
+        print(
+            f"  {_place(Path(sys.executable))} -m pytest tests/kernel/test_kernel_agreement.py -k once_differed"
+        )
+        print("Name the file after what the kernel does, and commit it with what mends the simulation.")
     if not options.no_report and options.only is None:
         from fidelity import report
 

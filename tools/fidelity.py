@@ -24,6 +24,8 @@ The first list was met by the comparison and is left out of it; the second canno
 | A port drawn at random is one that a hash picks. | It is random; ports are not compared, only whether the asker's was kept where no rule changes it. |
 | A router without a route answers each packet. | Linux answers one a second to each host; the lab's router has a REJECT rule in place of the missing route. |
 | ICMP errors know no rate. | The lab's namespaces have their limits off. |
+| A rule and conntrack that change one packet in one hook are two steps. | They are one; a hook's NAT is compared as a whole. |
+| What routing and the connection's table decide is told step by step. | Tracing tells rules only; NAT shows in the addresses. |
 
 | Not in the lab | Why |
 |---|---|
@@ -45,8 +47,11 @@ def report(
         "Written by `make conformance`; do not edit. The simulation (rules in text, walked by `svcnotes.netfilter`) and the",
         "real kernel (namespaces, `iptables-restore`, sockets: `svcnotes.kernel`) were asked the same questions. Compared for each:",
         "the outcome, how it was refused and by whom, the Pod that answered, the source that it saw, every rule matched on the way",
-        "there and back (host, hook, table, chain, number, verdict), every host passed and the addresses before and after it.",
-        "Each question was asked until every end that the model foretells had been seen.",
+        "there and back (host, hook, table, chain, number, verdict), every host passed and the addresses before and after it,",
+        "what NAT made of them in each hook. Each question was asked until every end that the model foretells had been seen.",
+        "",
+        "Flows held open while endpoints and Services change are compared packet by packet in the same way, along the 42 recorded",
+        "transitions of iptables mode: `tests/kernel/test_kernel_transitions.py`.",
         "",
         f"* {where}",
         f"* seed {seed}, {jobs} processes: `make conformance CONFORMANCE_FLAGS='--seed {seed} --jobs {jobs}'` repeats it",

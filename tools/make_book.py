@@ -2,7 +2,8 @@
 
 notebooks/misconceptions.md says which misconception has its moment in which cell of which lesson,
 notebooks/glossary.md where each term of tools/terms.yaml is met first, notebooks/rules-and-chains.md where each
-kind of rule of tools/chains.yaml is taught.
+kind of rule of tools/chains.yaml is taught. In each lesson the section "Your own case" follows from the catalogue of
+the coursework (tools/own_cases.py).
 
     python tools/make_book.py
 """
@@ -24,6 +25,11 @@ from svcnotes import rules, scenarios
 from svcnotes.exercises import coverage
 from svcnotes.exercises.misconceptions import LISTED
 
+sys.path[:0] = [str(Path(__file__).parent)]
+
+import own_cases  # noqa: E402 - tools are no package
+import teaching_plan  # noqa: E402 - the same
+
 TOOLS = Path(__file__).parent
 NOTEBOOKS = TOOLS.parent / "notebooks"
 MADE = "<!-- Written by tools/make_book.py: change that, or the lessons, and run it again. -->"
@@ -44,11 +50,12 @@ class Cell:
 
 @cache
 def cells(folder: Path = NOTEBOOKS) -> tuple[Cell, ...]:
-    """All cells of all notebooks, in the book's order."""
+    """All cells of all notebooks, in the book's order; a list of exercises explains nothing and is left out."""
     return tuple(
         Cell(path.stem, cell["id"], cell["cell_type"], "".join(cell["source"]))
         for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["id"] != own_cases.TABLE
     )
 
 
@@ -251,11 +258,13 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "misconceptions.md": misconceptions,
     "glossary.md": glossary,
     "rules-and-chains.md": rules_and_chains,
+    "teaching/plan.md": teaching_plan.plan,
 }
 
 
 def main() -> int:
-    """Write every page."""
+    """Write every section and every page."""
+    own_cases.write_all()
     for name, make in PAGES.items():
         (NOTEBOOKS / name).write_text(make(), encoding="utf-8")
     return 0

@@ -18,15 +18,16 @@ _PLAIN: dict[str, dict[str, Any]] = {
     "proxy": {"masqueradeAll": False, "localhostNodePorts": True, "nodePortAddresses": None},
     "services": {
         "type": "ClusterIP", "protocol": "TCP", "external": "Cluster", "internal": "Cluster", "affinity": False,
-        "external_ip": False, "ranges": None, "proxy_vip": False, "second_port": False,
+        "external_ip": False, "ranges": None, "proxy_vip": False, "second_port": False, "stack": "first",
     },
+    "policies": {"selects": "all", "types": ["Ingress"], "peers": [], "port": None, "protocol": "TCP"},
     "pods": {
         "node": "node-1", "ready": True, "serving": True, "terminating": False, "host": False, "closed": False,
         "hints": None,
     },
     "flows": {
         "from": "client", "to": "nodePort", "node": "node-1", "service": 0, "second_port": False, "other_port": False,
-        "other_protocol": False, "ping": False, "via": None,
+        "other_protocol": False, "ping": False, "via": None, "other_family": False,
     },
 }  # fmt: skip
 
@@ -54,6 +55,10 @@ def _smaller(case: Case) -> Iterator[Case]:
         half = len(flows) // 2
         yield {**case, "flows": flows[:half]}
         yield {**case, "flows": flows[half:]}
+    if case.get("dual"):
+        yield {**case, "dual": False}
+    if case.get("policies"):
+        yield {**case, "policies": []}
     if case["family"] != 4:
         yield {**case, "family": 4}
     if case["edit"] is not None:
@@ -69,14 +74,14 @@ def _smaller(case: Case) -> Iterator[Case]:
     for name in switches if len(switches) > 1 else ():
         fewer = {key: value for key, value in switches.items() if key != name}
         yield {**case, "world": {**case["world"], "sysctls": fewer}}
-    for kind in ("services", "pods", "flows"):
-        every = case[kind]
+    for kind in ("services", "pods", "policies", "flows"):
+        every = case.get(kind, [])
         if len(every) > 1:
             for at in reversed(range(len(every))):
                 yield {**case, kind: [*every[:at], *every[at + 1 :]]}
         for at, one in enumerate(every):
             for name, plain in _PLAIN[kind].items():
-                if one[name] != plain:
+                if one.get(name, plain) != plain:
                     yield {**case, kind: [*every[:at], {**one, name: plain}, *every[at + 1 :]]}
             if kind == "services" and len(one["pods"]) > 1:
                 yield {**case, kind: [*every[:at], {**one, "pods": one["pods"][:-1]}, *every[at + 1 :]]}

@@ -17,11 +17,15 @@ from svcnotes.trace import Path, trace
 
 @dataclass(frozen=True)
 class Claim:
-    """One property that the cluster should have, and what it is worth; `judge` says whether it has it, and why not."""
+    """One property that the cluster should have, and what it is worth; `judge` says whether it has it, and why not.
+
+    One that is `kept` was true before the answer: it counts only where something else is achieved.
+    """
 
     text: str
     judge: Callable[[Cluster], Verdict]
     points: int = 1
+    kept: bool = False
 
 
 def judged(cluster: Cluster, claims: Sequence[Claim], *before: Part) -> Verdict:
@@ -30,13 +34,21 @@ def judged(cluster: Cluster, claims: Sequence[Claim], *before: Part) -> Verdict:
     Where none fails it tells of the last that explains itself.
     """
     found = [claim.judge(cluster) for claim in claims]
+    pairs = list(zip(claims, found, strict=True))
+    achieved = any(verdict.ok for claim, verdict in pairs if not claim.kept)
     parts = tuple(
-        Part(claim.text, verdict.ok, claim.points) for claim, verdict in zip(claims, found, strict=True)
+        Part(claim.text, verdict.ok and (achieved or not claim.kept), claim.points)
+        for claim, verdict in pairs
     )
     failed = [verdict for verdict in found if not verdict.ok]
     telling = [verdict for verdict in reversed(found) if verdict.explanation]
     told = next(iter([*failed, *telling]), Verdict())
     return replace(told, parts=(*before, *parts))
+
+
+def kept(claim: Claim) -> Claim:
+    """The claim as one that was true before the answer, and must stay so."""
+    return replace(claim, kept=True)
 
 
 def untried(claims: Sequence[Claim], *before: Part) -> tuple[Part, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
+from svcnotes.exercises.bounds import check_commands, check_rules
 from svcnotes.exercises.claims import Claim, judged, untried
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.verdict import Part, Verdict
@@ -37,8 +38,12 @@ def edit_rules(
         family = before.families[0]
         try:
             whole = is_whole(answer)
-            text = answer if whole else edited(rules_text(before, node), answer, family)
+            if not whole:
+                check_commands(answer)
+            rules = rules_text(before, node)
+            text = answer if whole else edited(rules, answer, family)
             Ruleset.parse(text, family).check()
+            check_rules(rules, text)
         except RuleError as error:
             found = wrong(said=str(error), explanation="The rules were left as they were.")
             return replace(found, parts=untried(claims, Part(LOADED, ok=False)))

@@ -22,7 +22,8 @@ class Exercise:
     `judge` maps a text to a Verdict, by tracing. `hints` go from a nudge to nearly the answer. `start`
     is a text to begin with, `choices` the words to choose from; both may be empty. `ask` gives the trace
     that the question is about, where it is about one, and `tells` which of its paths the reveal speaks of;
-    `explains` says whether a right prediction is told why, too.
+    `explains` says whether a right prediction is told why, too. An answer to a `piecewise` one may leave some of it open.
+    `world` gives the YAML of the cluster that the question is about, where it was drawn for it.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Exercise:
     ask: Callable[[], Trace] | None = None
     tells: Callable[[Path], bool] = lambda _: True
     explains: bool = False
+    piecewise: bool = False
+    world: Callable[[], str] | None = None
 
     def check(self, answer: object = "", attempt: int = 1) -> Verdict:
         """Judge an answer; a wrong one comes with a hint, a stronger one from attempt to attempt.
@@ -55,7 +58,7 @@ class Exercise:
         if not isinstance(answer, str):
             return wrong(explanation=f"An answer is a text in quotes; this is a {type(answer).__name__}.")
         answer = str.__str__(answer)  # a subclass may claim to equal everything
-        if "??" in answer or not answer.strip(" .…_?\t\n"):
+        if ("??" in answer and not self.piecewise) or not answer.strip(" .…_?\t\n"):
             return wrong(explanation="No answer yet: put yours in place of the question marks.")
         if len(answer) > MAX_ANSWER:
             return wrong(explanation=f"{len(answer)} characters are too many for an answer.")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod, Service, ServicePort
 from svcnotes.errors import SvcnotesError
+from svcnotes.exercises.bounds import check_objects
 from svcnotes.exercises.evidence import arrival, ending_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.refusals import explain
@@ -20,20 +21,28 @@ CLIENT = "192.0.2.10"
 
 
 def mend(
-    name: str, question: str, cluster: Callable[[], Cluster], start: str, hints: tuple[str, ...] = ()
+    name: str,
+    question: str,
+    cluster: Callable[[], Cluster],
+    start: str,
+    hints: tuple[str, ...] = (),
+    *,
+    points: tuple[int, int] = (2, 1),
 ) -> Exercise:
     """Ask for a Service that leads each port from outside, by every node, to the pods' port of that name.
 
     `cluster` gives the world without that Service; the pods in it say by the names of their
-    containerPorts what is wanted. Accepting is worth two points, each named port one.
+    containerPorts what is wanted. `points` are what accepting is worth, and each named port.
     """
 
     def judge(answer: str) -> Verdict:
         before = cluster()
         wanted = _wanted(before)
-        claims = tuple(Part(_claim(port), ok=False) for port in wanted)
+        worth, each = points
+        claims = tuple(Part(_claim(port), ok=False, points=each) for port in wanted)
         try:
             after = before.create(answer)
+            check_objects(before, after)
         except SvcnotesError as error:
             refusal = explain(error)
             found = wrong(
@@ -43,9 +52,9 @@ def mend(
                 explanation=refusal.meaning,
                 hint=refusal.hint,
             )
-            return replace(found, parts=(Part(ACCEPTED, ok=False, points=2), *claims))
+            return replace(found, parts=(Part(ACCEPTED, ok=False, points=worth), *claims))
         new = [service for key, service in after.services.items() if key not in before.services]
-        accepted = Part(ACCEPTED, ok=True, points=2)
+        accepted = Part(ACCEPTED, ok=True, points=worth)
         if len(new) != 1:
             return Verdict(
                 (accepted, *claims),
@@ -53,7 +62,7 @@ def mend(
                 hint="Begin again from the manifest given.",
             )
         results = [_tried(after, new[0], port) for port in wanted]
-        parts = (accepted, *(part for part, _ in results))
+        parts = (accepted, *(replace(part, points=each) for part, _ in results))
         first = next((verdict for part, verdict in results if not part.ok), None)
         if first is not None:
             return replace(first, parts=parts)

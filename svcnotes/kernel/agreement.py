@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from math import ceil, comb, log
 
 from svcnotes.kernel.lab import Asked, Lab
 from svcnotes.kernel.tracer import once
 from svcnotes.network.hop import Hop
+from svcnotes.packet import Packet
 from svcnotes.trace import Path, Trace
 
 Told = Sequence[tuple[object, ...]]
@@ -76,6 +78,26 @@ def way(hops: Iterable[Hop]) -> list[tuple[str, ...]]:
     ]
 
 
+def turns(hops: Iterable[Hop]) -> list[tuple[str, ...]]:
+    """What NAT did, in order: direction, host, hook, the addresses before and after; of an ICMP error those within too.
+
+    A hook counts as a whole: where a rule and conntrack both change a packet there, the kernel shows the end of it.
+    """
+    found = []
+    for hop in hops:
+        for hook, at_hook in groupby(hop.steps, key=lambda step: step.hook):
+            steps = list(at_hook)
+            before, after = _addresses(steps[0].before), _addresses(steps[-1].after)
+            if before != after:
+                found.append((hop.direction, hop.host, hook, *before, *after))
+    return found
+
+
+def _addresses(packet: Packet) -> tuple[str, ...]:
+    within = _addresses(packet.inner) if packet.inner else ()
+    return (packet.source, packet.destination, *within)
+
+
 def looped(path: Path) -> bool:
     """Whether the packet went round."""
     hosts = [hop.host for hop in path.hops if hop.direction == "there"]
@@ -88,7 +110,7 @@ def spun(path: Path) -> bool:
 
 
 def difference(foretold: Trace, real: Path) -> str:
-    """What of a real path no foretold one has; empty where one is alike in its end, its rules and its way."""
+    """What of a real path no foretold one has; empty where one is alike in its end, its rules, its way and its NAT."""
     same_end = [path for path in foretold.paths if fate(path) == fate(real)]
     if not same_end:
         ends = " | ".join(sorted({str(fate(path)) for path in foretold.paths}))
@@ -98,8 +120,11 @@ def difference(foretold: Trace, real: Path) -> str:
     same_rules = [path for path in same_end if rules(told(path)) == rules(told(real))]
     if not same_rules:
         return f"rules: {_first(rules(told(real)), [rules(told(path)) for path in same_end])}"
-    if not any(way(told(path)) == way(told(real)) for path in same_rules):
+    same_way = [path for path in same_rules if way(told(path)) == way(told(real))]
+    if not same_way:
         return f"way: {_first(way(told(real)), [way(told(path)) for path in same_rules])}"
+    if not any(turns(told(path)) == turns(told(real)) for path in same_way):
+        return f"nat: {_first(turns(told(real)), [turns(told(path)) for path in same_way])}"
     return ""
 
 

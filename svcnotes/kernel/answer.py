@@ -43,7 +43,9 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
     there = [stay for stay in stays if stay.direction == THERE]
     gone = any(stay.host == WORLD for stay in stays)
     hops = tuple(
-        _last(hop(asked.net, stay)) if after is not None and after.host == WORLD else hop(asked.net, stay)
+        _last(hop(asked.net, stay))
+        if after is not None and after.host == WORLD
+        else hop(asked.net, stay, _heard(asked, found, stay) if after is None else None)
         for stay, after in zip(stays, [*stays[1:], None], strict=False)
         if stay.host != WORLD
     )
@@ -60,8 +62,8 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
             replace(one, ended=took) if one.leaves is None and one.direction == THERE else one for one in hops
         )
     if found["event"] == "answer" and asked.protocol in ("tcp", "udp"):
-        said = json.loads(found["text"] if asked.protocol == "tcp" else found["text"][9:])
-        owner, at, source, port = said
+        # A datagram, and what comes over an open connection, begins with the question's token.
+        owner, at, source, port = json.loads(found["text"][found["text"].index("[") :])
         pod = owner if owner in asked.net.cluster.pods else None
         return Path(
             CONNECTED, probability, pod=pod, answered_by=at, source_seen=source, source_port_seen=port,
@@ -83,6 +85,24 @@ def path(asked: Asked, found: dict[str, Any], probability: Fraction = Fraction(1
         status=status,
         body=body,
     )
+
+
+def _heard(asked: Asked, found: dict[str, Any], stay: Visit) -> Packet | None:
+    """The answer as the asker's socket took it, which takes it only from the end that it asked.
+
+    So whatever INPUT's rules saw, conntrack made it that (nf_nat's hook in INPUT comes after them).
+    """
+    if found["event"] not in ("answer", "error") or (stay.host, stay.direction) != (asked.host, BACK):
+        return None
+    if not stay.rules or stay.rules[-1]["hook"] != "INPUT":
+        return None
+    last = packet_of(stay.rules[-1]["packet"])
+    if last.inner is None:
+        return replace(last, source=asked.address, source_port=asked.port)
+    if not found["icmp_from"]:
+        return None
+    inner = replace(last.inner, destination=asked.address, destination_port=asked.port)
+    return replace(last, source=found["icmp_from"], inner=inner)
 
 
 def _last(left: Hop) -> Hop:

@@ -25,6 +25,7 @@ class Question:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
+        self.opened = False
         self.family, self.protocol = spec["family"], spec["protocol"]
         kind, number = {
             "tcp": (socket.SOCK_STREAM, 0),
@@ -38,14 +39,21 @@ class Question:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((spec["source"], spec["source_port"]))
 
+    @property
+    def ends(self) -> list[Any]:
+        """The connected socket's own ends: source, port, destination, port."""
+        return [*self.socket.getsockname()[:2], self.spec["address"], self.spec["port"]]
+
     def send(self) -> str:
-        """Send the first packet; gives the error's name where the kernel refuses, else nothing."""
-        target = (self.spec["address"], self.spec["port"] or 0)
-        code = self.socket.connect_ex(target)
-        if code and code not in _PENDING:
-            return errno.errorcode.get(code, str(code))
-        if self.protocol == "tcp":
-            return ""
+        """Send the first packet, then on the open flow the next; gives the error's name where the kernel refuses."""
+        if not self.opened:
+            self.opened = True
+            target = (self.spec["address"], self.spec["port"] or 0)
+            code = self.socket.connect_ex(target)
+            if code and code not in _PENDING:
+                return errno.errorcode.get(code, str(code))
+            if self.protocol == "tcp":
+                return ""
         data = self.spec["token"].encode()
         if self.protocol == "icmp":
             data = struct.pack(">BBHHH", _ECHO[self.family], 0, 0, 0, 1) + data
@@ -76,6 +84,10 @@ class Question:
                 "icmp": "",
                 "icmp_from": "",
             }
+        if not data:
+            return {"event": "error", "errno": "ECONNRESET", "icmp": "", "icmp_from": ""}
+        if data.startswith(b"!") and data[1:9] != self.spec["token"].encode()[1:]:
+            return None  # an earlier question's answer, come late
         return {"event": "answer", "text": data.decode("utf-8", "replace")}
 
     def _error(self) -> dict[str, Any] | None:
@@ -106,7 +118,8 @@ def ask(question: Question, servers: Servers, poll: select.epoll, deadline: floa
     served: list[list[Any]] = []
     fd = question.socket.fileno()
     for ready, _ in poll.poll(0):
-        servers.by_fd[ready].discard()
+        if left_over := servers.at(ready):
+            left_over.discard()
     begun = time.monotonic()
     refused = question.send()
     port = 0
@@ -119,7 +132,7 @@ def ask(question: Question, servers: Servers, poll: select.epoll, deadline: floa
     try:
         while (left := begun + deadline - time.monotonic()) > 0:
             for ready, events in poll.poll(left):
-                server = servers.by_fd.get(ready)
+                server = servers.at(ready)
                 if server is not None:
                     seen = server.serve()
                     if seen is not None:

@@ -116,7 +116,7 @@ def refuse(cluster: Cluster) -> None:
     elif (cluster.proxy.mode or "iptables") != "iptables":
         why = f"proxy mode {cluster.proxy.mode}: the kernel lab loads iptables rules only"
     if why:
-        raise QuestionError(f"engine kernel: {why}; ask the simulation (--engine simulation)")
+        raise QuestionError(f"engine kernel: {why}; ask the simulation (engine=simulated)")
 
 
 def _sysctls(host: Host) -> dict[str, str]:

@@ -29,7 +29,7 @@ def icmp_name(family: int, kind: int, code: int) -> str:
 
 
 def dissect(data: bytes) -> dict[str, Any] | None:
-    """The fields of a Packet, and `payload` (text) for UDP; None for what is no part of a conversation."""
+    """The fields of a Packet, and `payload` (text) where all the headers are there; None for what is no part of a conversation."""
     if len(data) < 20:
         return None
     if data[0] >> 4 == 4:
@@ -51,6 +51,9 @@ def dissect(data: bytes) -> dict[str, Any] | None:
     packet["source_port"], packet["destination_port"] = struct.unpack(">HH", rest[:4])
     if protocol == 6 and len(rest) >= 14:
         packet["flags"] = ",".join(name for bit, name in _FLAGS if rest[13] & bit)
+        begins = (rest[12] >> 4) * 4
+        if len(rest) >= begins:
+            packet["payload"] = rest[begins : begins + 32].decode("ascii", "replace")
     elif protocol == 17:
         packet["payload"] = rest[8:40].decode("ascii", "replace")
     return packet

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 
 from svcnotes.kernel.sorting import packet_of
 from svcnotes.kernel.visits import Said, Visit
 from svcnotes.netfilter import Ruleset
+from svcnotes.netfilter.addresses import text as address_text
+from svcnotes.netfilter.nat import read_range
 from svcnotes.network.hooks import ruleset_of
 from svcnotes.network.hop import Hop
 from svcnotes.network.node_host import BRIDGE
@@ -19,11 +22,12 @@ _TARGET = re.compile(r" -(j|g) (\S+)")
 _ENDS = {"ACCEPT", "DROP", "REJECT", "RETURN", "DNAT", "SNAT", "MASQUERADE"}
 _GOES_ON = {"MARK", "CONNMARK", "LOG", "NFLOG", "TRACE", "CT", "NOTRACK", "CHECKSUM", "TCPMSS"}
 _REWRITES = {"DNAT", "SNAT", "MASQUERADE", "MARK", "CONNMARK", "REDIRECT", "NETMAP"}
+_TO = re.compile(r" -j DNAT --to-destination (\S+)")
 _TRACED_CHAINS = ("PREROUTING", "OUTPUT")
 
 
-def hop(net: Topology, visit: Visit) -> Hop:
-    """One stay as a Hop."""
+def hop(net: Topology, visit: Visit, taken: Packet | None = None) -> Hop:
+    """One stay as a Hop; `taken` is the packet as the socket got it that it was for, None where none did."""
     arrives, leaves = _ends(visit)
     coming = [frame["interface"] for frame in visit.frames if not frame["out"]]
     going = [frame["interface"] for frame in visit.frames if frame["out"]]
@@ -33,11 +37,20 @@ def hop(net: Topology, visit: Visit) -> Hop:
         direction=visit.direction,
         packet=arrives,
         leaves=leaves,
-        steps=tuple(_steps(net, visit, leaves)),
-        in_interface=BRIDGE if BRIDGE in coming else coming[0] if coming else "",
+        steps=tuple(_steps(net, visit, leaves or taken)),
+        in_interface=_came_in(net, visit, coming),
         out_interface=going[-1] if leaves else "",
         ended="" if leaves else "it ended here",
     )
+
+
+def _came_in(net: Topology, visit: Visit, coming: list[str]) -> str:
+    """The interface that IP saw it on: of a bridge's port, the bridge."""
+    if not coming:
+        return ""
+    host = net.host(visit.host)
+    port = BRIDGE in host.interfaces and coming[0] not in host.interfaces
+    return BRIDGE if port else coming[0]
 
 
 def _ends(visit: Visit) -> tuple[Packet, Packet | None]:
@@ -53,19 +66,28 @@ def _ends(visit: Visit) -> tuple[Packet, Packet | None]:
     return replace(first, mark=0), packet_of(last["packet"]) if gone and last else None
 
 
-def _steps(net: Topology, visit: Visit, leaves: Packet | None) -> Iterator[Step]:
-    rules = ruleset_of(net, net.host(visit.host), 6 if _is_six(visit) else 4)
+def _steps(net: Topology, visit: Visit, afterwards: Packet | None) -> Iterator[Step]:
+    """What was done to it; `afterwards` is the packet as it left, or as a socket took it."""
+    family = 6 if _is_six(visit) else 4
+    rules = ruleset_of(net, net.host(visit.host), family)
     if rules is None:
         return
     tried: dict[tuple[str, str], int] = {}
-    for at, said in enumerate(visit.rules):
+    for said, following in zip_longest(visit.rules, visit.rules[1:]):
         before = packet_of(said["packet"])
-        after_it = visit.rules[at + 1] if at + 1 < len(visit.rules) else None
-        after = packet_of(after_it["packet"]) if after_it else leaves or before
-        yield from _step(rules, said, before, after, tried)
-        turned = _translated(said, after_it, before, after)
-        if turned:
-            yield turned
+        after = packet_of(following["packet"]) if following else afterwards
+        for step in _step(rules, said, before, after, tried):
+            yield step
+            before = step.after
+        if after is not None and _addresses(before) != _addresses(after):
+            after = replace(after, mark=before.mark, ttl=before.ttl)
+            text = f"NAT of the connection: {before} becomes {after}"
+            yield Step(said["hook"], "conntrack", "", text, before, after, "translate")
+
+
+def _addresses(packet: Packet) -> tuple[object, ...]:
+    inner = _addresses(packet.inner) if packet.inner else ()
+    return packet.source_text, packet.destination_text, inner
 
 
 def _is_six(visit: Visit) -> bool:
@@ -74,7 +96,7 @@ def _is_six(visit: Visit) -> bool:
 
 
 def _step(
-    rules: Ruleset, said: Said, before: Packet, after: Packet, tried: dict[tuple[str, str], int]
+    rules: Ruleset, said: Said, before: Packet, after: Packet | None, tried: dict[tuple[str, str], int]
 ) -> Iterator[Step]:
     table, chain, number = said["table"], said["chain"], said["number"]
     if table == "raw" and chain in _TRACED_CHAINS:
@@ -98,7 +120,10 @@ def _step(
     tried[where] = number
     if target not in _ENDS | _GOES_ON and found:
         tried.pop((table, target), None)
-    after = after if target in _REWRITES else before
+    if target not in _REWRITES:
+        after = before
+    elif after is None:
+        after = _as_told(text, before)
     yield Step(said["hook"], table, chain, text, before, after, _word(found), number, max(passed, 0))
 
 
@@ -112,13 +137,13 @@ def _word(found: re.Match[str] | None) -> str:
     return f"{'goto' if found[1] == 'g' else 'jump'} {found[2]}"
 
 
-def _translated(said: Said, after_it: Said | None, before: Packet, after: Packet) -> Step | None:
-    """What conntrack itself did: the addresses changed, and no rule was there to do it."""
-    if said["kind"] != "policy" or (before.source_text, before.destination_text) == (
-        after.source_text,
-        after.destination_text,
-    ):
-        return None
-    hook = said["hook"] if after_it is None or after_it["hook"] != said["hook"] else after_it["hook"]
-    text = "a known connection: conntrack translates it"
-    return Step(hook, "conntrack", "", text, before, replace(after, mark=before.mark), "translate")
+def _as_told(text: str, before: Packet) -> Packet:
+    """The packet after a DNAT that nothing sees afterwards: to where the rule says, if it names one place."""
+    found = _TO.search(text)
+    if found is None:
+        return before
+    there = read_range(found[1], before.family)
+    if there.addresses is None or there.addresses[0] != there.addresses[1]:
+        return before
+    port = there.ports[0] if there.ports else before.destination_port
+    return replace(before, destination=address_text(there.addresses[0], before.family), destination_port=port)

@@ -64,7 +64,8 @@ class Lab:
         self._loaded: Cluster | None = None
         self._listening: Cluster | None = None
         self._ports_open: frozenset[int] = frozenset()
-        self._tokens = count(1)
+        self._tokens, self._numbers = count(1), count(1)
+        self._open: set[int] = set()
         # A port of its own for each question: a server may still wait for the end of an earlier one.
         self._ports = cycle(range(*PORTS))
         self.notes: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class Lab:
         if self._worker is not None:
             self._worker.close()
         self._worker, self._made, self._loaded, self._net, self._listening = None, None, None, None, None
+        self._open.clear()
 
     def up(self, net: Topology) -> None:
         """Have the worker be this network: built anew only where hosts or interfaces differ."""
@@ -100,6 +102,11 @@ class Lab:
         if net.asker and net.asker not in net.outside:
             self._askers[net.asker] = None
         wanted = blueprint(net, self._askers)
+        if self._open and self._made is not None and _frame(self._made) != _frame(wanted):
+            raise QuestionError(
+                "an open flow in the kernel lab: this cluster has other hosts, cables or addresses, and the lab cannot "
+                "build them anew under an open flow; change endpoints and Services only, or ask svcnotes.flow.open"
+            )
         self._net = None
         if self._made is None or _frame(self._made) != _frame(wanted):
             self._build(wanted)
@@ -140,18 +147,63 @@ class Lab:
                     self._order(what, host=name, remove=gone, add=new)
                 now[name] = spec[kind]
 
-    def ask(self, asked: Asked, *, deadline: float = DEADLINE, remember: bool = False) -> dict[str, Any]:
+    def ask(
+        self, asked: Asked, *, deadline: float = DEADLINE, remember: bool = False, keep: int = 0
+    ) -> dict[str, Any]:
         """Ask with a real socket; what the worker heard, as JSON values. `deadline` is in seconds.
 
-        A worker that somebody killed is replaced, once.
+        Every host forgets first what it remembers, and flows that are open end; with `remember` all of that stays.
+        An answered question stays open under the number `keep` (`number`). A worker that somebody killed is replaced, once.
         """
+        if not remember:
+            self._open.clear()
         try:
-            return self._ask(asked, deadline, remember=remember)
+            return self._ask(asked, deadline, remember=remember, keep=keep)
         except WorkerEndedError:
             self.close()
-            return self._ask(asked, deadline, remember=remember)
+            if remember:
+                raise
+            return self._ask(asked, deadline, remember=remember, keep=keep)
 
-    def _ask(self, asked: Asked, deadline: float, *, remember: bool) -> dict[str, Any]:
+    def number(self) -> int:
+        """A number for a flow to keep open."""
+        return next(self._numbers)
+
+    def is_open(self, number: int) -> bool:
+        """Whether this flow is still open."""
+        return number in self._open
+
+    def say(self, number: int, asked: Asked, *, deadline: float = DEADLINE) -> dict[str, Any]:
+        """Send once more over an open flow; what was heard, as `ask` tells it. `asked` holds the network of now."""
+        self.up(asked.net)
+        self._listen(asked)
+        token = self._token()
+        found: dict[str, Any] = self._order("say", number=number, token=f"?{token}", deadline=deadline)
+        return {**found, "token": token}
+
+    def hang_up(self, number: int) -> None:
+        """End an open flow at both ends."""
+        if number in self._open:
+            self._open.discard(number)
+            self._order("hang_up", numbers=[number])
+
+    def flows(self, host: str) -> list[list[Any]]:
+        """The UDP flows that a host with rules remembers, as the worker tells them (`conntrack.flows`)."""
+        found: list[list[Any]] = self._order("flows", host=host)
+        return found
+
+    def lists(self) -> set[tuple[str, str]]:
+        """The lists of `recent` that hold somebody: (host, name) each."""
+        return {(host, name) for host, name in self._order("lists")}
+
+    def delete(self, host: str, flows: list[list[Any]]) -> None:
+        """Delete conntrack entries of UDP on a host: [source, port, destination, port] of each one's first packet."""
+        self._order("delete", host=host, flows=flows)
+
+    def _token(self) -> str:
+        return f"{next(self._tokens):08d}"
+
+    def _ask(self, asked: Asked, deadline: float, *, remember: bool, keep: int) -> dict[str, Any]:
         self.up(asked.net)
         self._listen(asked)
         transport = "tcp" if asked.protocol == "http" else asked.protocol
@@ -159,7 +211,7 @@ class Lab:
             raise QuestionError(
                 f"engine kernel: protocol {asked.protocol}: the lab speaks tcp, udp, http and icmp"
             )
-        token = f"{next(self._tokens):08d}"
+        token = self._token()
         found: dict[str, Any] = self._order(
             "ask",
             spec={
@@ -172,9 +224,12 @@ class Lab:
                 "port": asked.port,
                 "deadline": deadline,
                 "remember": remember,
+                "keep": keep,
                 "token": f"?{token}",
             },
         )
+        if keep and found["event"] == "answer":
+            self._open.add(keep)
         return {**found, "token": token}
 
     def _listen(self, asked: Asked) -> None:
@@ -182,7 +237,8 @@ class Lab:
         if asked.net.cluster is self._listening and asked.port in self._ports_open:
             return
         if asked.net.cluster is not self._listening:
-            self._ports_open = self._named
+            # Who holds an open flow goes on listening where no rule leads any more.
+            self._ports_open = self._named | (self._ports_open if self._open else frozenset())
         self._ports_open |= {asked.port}
         told = self._order("listen", wanted=listeners(asked.net, self._ports_open - {0}))
         self.notes = (*self.notes, *told["not_opened"])

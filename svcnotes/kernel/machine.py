@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from svcnotes.kernel import links, restore
+from svcnotes.kernel import conntrack, links, restore
 from svcnotes.kernel.asking import Question, ask
 from svcnotes.kernel.capture import Capture
 from svcnotes.kernel.hosts import Host, set_switches, wire
@@ -55,6 +55,7 @@ class Machine:
         self.servers = Servers()
         self.poll = select.epoll()
         self.counters = True
+        self.open: dict[int, tuple[Question, list[int]]] = {}
 
     def build(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Take the old lab down, if there is one, and build this one (`Blueprint.to_json`)."""
@@ -108,7 +109,7 @@ class Machine:
         failed = self.servers.become(wanted, lambda host, work: self.hosts[host].space.run(work))
         self.poll.close()
         self.poll = select.epoll()
-        for fd in self.servers.by_fd:
+        for fd in (*self.servers.by_fd, *self.servers.held):
             self.poll.register(fd, select.EPOLLIN)
         return {"not_opened": failed}
 
@@ -152,8 +153,13 @@ class Machine:
                             raise OSError(said) from None
 
     def ask(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Ask one question and tell all that was heard of it; `forget` first, unless told to remember."""
+        """Ask one question and tell all that was heard of it.
+
+        Unless told to `remember`, end what is open and `forget` first; told to `keep` it under a number, leave the
+        sockets open at both ends.
+        """
         if not spec.get("remember"):
+            self.hang_up(list(self.open))
             self.forget()
         self._drain()
         host = self.hosts[spec["host"]]
@@ -161,13 +167,52 @@ class Machine:
             question = host.space.run(lambda: Question(spec))
         except OSError as error:
             return {"event": "not-asked", "errno": error.strerror, "served": [], "frames": [], "rules": []}
+        kept = False
         try:
             found = ask(question, self.servers, self.poll, spec["deadline"])
             frames, rules = self._drain()
+            if spec.get("keep") and found["event"] == "answer":
+                self.open[spec["keep"]] = (question, self.servers.hold())
+                for fd in self.open[spec["keep"]][1]:
+                    self.poll.register(fd, select.EPOLLIN)
+                kept = True
         finally:
-            question.close()
-            self.servers.hang_up()
+            if not kept:
+                question.close()
+                self.servers.hang_up()
         return {**found, "frames": frames, "rules": rules}
+
+    def say(self, number: int, token: str, deadline: float) -> dict[str, Any]:
+        """Ask again over an open flow's own sockets."""
+        self._drain()
+        question, _ = self.open[number]
+        question.spec["token"] = token
+        found = ask(question, self.servers, self.poll, deadline)
+        frames, rules = self._drain()
+        return {**found, "ends": question.ends, "frames": frames, "rules": rules}
+
+    def hang_up(self, numbers: list[int]) -> dict[str, Any]:
+        """End open flows."""
+        for number in numbers:
+            question, held = self.open.pop(number)
+            question.close()
+            self.servers.let_go(held)
+        return {}
+
+    def flows(self, host: str) -> list[list[Any]]:
+        """The UDP flows that a host remembers (`conntrack.flows`)."""
+        return conntrack.flows(self.ruled[host].net)
+
+    def lists(self) -> list[list[str]]:
+        """The lists of `recent` that hold somebody: [host, name] each."""
+        found = {name: self.hosts[name].space.run(restore.recent_lists) for name in self.ruled}
+        return [[host, name] for host, names in found.items() for name in names]
+
+    def delete(self, host: str, flows: list[list[Any]]) -> dict[str, Any]:
+        """Delete a host's conntrack entries of UDP, each given as its first packet went."""
+        for one in flows:
+            conntrack.delete(self.ruled[host].net, one)
+        return {}
 
     def _drain(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         frames = [one for capture in self.captures for one in capture.drain()]
@@ -176,6 +221,7 @@ class Machine:
 
     def close(self) -> None:
         """Take everything down; the kernel collects the namespaces when the last descriptor is closed."""
+        self.hang_up(list(self.open))
         self.listen([]) if self.servers.by_fd else None
         for own in self.ruled.values():
             own.close()

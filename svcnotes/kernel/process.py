@@ -32,7 +32,7 @@ class Worker:
     def __init__(self, variant: str = "") -> None:
         why = available()
         if why:
-            raise KernelError(f"{why} Ask the simulation (engine=simulation), which needs none of it.")
+            raise KernelError(f"{why} Ask the simulation (engine=simulated), which needs none of it.")
         root = str(Path(__file__).parent.parent.parent)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
         self._process = subprocess.Popen(  # noqa: S603 - our own module

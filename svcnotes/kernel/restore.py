@@ -18,6 +18,7 @@ from svcnotes.kernel.netlink import CREATE, REPLACE, Netlink, text
 _ACCT_NEW, _CONNTRACK_DELETE, _EXPECT = 7 << 8, 1 << 8 | 2, 2 << 8 | 2
 _TABLES = {"raw": ("PREROUTING", "OUTPUT"), "mangle": (), "nat": (), "filter": ()}
 _NFACCT = re.compile(r" -m nfacct --nfacct-name +(\S+)")
+_RECENT = Path("/proc/thread-self/net/xt_recent")
 VARIANTS = ("legacy", "nft")
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
@@ -98,7 +99,12 @@ def forget_connections(net: Netlink) -> None:
         net.maybe(_CONNTRACK_DELETE, bytes([family, 0, 0, 0]), 0, forgive=(errno.ENOENT,))
 
 
+def recent_lists() -> list[str]:
+    """The lists of `-m recent` that hold somebody, in the namespace that the process is in."""
+    return [path.name for path in sorted(_RECENT.glob("*")) if path.read_text()]
+
+
 def forget_recent() -> None:
     """Empty the lists of `-m recent` in the namespace that the process is in; OSError where that is not allowed."""
-    for path in Path("/proc/thread-self/net/xt_recent").glob("*"):
+    for path in _RECENT.glob("*"):
         path.write_text("/\n")

@@ -21,6 +21,32 @@ def close_at_once(connection: socket.socket) -> None:
     connection.close()
 
 
+class Accepted:
+    """A connection that a server holds open: each question that comes over it is answered with who it is."""
+
+    def __init__(self, connection: socket.socket, seen: list[Any], answer: bytes) -> None:
+        self.socket, self._seen, self._answer = connection, seen, answer
+
+    def serve(self) -> list[Any] | None:
+        """Answer what was sent: gives what `Server.serve` does; None where nothing is there, or no more will come."""
+        try:
+            data = self.socket.recv(512)
+            if data:
+                self.socket.send(b"!" + data[1:9] + self._answer)
+        except OSError:
+            return None
+        return self._seen if data else None
+
+    def discard(self) -> None:
+        """Take what was sent, and answer nothing."""
+        with contextlib.suppress(OSError):
+            self.socket.recv(512)
+
+    def close(self) -> None:
+        """End it."""
+        close_at_once(self.socket)
+
+
 class Server:
     """One listening socket; `owner` is whose process it is, `page` what it answers to HTTP."""
 
@@ -38,7 +64,7 @@ class Server:
         self.socket.setblocking(False)
         if self.protocol == "tcp":
             self.socket.listen(64)
-        self._open: list[socket.socket] = []
+        self.accepted: list[Accepted] = []
 
     def serve(self) -> list[Any] | None:
         """Answer one connection or datagram: gives [owner, host, source address, port]; None where none is there."""
@@ -69,7 +95,7 @@ class Server:
             answer = self.page.encode()
         with contextlib.suppress(OSError):
             connection.send(answer)
-        self._open.append(connection)
+        self.accepted.append(Accepted(connection, seen, answer))
         return seen
 
     def _reply(self) -> list[Any]:
@@ -86,9 +112,9 @@ class Server:
 
     def hang_up(self) -> None:
         """End the connections that were accepted."""
-        for connection in self._open:
-            close_at_once(connection)
-        self._open.clear()
+        for one in self.accepted:
+            one.close()
+        self.accepted.clear()
 
     def close(self) -> None:
         """Stop listening."""
@@ -105,6 +131,25 @@ class Servers:
     def __init__(self) -> None:
         self.by_spec: dict[str, Server] = {}
         self.by_fd: dict[int, Server] = {}
+        self.held: dict[int, Accepted] = {}
+
+    def at(self, fd: int) -> Server | Accepted | None:
+        """Who is served by a descriptor."""
+        return self.by_fd.get(fd) or self.held.get(fd)
+
+    def hold(self) -> list[int]:
+        """Keep the connections that were accepted last, whatever becomes of who listened; gives their descriptors."""
+        found: dict[int, Accepted] = {}
+        for server in self.by_fd.values():
+            found |= {one.socket.fileno(): one for one in server.accepted}
+            server.accepted.clear()
+        self.held |= found
+        return list(found)
+
+    def let_go(self, fds: list[int]) -> None:
+        """End connections that were kept."""
+        for fd in fds:
+            self.held.pop(fd).close()
 
     def become(self, wanted: list[list[Any]], inside: Inside) -> list[str]:
         """Listen just there; `inside` does work in a host's namespace. Gives what could not be opened."""

@@ -33,7 +33,8 @@ def visits(found: Said) -> list[Visit]:
     """The stays of one question and its answer, in order."""
     frames = sorted(found["frames"], key=lambda frame: int(frame["time"]))
     _complete(found["rules"], frames)
-    sorter = Sorter([one["packet"] for one in (*frames, *found["rules"])], found["token"])
+    packets = [one["packet"] for one in (*frames, *found["rules"])]
+    sorter = Sorter(packets, found["token"], found.get("ends"))
     ordered: list[Visit] = []
     for frame in _once(frames, lambda frame: (frame["interface"], frame["out"])):
         direction = sorter.direction(frame["packet"])

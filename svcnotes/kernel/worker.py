@@ -15,7 +15,10 @@ from typing import Any
 from svcnotes.kernel.machine import Machine
 from svcnotes.kernel.namespaces import die_with_parent
 
-METHODS = ("build", "rules", "listen", "switch", "route", "neighbours", "ask", "close")
+METHODS = (
+    "build", "rules", "listen", "switch", "route", "neighbours", "ask", "say", "hang_up", "flows", "lists",
+    "delete", "close",
+)  # fmt: skip
 
 
 def _do(machine: Machine, order: dict[str, Any]) -> dict[str, Any]:

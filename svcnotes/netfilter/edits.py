@@ -70,6 +70,10 @@ def changed(text: str, table: str, words: list[str]) -> str:
         raise RuleError("a command begins with -D CHAIN, -A CHAIN or -I CHAIN (or -R, -F, -P, -N, -X)")
     if len(words) < 2:
         return _every_chain(text, table, action)
+    if words[1] in BASE_CHAINS.get(table, ()) and table not in layout(text).tables:
+        text = _with_table(
+            text, table
+        )  # the kernel makes a table, with its base chains, when a rule first needs it
     return _CHANGES[action](_Place(text, table, words[1]), words[2:])
 
 
@@ -199,16 +203,23 @@ def _new(place: _Place, rest: list[str]) -> str:
         raise EditError(EXISTS, f"table {table} has a chain {place.chain} already")
     lines = place.text.split("\n")
     if table not in tables:
-        bases = (f":{hook} ACCEPT" for hook in BASE_CHAINS[table])
-        end = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
-        lines[end:end] = [f"*{table}", *bases, "COMMIT"]
-        place.text = "\n".join(lines)
+        place.text = _with_table(place.text, table)
+        lines = place.text.split("\n")
     first = [
         index
         for index, line in enumerate(lines)
         if line.startswith(":") and place.end(table) > index > lines.index(f"*{table}")
     ]
     lines.insert(first[-1] + 1, f":{place.chain} -")
+    return "\n".join(lines)
+
+
+def _with_table(text: str, table: str) -> str:
+    """The text with a table more: its base chains, and no rules."""
+    lines = text.split("\n")
+    bases = (f":{hook} ACCEPT" for hook in BASE_CHAINS[table])
+    end = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
+    lines[end:end] = [f"*{table}", *bases, "COMMIT"]
     return "\n".join(lines)
 
 

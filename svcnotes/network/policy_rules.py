@@ -26,6 +26,9 @@ from svcnotes.network.plan import plan
 from svcnotes.network.rule_text import with_rules
 
 LONGEST_REMARK = 255
+# What IPv6 asks instead of ARP is a packet: a bridge shows it to FORWARD too, where no connection knows it
+# (bridge-nf-call-ip6tables, RFC 4861). Without these a policy would keep a Pod from its neighbours.
+NEIGHBOURS = {6: tuple(f"-p ipv6-icmp -m icmp6 --icmpv6-type {kind}" for kind in (135, 136))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def with_policies(text: str, cluster: Cluster, node: str, version: int) -> str:
         jumps.append(f'-A FORWARD -m comment --comment "network policies: {way.type}" -j {way.chain}')
         chains.append(way.chain)
         rules.append(f"-A {way.chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN")
+        rules += [f"-A {way.chain} {one} -j RETURN" for one in NEIGHBOURS.get(version, ())]
         of_pods: list[str] = []
         for pod, address, policies in isolated:
             whole = f"{address}/{WIDTH[version]}"

@@ -8,8 +8,8 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Service
 from svcnotes.errors import QuestionError
 from svcnotes.kernel import Lab
+from svcnotes.kernel import trace as real_trace
 from svcnotes.scenarios.changes import backing_pods, dial, find_port, find_service
-from svcnotes.scenarios.real import real_trace
 from svcnotes.trace import Trace, trace
 
 SIMULATED, KERNEL = "simulated", "kernel"
@@ -59,7 +59,7 @@ class Scene:
         return frozenset(backing_pods(self.cluster, service)) if service else frozenset()
 
     def trace(self, lab: Lab | None = None) -> Trace:
-        """Follow the packet. Raises what `svcnotes.trace` raises; for real packets what `real_trace` does.
+        """Follow the packet. Raises what `svcnotes.trace` raises; for real packets what `svcnotes.kernel.trace` does.
 
         `lab` is one for real packets, which stays up; without it one is made, and taken down again.
         """

@@ -14,11 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from svcnotes.coursework.course_desk import NOBODY, SELF_STUDY
+from svcnotes.exercises.personal import draw
+
+sys.path[:0] = [str(Path(__file__).parent.parent.parent / "tools")]
+
+import answers  # noqa: E402 - tools are no package
+
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parent.parent.parent
 NODE = "172.18.0.11"
 CLIENT = "192.0.2.10"
-LAST_HEADING = {"00-start-here": "The map"}
+LAST_HEADING = {"00-start-here": "Your own case"}
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +225,58 @@ def test_real_packets_are_drawn_on_the_same_stage_and_beside_the_simulated_ones(
     kinds = both.locator("tbody th[scope=row]").all_inner_texts()
     assert len(kinds) == 11
     assert set(kinds) == {"= same"}
+
+
+def scrolled_to(page, selector):
+    """A part of the notebook that may be far down: what is out of sight is not in the page."""
+    for _ in range(80):
+        if page.locator(selector).count():
+            page.locator(selector).first.scroll_into_view_if_needed()
+            return page.locator(selector).first
+        page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop += 500 }")
+        page.wait_for_timeout(100)
+    pytest.fail(f"nothing on the page is {selector}")
+
+
+def written_into(page, cell, text):
+    """Replace a cell's text by keyboard and run it."""
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+    page.keyboard.press("Control+Enter")
+
+
+def answer_cell(page, exercise):
+    return scrolled_to(page, f".jp-CodeCell:has(.cm-content:has-text('%%answer {exercise}'))")
+
+
+def in_editor(cell):
+    return "\n".join(cell.locator(".cm-line").all_text_contents())
+
+
+def test_an_answer_cell_gets_its_start_when_it_is_run_and_says_right_when_it_is_answered(page):
+    case = draw("01-visitor", SELF_STUDY, NOBODY)
+    cell = answer_cell(page, "01-visitor")
+    assert in_editor(cell) == f"%%answer 01-visitor\n{case.start.strip()}"
+    written_into(page, cell, f"%%answer 01-visitor\n{answers.right('01-visitor', case)}")
+    cell.get_by_text("✔ Right: 3 of 3 points").wait_for(timeout=10_000)
+    assert case.question.splitlines()[-1] in cell.locator(".jp-OutputArea").inner_text()
+
+
+def test_a_form_is_filled_in_by_keyboard_and_the_answer_cell_takes_its_answer_over(page):
+    case = draw("01-visitor", SELF_STUDY, NOBODY)
+    written_into(page, answer_cell(page, "01-two-doors"), "%answer-form 01-visitor")
+    shown = scrolled_to(page, ".jp-CodeCell:has(.widget-textarea)")
+    field = shown.locator("textarea")
+    field.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(answers.right("01-visitor", case))
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.innerText") == "Check"
+    page.keyboard.press("Enter")
+    shown.get_by_role("status").get_by_text("✔ Right: 3 of 3 points").wait_for(timeout=10_000)
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop -= 3000 }")
+    cell = answer_cell(page, "01-visitor")
+    written_into(page, cell, "%%answer 01-visitor\n???")
+    cell.get_by_text("✔ Right: 3 of 3 points").wait_for(timeout=10_000)
+    assert in_editor(cell) == f"%%answer 01-visitor\n{answers.right('01-visitor', case)}"

@@ -26,7 +26,12 @@ CONDITIONS = {
     "not-ready": {"ready": False, "serving": False, "terminating": False},
 }
 READY = {"ready": True, "serving": True, "terminating": False}
-SOURCES = {"pod": "pod/default/tool-1", "node-1": "node/node-1", "client": "192.0.2.10"}
+SOURCES = {
+    "pod": "pod/default/tool-1",
+    "tool-2": "pod/default/tool-2",
+    "node-1": "node/node-1",
+    "client": "192.0.2.10",
+}
 
 Record = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "network")]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "network"), str(ROOT / "tests" / "flow")]
 
 from svcnotes.kernel import Lab, available  # noqa: E402
 from svcnotes.kernel.probe import UNSHARE  # noqa: E402

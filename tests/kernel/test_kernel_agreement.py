@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import conformance
+import planted_faults
 import pytest
 import random_worlds
 from conformance import KEPT, Tally, ask_case
@@ -60,6 +62,24 @@ def test_random_worlds_go_in_the_kernel_as_the_model_foretells(lab):
 def test_a_case_that_once_differed_agrees(lab, path):
     kept = json.loads(path.read_text(encoding="utf-8"))
     ask_case(lab, kept["case"], Tally(), one_in=1 if "odds: " in kept["why"] else 1000)
+
+
+def test_a_difference_is_made_small_and_kept_as_a_test(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(conformance, "KEPT", tmp_path)
+    monkeypatch.setattr(conformance, "SHRINK", 2.0)
+    tally = Tally()
+    with planted_faults.wrong_masquerade():
+        for start in range(20):
+            conformance._batch(lab, tally, start)
+            if tally.differences:
+                break
+        (path,) = tmp_path.glob("*.json")
+        assert tally.differences[0].startswith(f"kept as {path}: ")
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        assert len(kept["case"]["flows"]) == 1
+        with pytest.raises(conformance.DiffersError):
+            ask_case(lab, kept["case"], Tally())
+    ask_case(lab, kept["case"], Tally())
 
 
 def test_the_comparison_can_fail(lab):

@@ -57,13 +57,13 @@ def test_a_real_packet_gives_the_trace_that_the_pictures_are_drawn_from(lab):
 def test_a_ping_and_a_health_check_are_answered(lab):
     where = cluster("nodeport-local")
     assert (
-        trace(where, "pod/default/tool-1", "10.244.2.10", "icmp", lab=lab, tries=1).paths[0].outcome
+        trace(where, "pod/default/tool-1", "10.244.2.10", "icmp", lab=lab, packets=1).paths[0].outcome
         == "connected"
     )
     port = next(
         s.health_check_node_port for s in cluster("lb-local").services.values() if s.health_check_node_port
     )
-    page = trace(cluster("lb-local"), "client", f"172.18.0.11:{port}", "http", lab=lab, tries=1).paths[0]
+    page = trace(cluster("lb-local"), "client", f"172.18.0.11:{port}", "http", lab=lab, packets=1).paths[0]
     assert page.status == 200
     assert page.body["localEndpoints"] == 2
 
@@ -75,14 +75,14 @@ def test_bring_up_takes_less_than_a_second():
     for _ in range(3):
         begun = time.monotonic()
         with Lab() as made:
-            trace(where, "client", NODE_PORT, lab=made, tries=1)
+            trace(where, "client", NODE_PORT, lab=made, packets=1)
             took.append(time.monotonic() - begun)
     print(f"bring-up with one packet: {min(took) * 1000:.0f} ms")
     assert min(took) < 1
 
 
 def test_the_worker_is_in_a_namespace_of_its_own(lab):
-    trace(cluster("nodeport-cluster"), "client", NODE_PORT, lab=lab, tries=1)
+    trace(cluster("nodeport-cluster"), "client", NODE_PORT, lab=lab, packets=1)
     for kind in ("net", "user"):
         assert Path(f"/proc/{lab.pid}/ns/{kind}").readlink() != Path(f"/proc/self/ns/{kind}").readlink()
 
@@ -104,13 +104,13 @@ def test_a_worker_killed_at_ten_random_points_leaves_nothing_and_the_next_lab_co
         delay = str(dice.uniform(0, 0.4))
         killer = subprocess.Popen([sys.executable, "-c", KILL, str(os.getpid()), delay, *others])
         while killer.poll() is None:
-            trace(where, "client", NODE_PORT, lab=lab, tries=1)
+            trace(where, "client", NODE_PORT, lab=lab, packets=1)
         assert killer.returncode == 0
         lab.close()
         assert workers() == others
         assert machine() == before
         with Lab() as another:
-            assert trace(where, "client", NODE_PORT, lab=another, tries=1).paths[0].outcome == "connected"
+            assert trace(where, "client", NODE_PORT, lab=another, packets=1).paths[0].outcome == "connected"
 
 
 # Kills the first worker that its grandparent has, after some time; the others named are left alone.
@@ -136,9 +136,9 @@ sys.exit(1)
 def test_a_lab_whose_worker_was_killed_comes_up_again_at_the_next_question():
     where = cluster("nodeport-local")
     with Lab() as lab:
-        trace(where, "client", NODE_PORT, lab=lab, tries=1)
+        trace(where, "client", NODE_PORT, lab=lab, packets=1)
         os.kill(lab.pid, signal.SIGKILL)
-        assert trace(where, "client", NODE_PORT, lab=lab, tries=1).paths[0].outcome == "connected"
+        assert trace(where, "client", NODE_PORT, lab=lab, packets=1).paths[0].outcome == "connected"
 
 
 def test_the_worker_dies_with_its_parent():
@@ -147,7 +147,7 @@ def test_the_worker_dies_with_its_parent():
         "from svcnotes.kernel import Lab, trace\n"
         f"where = svcnotes.load({str(HERE.parent / 'data/oracle/nodeport-local/cluster.yaml')!r})\n"
         "lab = Lab()\n"
-        f"trace(where, 'client', {NODE_PORT!r}, lab=lab, tries=1)\n"
+        f"trace(where, 'client', {NODE_PORT!r}, lab=lab, packets=1)\n"
         "print(lab.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -192,5 +192,5 @@ def test_rules_that_the_kernel_refuses_are_an_error_with_its_words(lab):
     where = cluster("nodeport-local")
     text = "*nat\n:KUBE-X -\n-A PREROUTING -j KUBE-NOWHERE\nCOMMIT\n"
     with pytest.raises((KernelError, QuestionError), match="node-1"):
-        trace(where.with_rules("node-1", text), "client", NODE_PORT, lab=lab, tries=1)
-    assert trace(where, "client", NODE_PORT, lab=lab, tries=1).paths[0].outcome == "connected"
+        trace(where.with_rules("node-1", text), "client", NODE_PORT, lab=lab, packets=1)
+    assert trace(where, "client", NODE_PORT, lab=lab, packets=1).paths[0].outcome == "connected"

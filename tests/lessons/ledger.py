@@ -128,8 +128,8 @@ def outputs(lesson: str) -> dict[str, str]:
     said, found = Said(), {}
     scope = {"__name__": lesson, "display": lambda value: print(said(value))}
     for name, (kind, text) in cells(lesson).items():
-        if kind != "code":
-            continue
+        if kind != "code" or text.startswith("%%answer"):
+            continue  # an answer cell shows a case that is drawn, and no claim
         tree, printed, last = ast.parse(text), io.StringIO(), None
         if isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]

@@ -121,3 +121,9 @@ def test_a_list_of_commands_names_the_line_that_fails():
     with pytest.raises(RuleError, match="line 2: the chain has no rule number 9") as refused:
         edited(TEXT, "-t filter -D INPUT -s 192.0.2.1 -j DROP\n-t nat -D MINE 9")
     assert refused.value.line == 2
+
+
+def test_a_rule_for_a_table_that_is_not_there_makes_the_table_as_the_kernel_does():
+    text = edited(TEXT, "-t raw -A PREROUTING -s 192.0.2.10 -j DROP")
+    assert "*raw" in text
+    assert Ruleset.parse(text, 4).rules("raw", "PREROUTING")[0].startswith("-A PREROUTING -s 192.0.2.10")

@@ -214,6 +214,17 @@ def test_the_rules_stand_before_kube_proxys_which_accept_marked_packets():
     assert not any("NETPOL" in line for line in lines if line.startswith(("-A INPUT", "-A OUTPUT")))
 
 
+def test_a_policy_lets_neighbour_discovery_by_which_ipv6_has_in_place_of_arp():
+    both = rules_text(under(f"{WEB}  policyTypes: [Ingress, Egress]\n", "ipv6-nodeport"), "node-1")
+    for chain in ("NETPOL-INGRESS", "NETPOL-EGRESS"):
+        own = [line for line in both.splitlines() if line.startswith(f"-A {chain} ")]
+        assert own[1:3] == [
+            f"-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j RETURN",
+            f"-A {chain} -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j RETURN",
+        ]
+    assert "icmp" not in rules_text(under(WEB), "node-1")
+
+
 def test_policies_of_an_ipv6_cluster_are_ipv6_rules():
     spec = "  podSelector: {}\n  ingress: [{from: [{ipBlock: {cidr: '2001:db8:2::/48'}}, {ipBlock: {cidr: 192.0.2.0/24}}]}]\n"
     where = under(spec, "ipv6-nodeport")

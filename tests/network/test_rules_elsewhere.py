@@ -348,14 +348,14 @@ def test_without_strict_the_trace_names_only_what_stood_on_the_way():
     assert set(ends(found).values()) == {"connected"}
     (one,) = {path.not_understood for path in found.paths}
     assert one == (
-        "node-1, PREROUTING rule 2: -j TPROXY not understood: the rule does nothing",
-        "node-1, FORWARD rule 1: -m string not understood: the rule is taken as not matching",
-        "node-1, FORWARD rule 2: -m length, -m mac not understood: the rule is taken as not matching",
+        "node-1, mangle PREROUTING rule 2: -j TPROXY not understood: the rule does nothing",
+        "node-1, filter FORWARD rule 1: -m string not understood: the rule is taken as not matching",
+        "node-1, filter FORWARD rule 2: -m length, -m mac not understood: the rule is taken as not matching",
     )
     assert all(said in str(found) for said in one)
     udp = trace(with_text("not-understood"), CLIENT, "10.244.1.10:8080", "udp")
     assert {said for path in udp.paths for said in path.not_understood} == {
-        "node-1, FORWARD rule 3: -m u32 not understood: the rule is taken as not matching"
+        "node-1, filter FORWARD rule 3: -m u32 not understood: the rule is taken as not matching"
     }
 
 
@@ -404,7 +404,7 @@ def test_the_command_line_says_how_to_go_on_and_goes_on():
     assert "--lenient" in err
     status, out, err = traced("--rules", rules, "--lenient")
     assert (status, err) == (0, "")
-    assert "node-1, FORWARD rule 1: -m string not understood" in out
+    assert "node-1, filter FORWARD rule 1: -m string not understood" in out
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from svcnotes import scenarios
 from svcnotes.cli import main
 from svcnotes.errors import QuestionError
 from svcnotes.kernel import KernelError
-from svcnotes.scenarios import controls, real
+from svcnotes.kernel import tracer as real
+from svcnotes.scenarios import controls
 from svcnotes.scenarios.changes import without_rule
 from svcnotes.scenarios.scene import Scene
 from svcnotes.trace import to_json, trace
@@ -126,7 +127,7 @@ def test_packets_are_sent_anew_each_time_that_real_ones_are_asked_for(stage):
 
 @REAL
 def test_side_by_side_the_real_packet_is_one_to_the_same_pod(stage, monkeypatch):
-    monkeypatch.setattr("svcnotes.scenarios.scene.real_trace", partial(real.real_trace, packets=1))
+    monkeypatch.setattr("svcnotes.scenarios.scene.real_trace", partial(real.trace, packets=1))
     for _ in range(8):  # one packet meets one pod, and which one is chance
         both = stage.beside(engine="kernel")
         assert [side.title for side in both.sides] == [
@@ -149,7 +150,7 @@ def test_side_by_side_with_a_chosen_endpoint_shows_that_one(stage):
 @REAL
 def test_a_kernel_that_met_other_rules_is_not_called_the_same(nginx):
     fewer = without_rule(nginx, "kubernetes forwarding rules", ["node-2"])
-    told, sent = trace(fewer, CLIENT, BY_NODE_2), real.real_trace(nginx, CLIENT, BY_NODE_2)
+    told, sent = trace(fewer, CLIENT, BY_NODE_2), real.trace(nginx, CLIENT, BY_NODE_2)
     path = sent.paths[0]
     stories = [
         tell(one, counterpart(path, one.paths), names_of(one, cluster))
@@ -283,7 +284,7 @@ def test_an_authors_control_cannot_take_the_name_of_the_engine(nginx):
 
 @REAL
 def test_a_real_trace_tells_how_many_packets_it_stands_on(nginx):
-    found = real.real_trace(nginx, CLIENT, BY_NODE_2, packets=3)
+    found = real.trace(nginx, CLIENT, BY_NODE_2, packets=3)
     assert found.packets == 3
     assert sum(path.probability for path in found.paths) == 1
     assert str(found).splitlines()[0].endswith("(tcp, iptables mode, 3 real packets)")
@@ -294,7 +295,7 @@ def test_a_real_trace_tells_how_many_packets_it_stands_on(nginx):
 @REAL
 def test_each_address_of_a_name_gets_its_packets(nginx):
     headless = "apiVersion: v1\nkind: Service\nmetadata: {name: bare}\nspec: {clusterIP: None, selector: {run: my-nginx}}"
-    found = real.real_trace(nginx.apply(headless), "pod/default/my-nginx-2", "bare:80", packets=4)
+    found = real.trace(nginx.apply(headless), "pod/default/my-nginx-2", "bare:80", packets=4)
     assert [(path.pod, found.share(path)) for path in found.paths] == [
         ("default/my-nginx-1", "2 of 4"),
         ("default/my-nginx-2", "2 of 4"),
@@ -308,7 +309,7 @@ def test_each_address_of_a_name_gets_its_packets(nginx):
 def test_after_three_silences_no_more_packets_are_sent(nginx, to, outcome):
     local = nginx.patch("service", "my-nginx", "spec: {externalTrafficPolicy: Local}")
     begun = time.monotonic()
-    found = real.real_trace(local, CLIENT, to)
+    found = real.trace(local, CLIENT, to)
     assert (found.packets, [path.outcome for path in found.paths]) == (3, [outcome])
     assert time.monotonic() - begun < 5
 

@@ -1,9 +1,4 @@
-"""A flow that stays open while the cluster changes under it: the same packets, told over time.
-
-Rules are asked once, for a flow's first packet; from then on every host goes by its memory. So an open
-TCP connection outlives its endpoint's readiness, and even its Service; of UDP, kube-proxy deletes what
-leads to no serving endpoint any more, and the next datagram is asked about anew.
-"""
+"""An open flow in the simulation: every moment is a value, and every way that the next packet may go is told."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ from fractions import Fraction
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
-from svcnotes.netfilter import Entry
+from svcnotes.flow.event import CHANGED, OPENED, SENT, Event, flow_protocol
 from svcnotes.network.asker import asker
 from svcnotes.network.carry import carry
 from svcnotes.network.conversation import converse
@@ -24,29 +19,6 @@ from svcnotes.network.resync import Memories, resync
 from svcnotes.network.topology import Topology
 from svcnotes.packet import Packet
 from svcnotes.trace import SOURCE_PORT, Path, Trace, network_of, read_path, trace
-
-__all__ = ["Event", "Flow", "open"]
-
-PROTOCOLS = ("tcp", "udp")
-OPENED, SENT, CHANGED = "opened", "sent", "changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One moment of a flow's story: `kind` is opened, sent or changed, `now` the seconds since it began.
-
-    `path` is what became of the packet (opened, sent), `ways` how many ways it could have gone. `note`
-    says what changed; `entries` are the conntrack entries that kube-proxy deleted then, as (node, entry),
-    and `lists` the affinity lists that went with their last rule, as (node, name).
-    """
-
-    now: float
-    kind: str
-    path: Path | None = None
-    ways: int = 1
-    note: str = ""
-    entries: tuple[tuple[str, Entry], ...] = ()
-    lists: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +195,7 @@ def open(  # noqa: A001 - said as `svcnotes.flow.open`, the word for it
     (`namespace/name`) says which one did; else it is the likeliest, the first of them. Raises QuestionError
     where no way leads to an answer, or none to that Pod.
     """
-    protocol = protocol.lower()
-    if protocol not in PROTOCOLS:
-        raise QuestionError(f"protocol {protocol!r}: a flow stays open with one of {', '.join(PROTOCOLS)}")
+    protocol = flow_protocol(protocol)
     found = trace(
         cluster, source, to, protocol, via, proxy_mode, source_port=source_port, now=now, memories=memories
     )

@@ -1,0 +1,126 @@
+"""Answers that are wrong for the student who gave them, and right in another's case; how they are found is declared."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from svcnotes.coursework.marking import PARTIAL, RIGHT, WRONG
+from svcnotes.coursework.results import Foreign, Mark, Student
+
+TRIALS = 2
+SHARE = Fraction(1, 10)
+LEAST = 1
+"""How many may share a right answer or a word, in a small class, before it is called common."""
+MOST_NAMED = 5
+MANY_WORDS = 12
+DECLARED = (
+    "Wrong in one’s own case, right in another’s. The same words (case and spaces aside) stand as a right answer with somebody "
+    "else; or the answer has addresses, ports or numbered names that stand in no place of one’s own case, but in another’s: "
+    f"the {TRIALS} cases that share most of them were tried. What fits more than {float(SHARE):.0%} of those who were right "
+    "says nothing and is not listed, nor is a choice such as “refused” or “2, 5”."
+)
+_WORD = re.compile(r"[\w./:-]*\d[\w./:-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """An answer to be judged in another student's case."""
+
+    exercise: str
+    student: str
+    answer: str
+    other: str
+
+
+def foreign(
+    students: Sequence[Student], tried: Callable[[Sequence[Trial]], Mapping[Trial, bool]]
+) -> tuple[Foreign, ...]:
+    """All such answers, by exercise and student; `tried` judges trials."""
+    found: list[Foreign] = []
+    trials: list[Trial] = []
+    for exercise, marks in _by_exercise(students).items():
+        right = _right(marks)
+        few = max(LEAST, int(SHARE * sum(len(who) for who in right.values())))
+        cases = {student: _digits(f"{mark.asked.question}\n{mark.asked.start}") for student, mark in marks}
+        holders = _holders(cases)
+        for student, mark in marks:
+            if mark.judgement.state not in {WRONG, PARTIAL} or not _telling(mark):
+                continue
+            same = [other for other in right.get(_plain(mark.answer), ()) if other != student]
+            if same:
+                if len(same) <= few:
+                    found.append(Foreign(exercise, student, tuple(same[:MOST_NAMED]), same_words=True))
+                continue
+            strange = _digits(mark.answer) - cases[student]
+            near = _nearest(strange, holders, student, max(LEAST, int(SHARE * len(marks))))
+            trials += (Trial(exercise, student, mark.answer, other) for other in near)
+    fits: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for trial, right_there in tried(trials).items():
+        if right_there:
+            fits[trial.exercise, trial.student].append(trial.other)
+    found += (
+        Foreign(exercise, student, tuple(sorted(others)), same_words=False)
+        for (exercise, student), others in fits.items()
+    )
+    return tuple(sorted(found, key=lambda one: (one.exercise, one.student)))
+
+
+def _by_exercise(students: Sequence[Student]) -> Mapping[str, list[tuple[str, Mark]]]:
+    marks: dict[str, list[tuple[str, Mark]]] = defaultdict(list)
+    for student in students:
+        for mark in student.marks:
+            marks[mark.exercise].append((student.student, mark))
+    return marks
+
+
+def _right(marks: Sequence[tuple[str, Mark]]) -> Mapping[str, list[str]]:
+    """Who is right, by the words of the answer."""
+    right: dict[str, list[str]] = defaultdict(list)
+    for student, mark in marks:
+        if mark.judgement.state == RIGHT:
+            right[_plain(mark.answer)].append(student)
+    return right
+
+
+def _telling(mark: Mark) -> bool:
+    """Whether an answer can belong to one case: many words, or an address, a port, a numbered name among few."""
+    return len(mark.answer.split()) >= MANY_WORDS or any(len(word) >= 4 for word in _digits(mark.answer))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _digits(text: str) -> frozenset[str]:
+    """The words with a digit in them; of an address with a port or a range, its parts as well."""
+    return frozenset(_parts(text))
+
+
+def _parts(text: str) -> Iterator[str]:
+    for word in _WORD.findall(text.casefold()):
+        bare = word.strip(".:/-")
+        yield bare
+        if ":" in bare or "/" in bare:
+            yield from (part for part in re.split(r"[:/]", bare) if any(c.isdigit() for c in part))
+
+
+def _holders(cases: Mapping[str, frozenset[str]]) -> Mapping[str, list[str]]:
+    holders: dict[str, list[str]] = defaultdict(list)
+    for student, held in cases.items():
+        for word in held:
+            holders[word].append(student)
+    return holders
+
+
+def _nearest(strange: frozenset[str], holders: Mapping[str, list[str]], student: str, most: int) -> list[str]:
+    """The students in whose cases most of the strange words stand; a word that many cases have says nothing."""
+    shared: Counter[str] = Counter()
+    for word in strange:
+        who = holders.get(word, [])
+        if len(who) <= most:
+            shared.update(one for one in who if one != student)
+    return sorted(shared, key=lambda one: (-shared[one], one))[:TRIALS]

@@ -1,0 +1,139 @@
+"""Grade an assignment: submissions in, results out; nothing is run, and the same input gives an equal result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from svcnotes.coursework.alike import alike
+from svcnotes.coursework.foreign import Trial, foreign
+from svcnotes.coursework.journal import Journal, key_of
+from svcnotes.coursework.pool import Made, Pool
+from svcnotes.coursework.results import Asked, Results, Student
+from svcnotes.coursework.submissions import Submission, Submitted
+from svcnotes.coursework.task import CATALOGUE, catalogue, student_marks, submission_task, trial_task
+from svcnotes.errors import InputError
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is done, how many more are done, of how many in all)."""
+
+
+def grade(
+    submitted: Submitted,
+    course: str,
+    exercises: Sequence[str],
+    pool: Pool,
+    journal: Journal,
+    *,
+    title: str = "",
+    remarks: Sequence[str] = (),
+    name: str = CATALOGUE,
+    progress: Progress = lambda _what, _more, _all: None,
+) -> Results:
+    """Grade every submission.
+
+    `exercises` are ids, in the order of the reports. What the journal knows is not done again; what is done is
+    put into it at once. `name` is the module of the catalogue. Raises SvcnotesError where no worker can work.
+    """
+    known = catalogue(name).ALL
+    answers = _marked(submitted.submissions, course, exercises, pool, journal, name, progress)
+    students = tuple(
+        _student(one, answers[one.student], unread)
+        for one, unread in _with_unread(submitted.submissions, answers)
+    )
+
+    def tried(trials: Sequence[Trial]) -> Mapping[Trial, bool]:
+        return _tried(trials, course, pool, journal, name, progress)
+
+    return Results(
+        course,
+        title or course,
+        tuple(Asked(one, known[one].title, known[one].lesson, known[one].kind) for one in exercises),
+        students,
+        (*remarks, *submitted.remarks),
+        alike(students),
+        foreign(students, tried),
+    )
+
+
+def _marked(
+    submissions: Sequence[Submission],
+    course: str,
+    exercises: Sequence[str],
+    pool: Pool,
+    journal: Journal,
+    name: str,
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """The answer to each student's task, from the journal or from the pool."""
+    weight = {one.student: max(1, len(one.files)) for one in submissions}
+    total = sum(weight.values())
+    answers: dict[str, dict[str, Any]] = {}
+    unread: dict[str, list[str]] = {}
+    keys: dict[str, str] = {}
+
+    def task_of(one: Submission) -> Mapping[str, Any]:
+        files, bad = [], []
+        for file, source in one.files:
+            try:
+                files.append((file, source.read()))
+            except InputError as error:
+                bad.append(f"{file}: {error}; not read.")
+        unread[one.student] = bad
+        return submission_task(course, one.student, exercises, files, name)
+
+    left: list[tuple[str, Made]] = []
+    for one in submissions:
+        # Reading twice (for the key, then for the work) keeps all but a few notebooks out of memory.
+        key = keys[one.student] = key_of(task_of(one))
+        if key in journal:
+            answers[one.student] = journal[key]
+            progress("notebooks", weight[one.student], total)
+        else:
+            left.append((one.student, partial(task_of, one)))
+    for student, answer in pool.run(left):
+        journal.add(keys[student], answer)
+        answers[student] = answer
+        progress("notebooks", weight[student], total)
+    for student, bad in unread.items():
+        answers[student] = {**answers[student], "unread": bad}
+    return answers
+
+
+def _with_unread(
+    submissions: Sequence[Submission], answers: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[Submission, tuple[str, ...]]]:
+    return [(one, tuple(answers[one.student]["unread"])) for one in submissions]
+
+
+def _student(one: Submission, answer: Mapping[str, Any], unread: Sequence[str]) -> Student:
+    marks, remarks = student_marks(answer)
+    nothing = () if one.files else ("Nothing was handed in.",)
+    return Student(
+        one.student,
+        one.person.name,
+        one.person.email,
+        next(iter(one.person.numbers), ""),
+        bool(one.files),
+        marks,
+        (*nothing, *one.remarks, *unread, *remarks),
+    )
+
+
+def _tried(
+    trials: Sequence[Trial], course: str, pool: Pool, journal: Journal, name: str, progress: Progress
+) -> dict[Trial, bool]:
+    """Judge answers in other students' cases."""
+    tasks = {trial: trial_task(course, trial.other, trial.exercise, trial.answer, name) for trial in trials}
+    keys = {trial: key_of(task) for trial, task in tasks.items()}
+    left: dict[str, Made] = {}
+    for trial, task in tasks.items():
+        if keys[trial] not in journal:
+            left[keys[trial]] = partial(dict, task)
+    if trials:
+        progress("answers tried in other cases", len(tasks) - len(left), len(tasks))
+    for key, answer in pool.run(list(left.items())):
+        journal.add(key, answer)
+        progress("answers tried in other cases", 1, len(tasks))
+    return {trial: journal[key]["right"] for trial, key in keys.items()}

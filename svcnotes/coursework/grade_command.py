@@ -1,0 +1,179 @@
+"""`svcnotes course grade`: from a folder or a zip of notebooks to marks, reports and feedback."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from svcnotes.coursework.assignment import (
+    course_of,
+    exercises_named,
+    exercises_of_files,
+    exercises_of_source,
+)
+from svcnotes.coursework.grade import Progress, grade
+from svcnotes.coursework.journal import Journal
+from svcnotes.coursework.nbgrader_marks import has_gradebook, write_marks
+from svcnotes.coursework.outputs import JOURNAL, Columns, write
+from svcnotes.coursework.places import LAYOUTS
+from svcnotes.coursework.pool import DaskPool, LocalPool, Pool
+from svcnotes.coursework.results import Results
+from svcnotes.coursework.roster import Roster, read_roster
+from svcnotes.coursework.submissions import Submitted, find_submissions
+from svcnotes.coursework.task import CATALOGUE, Stated, catalogue
+from svcnotes.coursework.workers import Limits
+from svcnotes.errors import InputError
+
+ABOUT = (
+    "Grade notebooks without running anything in them: nbgrader's submitted/, or the folder or zip that Moodle, "
+    "Canvas or Blackboard exports. Stopped at any moment, the same command goes on where it was."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("submissions", type=Path, help="an nbgrader course, a folder, or a zip")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the folder for marks, feedback and the journal"
+    )
+    parser.add_argument(
+        "--course", default="", help="the course's name, of which cases are drawn (nbgrader's course_id)"
+    )
+    parser.add_argument("--roster", type=Path, help="CSV: student,name,email, or the platform's own export")
+    parser.add_argument(
+        "--layout", choices=["auto", *LAYOUTS], default="auto", help="how the files lie (auto)"
+    )
+    parser.add_argument(
+        "--assignment", action="append", default=[], help="of an nbgrader course; several times, or all"
+    )
+    parser.add_argument(
+        "--exercises", default="", help="lessons or exercises, with commas; else the lessons handed in"
+    )
+    parser.add_argument("--title", default="", help="the assignment's name in reports")
+    parser.add_argument("--scale", type=int, default=0, metavar="POINTS", help="the platform's maximum grade")
+    parser.add_argument("--canvas-column", default="", metavar="NAME", help="as Canvas names it: Title (123)")
+    parser.add_argument(
+        "--blackboard-column", default="", metavar="NAME", help="Title [Total Pts: 10 Score] |123"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="processes (one for each processor)")
+    parser.add_argument(
+        "--scheduler", default="", metavar="ADDRESS", help="a Dask scheduler's, instead of processes here"
+    )
+    parser.add_argument("--seconds", type=float, default=20.0, help="for judging one answer (20)")
+    parser.add_argument(
+        "--megabytes", type=int, default=2000, help="of memory for a process that judges (2000)"
+    )
+    parser.add_argument("--catalogue", default=CATALOGUE, help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Grade, write, and say where it is; 130 when stopped by Ctrl-C."""
+    try:
+        results = graded(options)
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. What is graded is kept in {options.out / JOURNAL}: the same command goes on from there.",
+            file=sys.stderr,
+        )
+        return 130
+    there = sum(one.handed_in for one in results.students)
+    print(
+        f"{there} of {len(results.students)} students handed in; {len(results.exercises)} exercises, {results.out_of} points."
+    )
+    if results.to_look_at:
+        print(f"{len(results.to_look_at)} answers could not be judged: see the summary.")
+    for remark in results.remarks[:20]:
+        print(f"note: {remark}", file=sys.stderr)
+    course = options.submissions.parent if options.submissions.name == "submitted" else options.submissions
+    if has_gradebook(course):
+        print(write_marks(results, course))
+    print(f"The class: {options.out / 'summary.html'}")
+    return 0
+
+
+def graded(options: argparse.Namespace) -> Results:
+    """Grade what the options name, and write the reports."""
+    if options.workers < 0 or options.seconds <= 0 or options.scale < 0 or options.megabytes < 200:
+        raise InputError(
+            "--workers and --scale are at least 0, --seconds more than 0, --megabytes at least 200"
+        )
+    known = catalogue(options.catalogue).ALL
+    course = options.course or course_of(options.submissions)
+    if not course:
+        raise InputError(
+            "--course is missing: cases are drawn from the course's name, so it must be the students'"
+        )
+    roster = read_roster(options.roster) if options.roster else Roster()
+    submitted = find_submissions(
+        options.submissions, roster, layout=options.layout, assignments=options.assignment
+    )
+    exercises, remarks = _exercises(options, submitted, known)
+    title = options.title or ", ".join(options.assignment) or course
+    options.out.mkdir(parents=True, exist_ok=True)
+    pool = _pool(options)
+    try:
+        with Journal(options.out / JOURNAL) as journal, bars() as progress:
+            if journal.damaged:
+                remark = (
+                    f"{journal.damaged} lines of the journal were damaged; what they said was graded anew."
+                )
+                print(f"note: {remark}", file=sys.stderr)
+            results = grade(
+                submitted,
+                course,
+                exercises,
+                pool,
+                journal,
+                title=title,
+                remarks=remarks,
+                name=options.catalogue,
+                progress=progress,
+            )
+    finally:
+        pool.close()
+    write(
+        results, roster, options.out, Columns(options.scale, options.canvas_column, options.blackboard_column)
+    )
+    return results
+
+
+def _exercises(
+    options: argparse.Namespace, submitted: Submitted, known: Mapping[str, Stated]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if options.exercises:
+        return exercises_named(
+            [word.strip() for word in options.exercises.split(",") if word.strip()], known
+        ), ()
+    root = options.submissions.parent if options.submissions.name == "submitted" else options.submissions
+    named = exercises_of_source(root, options.assignment, known) if submitted.layout == "nbgrader" else ()
+    return (named, ()) if named else exercises_of_files(submitted.submissions, known)
+
+
+def _pool(options: argparse.Namespace) -> Pool:
+    limits = Limits(options.seconds, options.megabytes)
+    if options.scheduler:
+        return DaskPool(options.scheduler, limits, options.catalogue)
+    return LocalPool(options.workers, limits, options.catalogue)
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """A progress bar on standard error for each kind of work, where that is a terminal."""
+    from tqdm import tqdm
+
+    shown: dict[str, Any] = {}
+
+    def progress(what: str, more: int, total: int) -> None:
+        if what not in shown:
+            shown[what] = tqdm(total=total, unit=f" {what}", disable=None, dynamic_ncols=True, smoothing=0.05)
+        shown[what].update(more)
+
+    try:
+        yield progress
+    finally:
+        for bar in shown.values():
+            bar.close()

@@ -1,0 +1,78 @@
+"""The files that grading leaves: marks, results, pages; each written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from svcnotes.coursework import marks_csv
+from svcnotes.coursework.feedback import feedback
+from svcnotes.coursework.overview import overview
+from svcnotes.coursework.results import Results, to_json
+from svcnotes.coursework.roster import Roster
+from svcnotes.errors import InputError
+
+JOURNAL = "journal.jsonl"
+FEEDBACK = "feedback"
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the platforms are told: points out of `scale` (0: as they are), and their columns' names."""
+
+    scale: int = 0
+    canvas: str = ""
+    blackboard: str = ""
+
+
+def write(results: Results, roster: Roster, out: Path, columns: Columns | None = None) -> tuple[Path, ...]:
+    """Write all reports into a folder: the same results give the same bytes. InputError where it cannot be written."""
+    columns = columns or Columns()
+    files = feedback_files([one.student for one in results.students])
+    texts = {
+        "marks.csv": marks_csv.all_marks(results),
+        "moodle.csv": marks_csv.moodle(results, roster, columns.scale),
+        "canvas.csv": marks_csv.canvas(results, roster, columns.scale, columns.canvas),
+        "blackboard.csv": marks_csv.blackboard(results, roster, columns.scale, columns.blackboard),
+        "results.json": to_json(results),
+        "summary.html": overview(results, {student: f"{FEEDBACK}/{file}" for student, file in files.items()}),
+    }
+    try:
+        (out / FEEDBACK).mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            _replace(out / name, text)
+        for student in results.students:
+            _replace(out / FEEDBACK / files[student.student], feedback(results, student))
+    except OSError as error:
+        raise InputError(f"{out}: the reports cannot be written ({error.strerror})") from None
+    return tuple(out / name for name in texts)
+
+
+def feedback_files(students: Sequence[str]) -> dict[str, str]:
+    """A file's name for each student: the student's own where it is a plain one, else made plain, with a digest.
+
+    Names that differ only in case are told apart on every file system.
+    """
+    names: dict[str, str] = {}
+    for student in students:
+        if _PLAIN.fullmatch(student) and student.partition(".")[0] not in _DEVICES:
+            names[student] = f"{student}.html"
+        else:
+            bare = re.sub(r"[^A-Za-z0-9._-]+", "_", student).strip("._-")[:60] or "student"
+            digest = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            names[student] = f"{bare}~{digest}.html"
+    return names
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole: its old content stays until the new one is there."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8", newline="")
+    unfinished.replace(path)

@@ -1,0 +1,89 @@
+"""Whose a file is: read from the place that nbgrader or a learning platform gave it, never from what is in it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from svcnotes.errors import InputError
+
+LAYOUTS = ("nbgrader", "moodle", "canvas", "blackboard", "folders")
+
+# Moodle: a folder a student, FULLNAME_NUMBER_assignsubmission_file_ (without the last underscore since 4.1).
+# The display name is the student's to choose, so the folder's pattern holds at its end, and a flat file's
+# (what follows it is the student's own file name) at its first occurrence.
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)_?", re.DOTALL)
+_MOODLE_FLAT = re.compile(
+    r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_file_(?P<file>.+\.ipynb)", re.DOTALL
+)
+# Canvas: NAME_[LATE_]USER_FILE_filename; a file handed in again is filename-1, filename-2, ...
+_CANVAS = re.compile(
+    r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+\.ipynb)", re.DOTALL
+)
+_AGAIN = re.compile(r"(?P<stem>.+)-(?P<again>\d{1,3})\.ipynb", re.DOTALL)
+# Blackboard: ASSIGNMENT_USERNAME_attempt_DATE_filename.
+_BLACKBOARD = re.compile(
+    r".*?_(?P<name>[^_]+)_attempt_(?P<date>\d{4}(?:-\d\d){5})_(?P<file>.+\.ipynb)", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose a file is: the name the platform gives, its number for the student, the notebook's own path.
+
+    `attempt` orders what was handed in several times (greater is later); `late` is the platform's word.
+    """
+
+    name: str
+    number: str
+    file: str
+    attempt: str = ""
+    late: bool = False
+
+
+def layout_of(paths: Sequence[str]) -> str:
+    """Which layout the notebooks' paths have; told from the outermost names, which the platform made."""
+    votes: Counter[str] = Counter()
+    for path in paths:
+        first, *rest = path.split("/")
+        if rest:
+            votes["moodle" if _MOODLE.fullmatch(first) else "nbgrader" if len(rest) > 1 else "folders"] += 1
+        elif _BLACKBOARD.fullmatch(first):
+            votes["blackboard"] += 1
+        elif _MOODLE_FLAT.fullmatch(first):
+            votes["moodle"] += 1
+        elif _CANVAS.fullmatch(first):
+            votes["canvas"] += 1
+    if not votes:
+        raise InputError(
+            "no notebook lies where nbgrader (STUDENT/ASSIGNMENT/x.ipynb), Moodle, Canvas, Blackboard or a folder "
+            "a student (STUDENT/x.ipynb) would put it. Name the right folder or zip"
+        )
+    return max(LAYOUTS, key=lambda layout: votes[layout])
+
+
+def place_of(path: str, layout: str) -> Place | None:
+    """Whose the notebook at `path` (with /, below the folder given) is; None where the layout does not say."""
+    first, *rest = path.split("/")
+    if layout == "nbgrader":
+        return Place(first, "", "/".join(rest)) if len(rest) > 1 else None
+    if layout == "folders":
+        return Place(first, "", "/".join(rest)) if rest else None
+    if layout == "moodle":
+        found = _MOODLE.fullmatch(first) if rest else _MOODLE_FLAT.fullmatch(first)
+        if found is None:
+            return None
+        return Place(found["name"], found["number"], "/".join(rest) if rest else found["file"])
+    if rest:
+        return None
+    found = (_CANVAS if layout == "canvas" else _BLACKBOARD).fullmatch(first)
+    if found is None:
+        return None
+    if layout == "blackboard":
+        return Place(found["name"], found["name"], found["file"], found["date"])
+    file, again = found["file"], _AGAIN.fullmatch(found["file"])
+    attempt = f"{int(again['again']):03d}" if again else "000"
+    name = f"{again['stem']}.ipynb" if again else file
+    return Place(found["name"], found["number"], name, attempt, bool(found["late"]))

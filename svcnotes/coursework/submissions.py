@@ -1,0 +1,130 @@
+"""Submissions: each student's notebooks, put together from where they lie and from the roster."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from svcnotes.coursework.notebook import printable
+from svcnotes.coursework.places import LAYOUTS, Place, layout_of, place_of
+from svcnotes.coursework.roster import Person, Roster
+from svcnotes.coursework.sources import Source, sources
+from svcnotes.errors import InputError
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in: the files that count, in the order in which they are read.
+
+    `student` is the name under which cases are drawn. Each file is its path within the submission, and its source.
+    """
+
+    student: str
+    person: Person
+    files: tuple[tuple[str, Source], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """All submissions, sorted by student, with what was found beside them."""
+
+    layout: str
+    submissions: tuple[Submission, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass
+class _Pile:
+    """A student's files while they are gathered."""
+
+    person: Person
+    files: list[tuple[Place, Source]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def find_submissions(
+    root: Path, roster: Roster, *, layout: str = "auto", assignments: Collection[str] = ()
+) -> Submitted:
+    """Find every submission below a folder or in a zip; InputError where there is none.
+
+    A folder that holds `submitted/` is an nbgrader course. `assignments` keeps those of nbgrader's assignments
+    (all, where none is given). Of files that a platform marks as handed in again the latest counts; of
+    several files of one student (Moodle) all count, in the order of their names. Everybody in the roster has a
+    submission, with no files where nothing was handed in.
+    """
+    if layout not in {"auto", *LAYOUTS}:
+        raise InputError(f"layout: {layout!r} is none of auto, {', '.join(LAYOUTS)}")
+    if root.is_dir() and (root / "submitted").is_dir() and not (root / "submitted").is_symlink():
+        root, layout = root / "submitted", "nbgrader" if layout == "auto" else layout
+    found = sources(root)
+    notebooks = [source.path for source in found if source.path.endswith(".ipynb")]
+    if not notebooks:
+        raise InputError(f"{root}: there is no notebook (.ipynb) in it")
+    layout = layout_of(notebooks) if layout == "auto" else layout
+    piles: dict[str, _Pile] = {person.student: _Pile(person) for person in roster.people}
+    remarks: list[str] = []
+    for source in found:
+        _put(source, layout, roster, assignments, piles, remarks)
+    submissions = [_submission(student, pile) for student, pile in sorted(piles.items())]
+    return Submitted(layout, tuple(submissions), tuple(remarks))
+
+
+def _put(
+    source: Source,
+    layout: str,
+    roster: Roster,
+    assignments: Collection[str],
+    piles: dict[str, _Pile],
+    remarks: list[str],
+) -> None:
+    """Put a file onto its student's pile."""
+    shown = printable(source.path, 200)
+    place = place_of(source.path, layout)
+    if place is None:
+        why = source.refused or f"its name does not say whose it is, as {layout} names files"
+        remarks.append(f"{shown}: {why}; not read.")
+        return
+    if layout == "nbgrader" and assignments and place.file.split("/")[0] not in assignments:
+        return
+    person = roster.find(place.number, place.name)
+    if person is None:
+        person = Person(place.name, place.name, "", (place.number,))
+        if roster.people:
+            remarks.append(f"{shown}: {printable(person.student)} is not in the roster.")
+    pile = piles.setdefault(person.student, _Pile(person))
+    if source.refused:
+        pile.remarks.append(f"{printable(place.file, 200)}: {source.refused}; not read.")
+        return
+    if place.late:
+        pile.remarks.append(
+            f"{printable(place.file, 200)}: the platform marks it as late; its marks are not lowered."
+        )
+    pile.files.append((place, source))
+
+
+def _submission(student: str, pile: _Pile) -> Submission:
+    """Keep the latest attempt of each file, in the order of the names."""
+    remarks = list(pile.remarks)
+    latest: dict[str, tuple[Place, Source]] = {}
+    # Blackboard's attempts are whole submissions; Canvas counts each file's own.
+    newest = max((place.attempt for place, _ in pile.files if len(place.attempt) > 3), default="")
+    for place, source in sorted(pile.files, key=lambda one: (one[0].file, one[0].attempt, one[1].path)):
+        if newest and place.attempt != newest:
+            remarks.append(
+                f"{printable(place.file, 200)} of the attempt {place.attempt} was handed in again; the latest counts."
+            )
+            continue
+        before = latest.get(place.file)
+        if before is not None and before[0].attempt != place.attempt:
+            remarks.append(
+                f"{printable(place.file, 200)} was handed in again; the latest counts, not number {int(before[0].attempt or 0)}."
+            )
+        elif before is not None:
+            remarks.append(
+                f"{printable(place.file, 200)} is there twice; the last one counts, by the order of the paths."
+            )
+        latest[place.file] = (place, source)
+    files = tuple((printable(name, 200), source) for name, (_, source) in sorted(latest.items()))
+    return Submission(student, pile.person, files, tuple(sorted(remarks)))
