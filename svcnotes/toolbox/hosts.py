@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
-from svcnotes.kube_proxy.modes import DEFAULT
+from svcnotes.kube_proxy import own_addresses
+from svcnotes.kube_proxy.modes import DEFAULT, mode_named
 from svcnotes.network.asker import asker
 from svcnotes.network.host import LOOPBACK, Host
 from svcnotes.network.node_host import BRIDGE, TUNNEL
 from svcnotes.network.topology import Topology, topology
-from svcnotes.toolbox.places import ROUTER_KIND, Place
+from svcnotes.toolbox.places import NODE, ROUTER_KIND, Place
 from svcnotes.toolbox.session import Call, Session
 
 
@@ -32,18 +33,39 @@ def host_of(call: Call) -> Host:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An interface as `ip link` knows it: `peer` is what follows the @, `master` the bridge that it hangs on."""
+    """An interface as `ip link` knows it: `peer` is what follows the @, `master` the bridge that it hangs on.
+
+    `down`: it was never brought up, and only lends its addresses to the node (kube-ipvs0).
+    """
 
     index: int
     name: str
     addresses: tuple[str, ...]
     peer: str = ""
     master: str = ""
+    down: bool = False
 
     @property
     def title(self) -> str:
         """The name with its peer."""
         return f"{self.name}@{self.peer}" if self.peer else self.name
+
+
+def links_of(call: Call) -> list[Link]:
+    """The interfaces of the host where a command runs, the dummy one of kube-proxy's mode included."""
+    found = links(host_of(call))
+    cluster, node = call.cluster, call.place.host
+    dummy = mode_named(cluster.proxy.mode).dummy
+    if call.place.kind != NODE or not dummy:
+        return found
+    held = tuple(
+        f"{address}/{128 if family == 6 else 32}"
+        for family in sorted(cluster.families)
+        for address in own_addresses(cluster, node, None, family)
+    )
+    if not any(link.name == dummy for link in found):
+        found.append(Link(len(found) + 1, dummy, held))
+    return [replace(link, down=link.name == dummy) for link in found]
 
 
 def links(host: Host) -> list[Link]:

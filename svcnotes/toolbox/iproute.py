@@ -14,7 +14,7 @@ from svcnotes.network.addresses import family, prefix
 from svcnotes.network.host import LOOPBACK, Host, Route
 from svcnotes.network.node_host import BRIDGE, TUNNEL
 from svcnotes.network.outside import ROUTER
-from svcnotes.toolbox.hosts import Link, host_of, links, mac, network
+from svcnotes.toolbox.hosts import Link, host_of, links, links_of, mac, network
 from svcnotes.toolbox.output import Printed, err, out
 from svcnotes.toolbox.session import Call
 
@@ -169,16 +169,16 @@ def _source(host: Host, address: str, route: Route) -> str:
     return next((a for a in own if family(a) == family(address)), "")
 
 
-def _chosen(host: Host, words: Sequence[str]) -> list[Link] | Printed:
+def _chosen(call: Call, words: Sequence[str]) -> list[Link] | Printed:
     """The links that `show [dev] NAME` asks for."""
     rest = [word for word in words if word not in ("show", "list", "ls", "dev")]
-    found = [link for link in links(host) if not rest or link.name == rest[0]]
+    found = [link for link in links_of(call) if not rest or link.name == rest[0]]
     return found or err(f'Device "{rest[0]}" does not exist.\n', 1)
 
 
 def _addr(call: Call, words: list[str], options: Sequence[str]) -> Printed:
     host = host_of(call)
-    chosen = _chosen(host, words)
+    chosen = _chosen(call, words)
     if isinstance(chosen, Printed):
         return chosen
     only = 4 if "-4" in options else 6 if "-6" in options else 0
@@ -195,7 +195,7 @@ def _addr(call: Call, words: list[str], options: Sequence[str]) -> Printed:
 
 
 def _brief(link: Link, only: int) -> str:
-    state = "UNKNOWN" if link.name == LOOPBACK else "UP"
+    state = "UNKNOWN" if link.name == LOOPBACK else "DOWN" if link.down else "UP"
     shown = "".join(f"{a} " for a in link.addresses if only in (0, family(a)))
     return f"{link.title:<16} {state:<14} {shown}"
 
@@ -217,6 +217,11 @@ def _link_lines(host: Host, link: Link, mode: str = "", *, short: bool = False) 
         if not short:
             yield f"    link/loopback {mac(host, link)} brd 00:00:00:00:00:00"
         return
+    if link.down:
+        yield f"{link.index}: {link.title}: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN{mode} group default "
+        if not short:
+            yield f"    link/ether {mac(host, link)} brd ff:ff:ff:ff:ff:ff"
+        return
     mtu = 1450 if link.name == TUNNEL else 1500
     yield (
         f"{link.index}: {link.title}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {mtu} qdisc noqueue{master} "
@@ -228,7 +233,7 @@ def _link_lines(host: Host, link: Link, mode: str = "", *, short: bool = False) 
 
 def _link(call: Call, words: list[str], options: Sequence[str]) -> Printed:
     host = host_of(call)
-    chosen = _chosen(host, words)
+    chosen = _chosen(call, words)
     if isinstance(chosen, Printed):
         return chosen
     if any(option in ("-br", "-brief") for option in options):
@@ -239,6 +244,8 @@ def _link(call: Call, words: list[str], options: Sequence[str]) -> Printed:
 def _brief_link(host: Host, link: Link) -> str:
     flags = "LOOPBACK,UP,LOWER_UP" if link.name == LOOPBACK else "BROADCAST,MULTICAST,UP,LOWER_UP"
     state = "UNKNOWN" if link.name == LOOPBACK else "UP"
+    if link.down:
+        flags, state = "BROADCAST,NOARP", "DOWN"
     return f"{link.title:<16} {state:<14} {mac(host, link)} <{flags}> "
 
 

@@ -1,4 +1,4 @@
-"""`cat`, `getent`, `dmesg`, `nstat`, `ipvsadm` and the small commands of every shell."""
+"""`cat`, `getent`, `dmesg`, `nstat` and the small commands of every shell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from svcnotes.network import faults
 from svcnotes.toolbox.hosts import host_of
 from svcnotes.toolbox.naming import look_up, pod_of
 from svcnotes.toolbox.options import UsageError, read
-from svcnotes.toolbox.output import Printed, err, note, out
+from svcnotes.toolbox.output import Printed, err, out
 from svcnotes.toolbox.places import NODE
 from svcnotes.toolbox.session import Call
 from svcnotes.toolbox.sysctl import PROC, proc_file
@@ -19,10 +19,6 @@ from svcnotes.toolbox.sysctl import PROC, proc_file
 UPTIME = 86_400.0
 """How long a node runs when the terminal is opened, in seconds."""
 _HAIRPIN = re.compile(r"/sys/class/net/([^/]+)/brport/hairpin_mode")
-_IPVS = """IP Virtual Server version 1.2.1 (size=4096)
-Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
-"""
 
 
 def cat(call: Call) -> Printed:
@@ -110,12 +106,6 @@ def nstat(call: Call) -> Printed:
     wanted = [word.strip("*") for word in call.args if not word.startswith("-")]
     shown = {name: value for name, value in known.items() if not wanted or any(w in name for w in wanted)}
     return out(["#kernel", *(f"{name:<31} {value:<18} 0.0" for name, value in shown.items())])
-
-
-def ipvsadm(call: Call) -> Printed:
-    """`ipvsadm -Ln`: an empty table, since kube-proxy runs in another mode."""
-    mode = call.cluster.proxy.mode or "iptables"
-    return out(_IPVS).then(note(f"kube-proxy of this node runs in mode {mode}: IPVS has no virtual server"))
 
 
 def hostname(call: Call) -> Printed:

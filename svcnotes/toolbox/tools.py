@@ -21,6 +21,7 @@ from svcnotes.toolbox.dns_tools import dig, nslookup
 from svcnotes.toolbox.filters import FILTERS
 from svcnotes.toolbox.iproute import bridge, ip
 from svcnotes.toolbox.iptables import iptables, iptables_save
+from svcnotes.toolbox.ipvsadm import ipset, ipvsadm
 from svcnotes.toolbox.kubectl import kubectl
 from svcnotes.toolbox.nc import nc
 from svcnotes.toolbox.nft import nft
@@ -35,7 +36,6 @@ from svcnotes.toolbox.small_tools import (
     dmesg,
     getent,
     hostname,
-    ipvsadm,
     nstat,
     sleep,
     true,
@@ -164,7 +164,8 @@ TOOLS: Mapping[str, Tool] = {
     "cat": Tool(cat, EVERYWHERE, "cat /etc/resolv.conf | /proc/sys/... | FILE"),
     "dmesg": Tool(dmesg, NODES, "dmesg"),
     "nstat": Tool(nstat, NODES, "nstat -az"),
-    "ipvsadm": Tool(ipvsadm, NODES, ""),
+    "ipvsadm": Tool(ipvsadm, NODES, "ipvsadm -Ln [-t ADDRESS:PORT] | ipvsadm -Sn"),
+    "ipset": Tool(ipset, NODES, "ipset list [NAME] | ipset save"),
     "nft": Tool(
         nft, NODES, "nft list tables | ruleset | table FAMILY NAME | chain|set|map FAMILY TABLE NAME"
     ),
