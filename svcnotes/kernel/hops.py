@@ -70,8 +70,8 @@ def _steps(net: Topology, visit: Visit, afterwards: Packet | None) -> Iterator[S
     """What was done to it; `afterwards` is the packet as it left, or as a socket took it."""
     family = 6 if _is_six(visit) else 4
     rules = ruleset_of(net, net.host(visit.host), family)
-    if rules is None:
-        return
+    if not isinstance(rules, Ruleset):
+        return  # no rules, or rules that TRACE of iptables does not tell of
     tried: dict[tuple[str, str], int] = {}
     for said, following in zip_longest(visit.rules, visit.rules[1:]):
         before = packet_of(said["packet"])
