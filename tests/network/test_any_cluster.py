@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import svcnotes
+from svcnotes.errors import RuleError
 from svcnotes.trace import to_json, trace
 
 POLICIES = st.sampled_from(["Cluster", "Local"])
@@ -98,7 +99,7 @@ def manifest(pods, external, internal, kind, affinity):
     return {"apiVersion": "v1", "kind": "List", "items": [*documents, service]}
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     pods=PODS,
     external=POLICIES,
@@ -110,17 +111,19 @@ def manifest(pods, external, internal, kind, affinity):
     to=TARGETS,
     protocol=st.sampled_from(["tcp", "udp", "sctp", "http", "icmp"]),
     via=st.sampled_from([None, "node-1", "node-2"]),
+    mode=st.sampled_from(["iptables", "nftables"]),
 )
 def test_probabilities_add_up_to_one_and_every_path_is_whole(
-    pods, external, internal, kind, affinity, world, source, to, protocol, via
+    pods, external, internal, kind, affinity, world, source, to, protocol, via, mode
 ):
     if protocol == "icmp":
         to = to.rpartition(":")[0] or to
     try:
         where = svcnotes.loads(json.dumps(manifest(pods, external, internal, kind, affinity)))
         where = where.with_world(**world)
-        found = trace(where, source, to, protocol, via)
-    except svcnotes.SvcnotesError:
+        found = trace(where, source, to, protocol, via, mode)
+    except svcnotes.SvcnotesError as error:
+        assert not isinstance(error, RuleError), "the rules are our own"
         return  # a value may be refused; any other exception fails this test
     assert sum(path.probability for path in found.paths) == 1
     for path in found.paths:
