@@ -82,6 +82,9 @@ def test_handles_and_other_notes_of_nft_are_no_part_of_a_rule():
         ("numgen random mod 0 0 accept", "numgen mod 0 has no value"),
         ('accept comment "x" drop', "stands behind the comment"),
         ("tcp dport vmap { 22 : 23 }", "has no verdict"),
+        ("counter packets many bytes 0", "`many` stands where a number must"),
+        ("limit rate often accept", "is no rate"),
+        ("log level loud", "unknown log level `loud`"),
         ("meta mark set 0x100000000", "is not a number from 0 to 4294967295"),
     ],
 )

@@ -32,6 +32,7 @@ from svcnotes.netfilter.nftables.words import Words
 SIGNS = ("&", "|", "^", "<<", ">>")
 VERDICTS = ("accept", "drop", "continue", "return")
 JUMPS = ("jump", "goto")
+_SIZES, _TIMES = ("bytes", "kbytes", "mbytes"), ("second", "minute", "hour", "day", "week")
 _PUNCTUATION = ("{", "}", "(", ")", ",", ":", ".", "/", *SIGNS)
 
 
@@ -224,9 +225,17 @@ def counted(words: Words) -> list[str]:
     """Read the numbers of a counter, where it has any."""
     if words.next != "packets":
         return []
-    found = [words.take(), words.take("a number")]
+    found = [words.take(), counting(words)]
     words.expect("bytes")
-    return [*found, "bytes", words.take("a number")]
+    return [*found, "bytes", counting(words)]
+
+
+def counting(words: Words) -> str:
+    """Read a number of packets or bytes."""
+    word = words.take("a number")
+    if not word.isdigit():
+        raise RuleError(f"`{word}` stands where a number must: correct the line")
+    return word
 
 
 def limited(words: Words) -> list[str]:
@@ -238,10 +247,17 @@ def limited(words: Words) -> list[str]:
     if words.took("over"):
         found.append("over")
     found.append(words.take("a rate"))
-    if words.next.partition("/")[0] in ("bytes", "kbytes", "mbytes"):
+    if words.next.partition("/")[0] in _SIZES:
         found.append(words.take())
+    number, _, unit = " ".join(found[-2:] if found[-1].partition("/")[0] in _SIZES else found[-1:]).partition(
+        "/"
+    )
+    if unit not in _TIMES or not number.split(" ")[0].isdigit():
+        raise RuleError(f"`{number}/{unit}` is no rate: write such as 10/second, or 5 mbytes/minute")
     if words.took("burst"):
-        found += ["burst", words.take("a number"), words.take("packets or bytes")]
+        found += ["burst", counting(words), words.take("packets or bytes")]
+        if found[-1] not in ("packets", *_SIZES):
+            raise RuleError(f"a burst of `{found[-1]}`: write packets or bytes")
     return found
 
 

@@ -38,6 +38,7 @@ NAT = ("snat", "dnat", "masquerade", "redirect")
 NAT_FLAGS = ("random", "fully-random", "persistent")
 LEARNING = ("add", "update", "delete")
 _LOG = ("prefix", "level", "group", "snaplen", "queue-threshold")
+_LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit")
 _REJECTS = ("icmp", "icmpv6", "icmpx")
 
 
@@ -161,6 +162,10 @@ def _log(words: Words) -> Plain:
     while words.next in (*_LOG, "flags"):
         option = words.take()
         found += [option, words.take(f"the value of {option}")]
+        if option == "level" and found[-1] not in _LEVELS:
+            raise RuleError(f"unknown log level `{found[-1]}`: known are {', '.join(_LEVELS)}")
+        if option in _LOG[2:] and not found[-1].isdigit():
+            raise RuleError(f"`{found[-1]}` of log {option} is not a number")
         if option == "flags" and found[-1] in ("tcp", "ip"):
             found.append(words.take(f"which flags of {found[-1]}"))
     return Plain(tuple(found))
