@@ -30,8 +30,8 @@ def no_address(packet: Packet, out_interface: str) -> str | None:
 class Context:
     """A host as one walk sees it; every field has a default, so a lesson gives what it needs.
 
-    `in_interface` and `out_interface` are empty where there is none yet (no out at PREROUTING and
-    INPUT, no in at OUTPUT); `physdev_in`, `physdev_out` are bridge ports. `address_type(address,
+    `in_interface` and `out_interface` are empty where there is none (no out at PREROUTING and
+    INPUT, no in at OUTPUT and for what the host itself sends at POSTROUTING); `physdev_in`, `physdev_out` are bridge ports. `address_type(address,
     interface)` answers LOCAL, UNICAST, BROADCAST, MULTICAST, BLACKHOLE, UNREACHABLE, PROHIBIT or
     UNSPEC; its interface is empty unless `--limit-iface-in/out` asks for one.
     `masquerade_address(packet, out_interface)` is the address that MASQUERADE writes, None where the

@@ -56,7 +56,9 @@ def pass_hook(
         bridged=bridged,
         address_type=lambda address, interface: address_type(host, address, interface),
         masquerade_address=lambda packet, out: masquerade_address(host, packet, out),
-        reverse_path_ok=not in_interface or reverse_path(host, flight.packet.source, in_interface),
+        reverse_path_ok=not in_interface
+        or hook == "POSTROUTING"
+        or reverse_path(host, flight.packet.source, in_interface),
         time=net.time,
         recent=memory.recent,
         learnt=memory.learnt,

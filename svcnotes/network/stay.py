@@ -189,7 +189,11 @@ def _tied_to_loopback(host: Host, source: str, route: Route) -> str:
 
 def _leave(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
     """POSTROUTING, then the wire; or lo, which brings the packet straight back in."""
-    for after in pass_hook(net, host, "POSTROUTING", flight, out_interface=route.interface):
+    # nftables may still ask for the interface that a routed packet came in by; iptables refuses to (ip_output).
+    hooked = pass_hook(
+        net, host, "POSTROUTING", flight, in_interface=flight.interface, out_interface=route.interface
+    )
+    for after in hooked:
         if isinstance(after, Ending):
             yield after
         elif route.interface == LOOPBACK:

@@ -192,13 +192,21 @@ def test_a_rule_of_elsewhere_that_is_not_understood_is_named_by_node_and_line():
     for path in svcnotes.trace(lenient, CLIENT, NODEPORT).paths:
         assert path.outcome == "connected"
         (said,) = path.not_understood
-        assert said.startswith("node-1, nat-prerouting rule 1: `meta skuid 0 accept` not understood")
+        assert said.startswith("node-1, ip kube-proxy nat-prerouting rule 1: `meta skuid 0 accept` not understood")
 
 
 def test_interfaces_that_a_node_has_not_are_told():
     text = 'table ip t {\n\tchain c {\n\t\tiifname "ens3" oifname { "docker0", "eth0" } accept\n\t\tiifname "veth*" drop\n\t}\n}\n'
     (said,) = strange_interfaces(cluster("nodeport-cluster").with_rules("node-1", text))
     assert "ens3 (line 3), docker0 (line 3). It has lo, eth0, cni0" in said
+
+
+def test_nftables_may_ask_at_postrouting_by_which_interface_a_packet_came():
+    head = "table ip t {\n\tchain c {\n\t\ttype filter hook postrouting priority 0; policy accept;\n"
+    text = head + '\t\tiifname "eth0" oifname "cni0" drop\n\t}\n}\n'
+    where = cluster("nodeport-cluster").with_rules("node-1", text)
+    assert ends(where, CLIENT, "10.244.1.10:8080") == {("timeout", "")}
+    assert ends(where, "node/node-1", "10.244.1.10:8080") == {("connected", "")}
 
 
 # memory
