@@ -48,7 +48,7 @@ class Flight:
 
     `interface` is where it came in (empty: made here), `port` the bridge port if any, `next_hop`
     the neighbour that the sender's frame was for. `arrived` is the packet as it came, `steps` what
-    was done to it here. `connection` is conntrack's note on it. `memories` are the hosts'
+    was done to it here, `visited` how many rules it tried here. `connection` is conntrack's note on it. `memories` are the hosts'
     memories by host and IP family. `chosen` holds what a balancer chose for this connection, `held`
     the legs of an open one: the sockets at their ends. `rounds` are the
     places it has been in, with the TTL it had there. `left` says why it left the cluster for nobody.
@@ -70,6 +70,7 @@ class Flight:
     held: tuple[Leg, ...] = ()
     rounds: tuple[tuple[object, int], ...] = ()
     left: str = ""
+    visited: int = 0
 
     def memory(self) -> Memory:
         """What this host remembers of this IP family."""
@@ -91,6 +92,7 @@ class Flight:
             connection=walk.connection,
             memories={**self.memories, (self.host, self.packet.family): memory},
             steps=self.steps + walk.steps,
+            visited=self.visited + walk.visited,
         )
 
     def closed(self, kind: str, out_interface: str, *, ended: str = "") -> Flight:
@@ -105,13 +107,14 @@ class Flight:
             in_interface=self.interface,
             out_interface=out_interface,
             ended=ended,
+            visited=self.visited,
         )
-        return replace(self, hops=(*self.hops, hop), steps=())
+        return replace(self, hops=(*self.hops, hop), steps=(), visited=0)
 
     def made(self, packet: Packet, **changes: Any) -> Flight:
         """A new packet made at the same host, with the same past."""
         blank: dict[str, Any] = {
-            "interface": "", "port": "", "next_hop": "", "connection": None, "steps": (), "rounds": (),
+            "interface": "", "port": "", "next_hop": "", "connection": None, "steps": (), "rounds": (), "visited": 0,
         }  # fmt: skip
         return replace(self, packet=packet, arrived=packet, **{**blank, **changes})
 

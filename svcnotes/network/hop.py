@@ -15,7 +15,8 @@ class Hop:
     `namespace/name` of a Pod; `kind` is client, outside, router, node, pod. `direction` is `there`
     or `back`. `packet` is the packet as it arrived (or as the host made it), `leaves` as it left,
     None where it ended here. Interfaces are empty where the packet began or ended. `ended` says
-    in one sentence why the packet stopped here, empty where it went on.
+    in one sentence why the packet stopped here, empty where it went on. `visited` counts the rules that a kernel
+    would have tried here, those that did not match included.
     """
 
     host: str
@@ -27,3 +28,4 @@ class Hop:
     in_interface: str = ""
     out_interface: str = ""
     ended: str = ""
+    visited: int = 0

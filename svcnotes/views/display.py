@@ -9,6 +9,7 @@ from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.beside import SideBySide
 from svcnotes.views.beside_html import beside_html
 from svcnotes.views.crowd import Crowd
+from svcnotes.views.curves import Curves, curves_html
 from svcnotes.views.html import trace_html
 from svcnotes.views.lookup import Lookup, lookup_html
 from svcnotes.views.matrix import Matrix
@@ -36,12 +37,13 @@ def register(shell: Any = None) -> bool:
         SideBySide: beside_html,
         Matrix: matrix_html,
         Crowd: crowd_html,
+        Curves: curves_html,
         Lookup: lookup_html,
         Timeline: timeline_html,
         Flow: flow_html,
     }
     texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line, Flow: flow_text}
-    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Lookup, Timeline), str)
+    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Curves, Lookup, Timeline), str)
     # By name, so that pandas loads with the first table and not before.
     formatters["text/html"].for_type_by_name("svcnotes.views.frames", "Table", _table_html)
     for kind, write in pages.items():
