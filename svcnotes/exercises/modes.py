@@ -32,6 +32,10 @@ def _nftables() -> Cluster:
     return with_mode(scenarios.load("modes"), "nftables")
 
 
+def _external() -> Cluster:
+    return _nftables().patch("service", "shop", "spec: {externalIPs: [80.11.12.10]}")
+
+
 def _local() -> Cluster:
     return _nftables().patch("service", "shop", "spec: {externalTrafficPolicy: Local}")
 
@@ -166,14 +170,14 @@ doors = choose(
 
 word = choose(
     "word",
-    "Fill the blank in this element of the map service-nodeports:  tcp . 30080 : goto ____-E2IH552V-default/shop/tcp/http",
-    Asked(_nftables, CLIENT, "172.18.0.12:30080"),
+    "nftables mode. The Service gets an external IP, 80.11.12.10, and the map service-ips a new element. Fill the blank:  80.11.12.10 . tcp . 80 : goto ____-E2IH552V-default/shop/tcp/http",
+    Asked(_external, CLIENT, "80.11.12.10:80", "node-2"),
     (
         Choice(
             "service",
             lambda seen: goes_to(seen.trace, "service"),
             "",
-            "That chain comes after it: there the pod is chosen. What comes to a nodePort needs a mark first.",
+            "That is where the element of the clusterIP leads, and this one leads in the end. But what is dialled from outside needs a mark first.",
         ),
         Choice("external", lambda seen: goes_to(seen.trace, "external")),
         Choice(
@@ -190,9 +194,9 @@ word = choose(
         ),
     ),
     (
-        "In iptables mode the rule of the nodePort leads to KUBE-EXT. What is EXT short for?",
-        "The chain that is meant puts the mark on.",
-        "nft list map ip kube-proxy service-nodeports",
+        "In iptables mode the rule of an external IP leads to KUBE-EXT, as that of the nodePort does. What is EXT short for?",
+        "The chain that is meant puts the mark on, and then goes on to service-…",
+        "Look at the element of service-nodeports: it leads to the same chain.",
     ),
     rule=map_rule,
 )

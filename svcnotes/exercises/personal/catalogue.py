@@ -13,6 +13,7 @@ from svcnotes.exercises.personal import (
     externalname,
     hairpin,
     loadbalancer,
+    modes,
     nodeport,
     snat,
     start,
@@ -20,7 +21,7 @@ from svcnotes.exercises.personal import (
 from svcnotes.exercises.personal.chance import Draw, seed_of
 from svcnotes.exercises.personal.definition import Definition, Personal
 
-_MODULES = (start, nodeport, snat, loadbalancer, externalname, externalips, hairpin, debugging)
+_MODULES = (start, nodeport, snat, loadbalancer, externalname, externalips, hairpin, debugging, modes)
 ALL: Mapping[str, Definition] = MappingProxyType(
     {one.id: one for module in _MODULES for one in module.DEFINITIONS}
 )
