@@ -40,7 +40,7 @@ def begins_selector(words: Words) -> bool:
     """Whether the next words ask something of the packet (and are no constants)."""
     word, after = words.next, words.beyond(1)
     if word in PAYLOAD:
-        return after in PAYLOAD[word] or (word in ("ip", "ip6", "tcp") and after[:1].isalpha())
+        return after[:1].isalpha()
     return word in ("meta", "ct", "fib", "numgen") or word in META or word in NOT_SELECTORS
 
 
