@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
+from svcnotes.kernel.loaders import lacking
+from svcnotes.kernel.texts import languages
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network import faults
 from svcnotes.network.addresses import family
 from svcnotes.network.host import LOOPBACK, Host, Route
@@ -50,7 +52,7 @@ class Blueprint:
         """A host without anything yet."""
         paths = {name.replace(".", "/"): value for name, value in (sysctls or {}).items()}
         blank: dict[str, Any] = {
-            "names": {}, "ports": [], "addresses": [], "tunnel": [], "neighbours": [], "routes": [],
+            "names": {}, "ports": [], "addresses": [], "tunnel": [], "neighbours": [], "routes": [], "languages": [],
         }  # fmt: skip
         self.hosts[host] = {"sysctls": paths, **blank}
 
@@ -80,7 +82,7 @@ def blueprint(net: Topology, earlier: Iterable[str] = ()) -> Blueprint:
 
     `earlier` are outside addresses that asked before: their hosts stay, but nothing leads to them.
     """
-    refuse(net.cluster)
+    refuse(net)
     made = Blueprint()
     made.add(CABLES, {"net.bridge.bridge-nf-call-iptables": "0", "net.bridge.bridge-nf-call-ip6tables": "0"})
     made.add(WORLD)
@@ -96,6 +98,8 @@ def blueprint(net: Topology, earlier: Iterable[str] = ()) -> Blueprint:
     hosts |= {name: net.host(name) for name in pods}
     for name, host in hosts.items():
         made.add(name, _sysctls(host))
+    for name in nodes:
+        made.hosts[name]["languages"] = languages(net, name)
     for name, host in hosts.items():
         _interfaces(made, net, name, host)
     _plug(made, OUTSIDE, WORLD, "wan")
@@ -106,15 +110,16 @@ def blueprint(net: Topology, earlier: Iterable[str] = ()) -> Blueprint:
     return made
 
 
-def refuse(cluster: Cluster) -> None:
-    """Raise QuestionError for a World that namespaces of one machine cannot be."""
-    why = ""
+def refuse(net: Topology) -> None:
+    """Raise QuestionError for a World that namespaces of one machine cannot be, or rules that no loader loads."""
+    cluster, mode = net.cluster, net.proxy_mode or net.cluster.proxy.mode
+    why = lacking(mode_named(mode).formats)
     if cluster.world.cloud != "none":
         why = f"cloud: {cluster.world.cloud}: the kernel lab has no cloud load balancers"
     elif any(fault.get("name") == "conntrack-full" for fault in cluster.world.faults):
         why = "fault conntrack-full: the size of the kernel's table is one for the whole machine"
-    elif (cluster.proxy.mode or "iptables") != "iptables":
-        why = f"proxy mode {cluster.proxy.mode}: the kernel lab loads iptables rules only"
+    elif why:
+        why = f"proxy mode {mode}: {why}"
     if why:
         raise QuestionError(f"engine kernel: {why}; ask the simulation (engine=simulated)")
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
+from svcnotes.kernel import nft_steps
 from svcnotes.kernel.sorting import packet_of
 from svcnotes.kernel.visits import Said, Visit
-from svcnotes.netfilter import Ruleset
+from svcnotes.netfilter import Rules
 from svcnotes.netfilter.addresses import text as address_text
 from svcnotes.netfilter.nat import read_range
+from svcnotes.netfilter.stops import BaseChain
 from svcnotes.network.hooks import ruleset_of
 from svcnotes.network.hop import Hop
 from svcnotes.network.node_host import BRIDGE
@@ -70,15 +72,23 @@ def _steps(net: Topology, visit: Visit, afterwards: Packet | None) -> Iterator[S
     """What was done to it; `afterwards` is the packet as it left, or as a socket took it."""
     family = 6 if _is_six(visit) else 4
     rules = ruleset_of(net, net.host(visit.host), family)
-    if not isinstance(rules, Ruleset):
-        return  # no rules, or rules that TRACE of iptables does not tell of
+    if rules is None:
+        return
+    nft = nft_steps.own_rules(rules)
     tried: dict[tuple[str, str], int] = {}
+    mark = 0
     for said, following in zip_longest(visit.rules, visit.rules[1:]):
         before = packet_of(said["packet"])
         after = packet_of(following["packet"]) if following else afterwards
-        for step in _step(rules, said, before, after, tried):
+        if " " in said["table"]:
+            before = replace(before, mark=mark)
+            found = nft_steps.steps(nft, said, before, after, tried) if nft is not None else iter(())
+        else:
+            found = _step(rules, said, before, after, tried)
+        for step in found:
             yield step
             before = step.after
+        mark = packet_of(said["packet"]).mark
         if after is not None and _addresses(before) != _addresses(after):
             after = replace(after, mark=before.mark, ttl=before.ttl)
             text = f"NAT of the connection: {before} becomes {after}"
@@ -96,22 +106,21 @@ def _is_six(visit: Visit) -> bool:
 
 
 def _step(
-    rules: Ruleset, said: Said, before: Packet, after: Packet | None, tried: dict[tuple[str, str], int]
+    rules: Rules, said: Said, before: Packet, after: Packet | None, tried: dict[tuple[str, str], int]
 ) -> Iterator[Step]:
     table, chain, number = said["table"], said["chain"], said["number"]
     if table == "raw" and chain in _TRACED_CHAINS:
         number -= 1  # the lab's own TRACE stands first there
         if not number and said["kind"] != "policy":
             return
-    own = rules.chain(table, chain)
-    texts = own.texts if own is not None else ()
+    texts = rules.rules(table, chain)
     where = (table, chain)
     # TRACE calls a last rule without a match `policy` or `return`, as it does the chain's end: the number tells.
     if number > len(texts):
         passed = len(texts) - tried.pop(where, 0)
-        if own is not None and said["kind"] == "policy" and (texts or own.policy != "accept"):
-            text = f"-P {chain} {own.policy.upper()}"
-            yield Step(said["hook"], table, chain, text, before, before, own.policy, 0, passed)
+        own = _base(rules, said) if said["kind"] == "policy" else None
+        if own is not None and (texts or own.policy != "accept"):
+            yield Step(said["hook"], table, chain, own.policy_text, before, before, own.policy, 0, passed)
         return
     text = texts[number - 1]
     found = _TARGET.search(text)
@@ -125,6 +134,12 @@ def _step(
     elif after is None:
         after = _as_told(text, before)
     yield Step(said["hook"], table, chain, text, before, after, _word(found), number, max(passed, 0))
+
+
+def _base(rules: Rules, said: Said) -> BaseChain | None:
+    """The base chain that a policy is of."""
+    every = (chain for stop in rules.stops(said["hook"]) for chain in stop.chains)
+    return next((one for one in every if (one.table, one.name) == (said["table"], said["chain"])), None)
 
 
 def _word(found: re.Match[str] | None) -> str:

@@ -11,15 +11,9 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kernel.blueprint import Blueprint, blueprint, refuse
 from svcnotes.kernel.listeners import listeners, named_ports
-from svcnotes.kernel.process import Worker, WorkerEndedError
-from svcnotes.network.addresses import family
-from svcnotes.network.errors_home import NO_ROUTE
-from svcnotes.network.host import LOOPBACK
-from svcnotes.network.node_host import node_host
-from svcnotes.network.node_rules import rules_text
-from svcnotes.network.outside import ROUTER, router_rules
-from svcnotes.network.plan import plan
-from svcnotes.network.rule_text import with_rules
+from svcnotes.kernel.probe import unloadable
+from svcnotes.kernel.process import KernelError, Worker, WorkerEndedError
+from svcnotes.kernel.texts import host_texts
 from svcnotes.network.topology import Topology
 
 DEADLINE = 0.9
@@ -61,7 +55,7 @@ class Lab:
         self._switches: dict[str, dict[str, str]] = {}
         self._routes: dict[str, list[Any]] = {}
         self._neighbours: dict[str, list[Any]] = {}
-        self._loaded: Cluster | None = None
+        self._loaded: tuple[Cluster, str | None] | None = None
         self._listening: Cluster | None = None
         self._ports_open: frozenset[int] = frozenset()
         self._tokens, self._numbers = count(1), count(1)
@@ -92,7 +86,7 @@ class Lab:
 
     def up(self, net: Topology) -> None:
         """Have the worker be this network: built anew only where hosts or interfaces differ."""
-        refuse(net.cluster)
+        refuse(net)
         if self._worker is not None and not self._worker.alive:
             self.close()
         if self._worker is None:
@@ -112,11 +106,14 @@ class Lab:
             self._build(wanted)
         else:
             self._follow(wanted)
-        if self._loaded is not net.cluster:
-            texts = _texts(net)
+        loading = (net.cluster, net.proxy_mode)
+        if self._loaded is None or self._loaded[0] is not loading[0] or self._loaded[1] != loading[1]:
+            texts = host_texts(net)
+            if why := unloadable(frozenset(language for _, language, _, text in texts if text)):
+                raise KernelError(f"{why} Ask the simulation (engine=simulated), which needs none of it.")
             self._loaded, self._listening = None, None
             self._order("rules", texts=texts)
-            self._loaded, self._named = net.cluster, named_ports([text for _, _, text in texts])
+            self._loaded, self._named = loading, named_ports([text for *_, text in texts])
         self._net = net
 
     def _build(self, wanted: Blueprint) -> None:
@@ -258,46 +255,3 @@ def _frame(made: Blueprint) -> Any:
         for name, spec in made.hosts.items()
     }
     return own, made.links
-
-
-def _texts(net: Topology) -> list[list[Any]]:
-    """Every rules text: [host, IP family, text]; empty where a family has none."""
-    cluster, found = net.cluster, []
-    for node in cluster.nodes:
-        for version in (4, 6):
-            has = version in cluster.families or (node, version) in cluster.node_rules
-            replaced = cluster.node_rules.get((node, version))
-            text = "" if not has else replaced
-            found.append(
-                [node, version, rules_text(cluster, node, net.proxy_mode, version) if text is None else text]
-            )
-    found += [[ROUTER, version, _router_text(cluster, version)] for version in (4, 6)]
-    return found
-
-
-def _router_text(cluster: Cluster, version: int) -> str:
-    """The router's rules, and those that say what no route there could.
-
-    The Services' range: Linux answers what it has no route for once a second to each host (ip_error in
-    net/ipv4/route.c), and only the machine's root may change that. The cluster's inner addresses: whoever is beyond
-    the router knows no way to them.
-    """
-    inner = [a for a in _inner(cluster) if family(a) == version]
-    services = [cidr for cidr in cluster.config.service_cidrs if version == family(cidr) == 4]
-    lines = [
-        f"-A FORWARD -d {to} -o wan -j REJECT --reject-with {NO_ROUTE[version]}" for to in inner + services
-    ]
-    text = router_rules(cluster, version)
-    return with_rules(text, "filter", lines) if lines else text
-
-
-def _inner(cluster: Cluster) -> list[str]:
-    """The addresses of Pods, bridges and tunnels, of which a router may know no route."""
-    own = (
-        address.partition("/")[0]
-        for name in cluster.nodes
-        for one in node_host(cluster, name).interfaces.values()
-        if one.name not in (LOOPBACK, "eth0")
-        for address in one.addresses
-    )
-    return list(dict.fromkeys([*plan(cluster).pod_of, *own]))

@@ -19,7 +19,8 @@ from svcnotes.network.plan import plan
 from svcnotes.network.sockets import daemons, host_network_pods
 from svcnotes.network.topology import Topology
 
-_TARGET = re.compile(r"--to-destination \S+:(\d+)$", re.MULTILINE)
+# `--to-destination 10.0.0.1:80`, `dnat to 10.0.0.1:80`, and `10.0.0.1 . 80` in a map.
+_TARGET = re.compile(r"(?: to \S+:|--to-destination \S+:| \. )(\d+)(?![.:\w])")
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 ANY = {4: "0.0.0.0", 6: "::"}  # noqa: S104 - inside namespaces that nobody else reaches
 KERNELS = ("tcp", "udp")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import select
-import subprocess
 import time
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from svcnotes.kernel import conntrack, links, restore
+from svcnotes.kernel import conntrack, links, loaders, restore
 from svcnotes.kernel.asking import Question, ask
 from svcnotes.kernel.capture import Capture
 from svcnotes.kernel.hosts import Host, set_switches, wire
+from svcnotes.kernel.load import Load, Loader, finished
 from svcnotes.kernel.netlink import NETFILTER, Netlink
 from svcnotes.kernel.nft_tracing import NftTracing
 from svcnotes.kernel.servers import Servers
@@ -26,17 +26,28 @@ SETTLED = 2.0  # seconds that the kernel is given to notice its new cables
 
 
 class Ruled:
-    """What a host with rules needs beside its namespace: a netfilter socket, an ear for TRACE."""
+    """What a host with rules needs beside its namespace: a netfilter socket, an ear for the kernel's tracing.
+
+    `texts` are the rules that are loaded, by language and IP family; `heard`: the ear knows their numbers.
+    """
 
     def __init__(self, host: Host, variant: str) -> None:
+        self.variant = variant
         self.net = Netlink(NETFILTER)
         self.tracing: Tracing | NftTracing = (NftTracing if variant == "nft" else Tracing)(
             host.name, host.interfaces
         )
-        self.texts: dict[int, str] = {}
+        self.texts: dict[tuple[str, int], str] = {}
+        self.heard = False
         for path in _LOGGERS:
             with contextlib.suppress(OSError):
                 (Path("/proc/sys") / path).write_text("nfnetlink_log")
+
+    def loads(self) -> Iterator[tuple[Loader, Load]]:
+        """What is loaded, each with its loader."""
+        for (language, family), text in self.texts.items():
+            if text:
+                yield loaders.LOADERS[language], Load(text, text, family, self.variant, self.net)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -50,17 +61,18 @@ class Machine:
     def __init__(self, variant: str) -> None:
         self.variant = variant
         self.hosts: dict[str, Host] = {}
+        self.languages: dict[str, list[str]] = {}
         self.ruled: dict[str, Ruled] = {}
         self.captures: list[Capture] = []
         self.servers = Servers()
         self.poll = select.epoll()
-        self.counters = True
         self.open: dict[int, tuple[Question, list[int]]] = {}
 
     def build(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Take the old lab down, if there is one, and build this one (`Blueprint.to_json`)."""
         self.close()
         self.hosts = {name: Host(name) for name in spec["hosts"]}
+        self.languages = {name: own["languages"] for name, own in spec["hosts"].items()}
         wire(self.hosts, spec["links"])
         failed = {}
         for name, own in spec["hosts"].items():
@@ -74,35 +86,53 @@ class Machine:
         return {"not_set": {name: what for name, what in failed.items() if what}}
 
     def rules(self, texts: list[list[Any]]) -> dict[str, Any]:
-        """Load rules: [host, IP family, text] each; what is loaded already stays."""
-        running: list[tuple[str, int, str, subprocess.Popen[str]]] = []
-        for name, family, text in texts:
-            host = self.hosts[name]
-            if name not in self.ruled:
-                self.ruled[name] = host.space.run(lambda host=host: Ruled(host, self.variant))  # type: ignore[misc]
-            own = self.ruled[name]
-            if own.texts.get(family, "") == text:
-                continue
-            if names := restore.counters(text):
-                self.counters = restore.make_counters(names, own.net)
-            loaded = text if self.counters else restore.without_counters(text)
-            process = host.space.run(partial(restore.start, loaded, family, self.variant))
-            running.append((name, family, text, process))
-        wrong = []
-        for name, family, text, process in running:
-            said = restore.finished(process)
-            self.ruled[name].texts[family] = "" if said else text
-            self._learn(name, family)
-            if said:
-                wrong.append(f"{name}, IPv{family}: {said}")
+        """Load rules: [host, language, IP family, text] each; what is loaded already stays."""
+        wrong: list[str] = []
+        again: set[str] = set()  # hosts where chains were made that must not stay the newest
+        for language, loader in loaders.LOADERS.items():
+            own = [(name, family, text) for name, of, family, text in texts if of == language]
+            wrong += self._load(language, loader, own, again)
+        for name in {name for name, *_ in texts} & self.ruled.keys():
+            self._learn(name)
         if wrong:
             raise OSError("; ".join(wrong))
-        return {"nfacct": self.counters}
+        return {}
 
-    def _learn(self, name: str, family: int) -> None:
-        tracing = self.ruled[name].tracing
-        if isinstance(tracing, NftTracing):
-            self.hosts[name].space.run(lambda: tracing.learn(family))
+    def _load(
+        self, language: str, loader: Loader, texts: list[tuple[str, int, str]], again: set[str]
+    ) -> Iterator[str]:
+        """Load the texts of one language side by side; what their programs complained about."""
+        running = []
+        anew = set()
+        for name, family, text in texts:
+            own = self._ruled(name)
+            before = own.texts.get((language, family), "")
+            if before == text and not (text and name in again):
+                continue
+            if loader.anew(before, text):
+                anew.add(name)
+            load = Load(before, text, family, own.variant, own.net)
+            process = self.hosts[name].space.run(lambda load=load: loader.start(load))  # type: ignore[misc]
+            running.append((name, family, text, process))
+        for name, family, text, process in running:
+            said = finished(process)
+            self.ruled[name].texts[language, family] = "" if said else text
+            self.ruled[name].heard = False
+            if said:
+                yield f"{name}, IPv{family}: {said}"
+        again |= anew
+
+    def _ruled(self, name: str) -> Ruled:
+        if name not in self.ruled:
+            host, variant = self.hosts[name], loaders.variant(self.languages[name], self.variant)
+            self.ruled[name] = host.space.run(lambda: Ruled(host, variant))
+        return self.ruled[name]
+
+    def _learn(self, name: str) -> None:
+        own = self.ruled[name]
+        if isinstance(own.tracing, NftTracing) and not own.heard:
+            self.hosts[name].space.run(own.tracing.learn)
+        own.heard = True
 
     def listen(self, wanted: list[list[Any]]) -> dict[str, Any]:
         """Have just these processes listen."""
@@ -135,22 +165,11 @@ class Machine:
         return {}
 
     def forget(self) -> None:
-        """Empty what the hosts remember of earlier connections, and their lists of `recent`."""
+        """Empty what the hosts remember of earlier connections, and what packets taught their rules."""
         for name, own in self.ruled.items():
             restore.forget_connections(own.net)
-            if any("-m recent" in text for text in own.texts.values()):
-                self.hosts[name].space.run(lambda own=own: self._forget_recent(own))  # type: ignore[misc]
-
-    def _forget_recent(self, own: Ruled) -> None:
-        """Empty the lists; where only the machine's root may write them, load the rules anew, which makes new ones."""
-        try:
-            restore.forget_recent()
-        except OSError:
-            for family, text in own.texts.items():
-                if "-m recent" in text:
-                    for loaded in ("", text if self.counters else restore.without_counters(text)):
-                        if said := restore.finished(restore.start(loaded, family, self.variant)):
-                            raise OSError(said) from None
+            for loader, load in own.loads():
+                self.hosts[name].space.run(lambda one=loader, load=load: one.forget(load))  # type: ignore[misc]
 
     def ask(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Ask one question and tell all that was heard of it.
@@ -204,9 +223,15 @@ class Machine:
         return conntrack.flows(self.ruled[host].net)
 
     def lists(self) -> list[list[str]]:
-        """The lists of `recent` that hold somebody: [host, name] each."""
-        found = {name: self.hosts[name].space.run(restore.recent_lists) for name in self.ruled}
-        return [[host, name] for host, names in found.items() for name in names]
+        """The lists of `recent` and the sets that hold somebody: [host, name] each."""
+        found = []
+        for name, own in self.ruled.items():
+            for loader, load in own.loads():
+                held = self.hosts[name].space.run(
+                    lambda one=loader, load=load: one.holding(load.after, load.net)  # type: ignore[misc]
+                )
+                found += [[name, one] for one in held]
+        return found
 
     def delete(self, host: str, flows: list[list[Any]]) -> dict[str, Any]:
         """Delete a host's conntrack entries of UDP, each given as its first packet went."""

@@ -17,6 +17,7 @@ REPLACE, EXCLUSIVE, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
 NESTED = 0x8000
 _HEADER = struct.Struct("=IHHII")
 _ERROR, _DONE = 2, 3
+_BATCH_BEGIN, _BATCH_END = 16, 17
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -69,7 +70,6 @@ class Netlink:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self.socket.bind((0, 0))
         self._sequence = 0
-        self._pending = 0
 
     def send(self, kind: int, body: bytes, flags: int = CREATE | EXCLUSIVE) -> None:
         """Send a request and wait for its acknowledgement; raises OSError with the kernel's errno."""
@@ -96,6 +96,16 @@ class Netlink:
         except OSError as error:
             if error.errno not in forgive:
                 raise
+
+    def batch(self, kind: int, body: bytes, subsystem: int) -> None:
+        """Send one request as a transaction of its own, as nf_tables takes changes; raises OSError (nfnetlink_rcv_batch)."""
+        edge = struct.pack(">BBH", 0, 0, subsystem)
+        parts = []
+        for what, inside, flags in ((_BATCH_BEGIN, edge, 0), (kind, body, ACK), (_BATCH_END, edge, 0)):
+            self._sequence += 1
+            parts.append(_HEADER.pack(16 + len(inside), what, REQUEST | flags, self._sequence, 0) + inside)
+        self.socket.send(b"".join(part + b"\0" * (-len(part) % 4) for part in parts))
+        self._acknowledged()
 
     def dump(self, kind: int, body: bytes) -> list[tuple[int, bytes]]:
         """Ask for a list: (message type, body) of each answer."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from functools import lru_cache
 
-from svcnotes.kernel import restore
+from svcnotes.kernel import loaders, restore
 
 UNSHARE = ("unshare", "--user", "--map-root-user", "--net")
-_TRIAL = "*nat\n-A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE\nCOMMIT\n"
 
 
 @lru_cache(maxsize=1)
@@ -30,7 +28,7 @@ def available() -> str:
     if tried.returncode:
         said = tried.stderr.strip().removeprefix("unshare: ") or f"exit status {tried.returncode}"
         return f"The kernel lab needs user and network namespaces, which are not allowed here ({said})."
-    refused = {variant: _refused(command, variant) for variant in restore.VARIANTS}
+    refused = {variant: restore.refused(command, variant) for variant in restore.VARIANTS}
     if all(refused.values()):
         both = "; ".join(f"{variant}: {why}" for variant, why in refused.items())
         return f"The kernel lab needs iptables and a kernel that takes its nat rules ({both})."
@@ -40,25 +38,19 @@ def available() -> str:
 @lru_cache(maxsize=1)
 def working_variant() -> str:
     """The variant of iptables that works here: legacy, which says the numbers of rules itself, before nft."""
-    unshare = shutil.which(UNSHARE[0]) or UNSHARE[0]
-    usable = (one for one in restore.VARIANTS if not _refused((unshare, *UNSHARE[1:]), one))
+    usable = (one for one in restore.VARIANTS if not restore.refused(_command(), one))
     return next(usable, restore.VARIANTS[0])
 
 
-def _refused(command: tuple[str, ...], variant: str) -> str:
-    """Why a variant of iptables takes no rules in new namespaces; empty where it does."""
-    for family in (4, 6):
-        program = restore.program(family, variant)
-        if not program:
-            return f"no {restore.program_name(family, variant)}"
-        loaded = subprocess.run(  # noqa: S603
-            (*command, program),
-            input=_TRIAL,
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "XTABLES_LOCKFILE": "/dev/null"},
-        )
-        if loaded.returncode:
-            return " ".join(loaded.stderr.split()) or f"exit status {loaded.returncode}"
+@lru_cache(maxsize=8)
+def unloadable(languages: frozenset[str]) -> str:
+    """Say why the rules of one of these languages cannot be loaded here, in one sentence; empty where all can."""
+    for language in sorted(languages):
+        why = loaders.LOADERS[language].refused(_command(), loaders.variant(languages, working_variant()))
+        if why:
+            return f"The kernel lab cannot load what {language} prints ({why})."
     return ""
+
+
+def _command() -> tuple[str, ...]:
+    return (shutil.which(UNSHARE[0]) or UNSHARE[0], *UNSHARE[1:])

@@ -6,21 +6,24 @@ Sources: nfnetlink_acct.h, nfnetlink_conntrack.h; iptables-restore(8).
 from __future__ import annotations
 
 import errno
-import os
 import re
 import shutil
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from svcnotes.kernel.load import PLACES, Load, finished, given, tried
 from svcnotes.kernel.netlink import CREATE, REPLACE, Netlink, text
 
 _ACCT_NEW, _CONNTRACK_DELETE, _EXPECT = 7 << 8, 1 << 8 | 2, 2 << 8 | 2
 _TABLES = {"raw": ("PREROUTING", "OUTPUT"), "mangle": (), "nat": (), "filter": ()}
 _NFACCT = re.compile(r" -m nfacct --nfacct-name +(\S+)")
+LANGUAGE = "iptables-save"
+_LISTS = "-m recent"
+_TRIAL = "*nat\n-A POSTROUTING -m mark --mark 0x4000/0x4000 -j MASQUERADE\nCOMMIT\n"
 _RECENT = Path("/proc/thread-self/net/xt_recent")
 VARIANTS = ("legacy", "nft")
-_PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 
 
 def program_name(family: int, variant: str) -> str:
@@ -30,7 +33,7 @@ def program_name(family: int, variant: str) -> str:
 
 def program(family: int, variant: str = VARIANTS[0]) -> str:
     """The path of that program; empty where there is none."""
-    return shutil.which(program_name(family, variant), path=_PLACES) or ""
+    return shutil.which(program_name(family, variant), path=PLACES) or ""
 
 
 def completed(rules: str) -> str:
@@ -68,29 +71,34 @@ def make_counters(names: Iterable[str], net: Netlink) -> bool:
     return True
 
 
-def start(rules: str, family: int, variant: str) -> subprocess.Popen[str]:
-    """Start loading a text in the namespace that the process is in; the caller waits with `finished`."""
-    # The lock file of every lab is one that is always there: nothing is left on the disk.
-    environment = {"PATH": _PLACES, "XTABLES_LOCKFILE": "/dev/null"}
-    process = subprocess.Popen(  # noqa: S603 - a program of the system, found in its own places
-        [program(family, variant), "-w", "5"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
+def start(load: Load) -> subprocess.Popen[str]:
+    """Start loading a text in the namespace that the process is in; the caller waits with `load.finished`."""
+    return given(
+        [program(load.family, load.variant), "-w", "5"], completed(_understood(load.after, load.net))
     )
-    if process.stdin is not None:
-        process.stdin.write(completed(rules))
-        process.stdin.close()
-        process.stdin = None
-    return process
 
 
-def finished(process: subprocess.Popen[str]) -> str:
-    """Wait for a load; what the program complained about, empty when all is well."""
-    _, said = process.communicate(timeout=30)
-    return said.strip() or f"exit status {process.returncode}" if process.returncode else ""
+def refused(command: tuple[str, ...], variant: str) -> str:
+    """Why a variant of iptables takes no rules in namespaces that `command` makes; empty where it does."""
+    for family in (4, 6):
+        found = program(family, variant)
+        if not found:
+            return f"no {program_name(family, variant)}"
+        if why := tried((*command, found), _TRIAL):
+            return why
+    return ""
+
+
+def anew(before: str, after: str) -> bool:
+    """Whether a load hangs base chains at the hooks anew: always, though legacy tables stay where they are."""
+    del before, after
+    return True
+
+
+def _understood(rules: str, net: Netlink) -> str:
+    """The text as this kernel takes it: without nfacct matches where it has no such objects."""
+    names = counters(rules)
+    return rules if make_counters(names, net) else without_counters(rules)
 
 
 def forget_connections(net: Netlink) -> None:
@@ -99,12 +107,23 @@ def forget_connections(net: Netlink) -> None:
         net.maybe(_CONNTRACK_DELETE, bytes([family, 0, 0, 0]), 0, forgive=(errno.ENOENT,))
 
 
-def recent_lists() -> list[str]:
+def holding(rules: str, net: Netlink) -> list[str]:
     """The lists of `-m recent` that hold somebody, in the namespace that the process is in."""
-    return [path.name for path in sorted(_RECENT.glob("*")) if path.read_text()]
+    del net
+    return [path.name for path in sorted(_RECENT.glob("*")) if path.read_text()] if _LISTS in rules else []
 
 
-def forget_recent() -> None:
-    """Empty the lists of `-m recent` in the namespace that the process is in; OSError where that is not allowed."""
-    for path in _RECENT.glob("*"):
-        path.write_text("/\n")
+def forget(load: Load) -> None:
+    """Empty the lists of `-m recent` in the namespace that the process is in.
+
+    Where only the machine's root may write them, load the rules anew, which makes new ones. Raises OSError.
+    """
+    if _LISTS not in load.after:
+        return
+    try:
+        for path in _RECENT.glob("*"):
+            path.write_text("/\n")
+    except OSError:
+        for text in ("", load.after):
+            if said := finished(start(replace(load, after=text))):
+                raise OSError(said) from None

@@ -18,6 +18,13 @@ _LOG_CONFIG = 4 << 8 | 1
 _BIND, _PF_BIND, _PF_UNBIND = 1, 3, 4
 _HEADER, _MARK, _IN, _OUT, _PAYLOAD, _PREFIX = 1, 2, 4, 5, 9, 10
 _HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+_PRIORITIES = {
+    "raw": -300,
+    "mangle": -150,
+    "nat": -100,
+    "filter": 0,
+    "security": 50,
+}  # where packets come in or begin
 _SAID = re.compile(r"TRACE: (\w+):([^ ]+):(rule|return|policy):(\d+) ")
 
 
@@ -45,7 +52,7 @@ class Tracing:
         self.net.send(_LOG_CONFIG, body, 0)
 
     def drain(self) -> list[dict[str, Any]]:
-        """What was heard since the last time, in order: hook, table, chain, kind, number, packet (with its mark)."""
+        """What was heard since the last time, in order: hook, priority, table, chain, kind, number, packet (with its mark)."""
         found: list[dict[str, Any]] = []
         while True:
             try:
@@ -74,6 +81,7 @@ class Tracing:
             "chain": match[2],
             "kind": match[3],
             "number": int(match[4]),
+            "priority": _PRIORITIES[match[1]],
             "in": name(_IN),
             "out": name(_OUT),
             "packet": packet,

@@ -10,7 +10,6 @@ from svcnotes.kernel.sorting import Sorter
 from svcnotes.network.flight import THERE
 
 Said = dict[str, Any]
-TABLES = ("raw", "mangle", "nat", "filter", "security")
 
 
 @dataclass
@@ -105,7 +104,7 @@ def _starts(before: Said, rule: Said) -> bool:
     """Whether a rule begins another pass: it came in or was made anew; what lo brings back goes on."""
     if rule["hook"] not in ("PREROUTING", "OUTPUT") or rule["in"] == "lo":
         return False
-    return bool(before["hook"] != rule["hook"] or TABLES.index(rule["table"]) < TABLES.index(before["table"]))
+    return bool(before["hook"] != rule["hook"] or rule["priority"] < before["priority"])
 
 
 def _settle(ordered: list[Visit], host: str, direction: str, rules: list[Said]) -> None:

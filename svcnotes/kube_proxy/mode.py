@@ -60,7 +60,8 @@ class Mode:
     `partial_sync` tells what a change from one cluster to another rewrites (before, after, node, family). An empty
     nodePortAddresses means `node_port_default` (nothing: every address); `localhost`: whether nodePorts
     can be open at 127.0.0.1. A mode may have more than rules: IP sets as `ipset save` prints them,
-    virtual servers, and addresses of its own, which it puts on an interface `dummy`. `followed`: whether
+    virtual servers, and addresses of its own, which it puts on an interface `dummy`. `formats`: what it writes,
+    by the tools that print it. `followed`: whether
     packets can be followed through it: what is more than rules must have its model first.
     """
 
@@ -70,6 +71,7 @@ class Mode:
     partial_sync: Callable[[Cluster, Cluster, str, int], Sync]
     node_port_default: tuple[str, ...]
     localhost: bool
+    formats: tuple[str, ...]
     ip_sets: Callable[[Cluster, str, int], str] = _no_sets
     virtual_servers: Callable[[Cluster, str, int], tuple[VirtualServer, ...]] = _no_servers
     own_addresses: Callable[[Cluster, str, int], tuple[str, ...]] = _no_addresses

@@ -13,6 +13,7 @@ MODE = Mode(
     partial_sync=partial_sync,
     node_port_default=(),
     localhost=True,
+    formats=("iptables-save",),
 )
 
 __all__ = ["MODE", "rules"]

@@ -13,6 +13,7 @@ MODE = Mode(
     partial_sync=partial_sync,
     node_port_default=(),
     localhost=False,
+    formats=("iptables-save", "ipset", "ipvsadm"),
     ip_sets=ip_sets,
     virtual_servers=virtual_servers,
     own_addresses=bound_addresses,

@@ -13,6 +13,7 @@ MODE = Mode(
     partial_sync=partial_sync,
     node_port_default=NODE_PORT_DEFAULT,
     localhost=False,
+    formats=("nft",),
 )
 
 __all__ = ["MODE", "rules"]
