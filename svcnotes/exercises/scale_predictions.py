@@ -51,7 +51,7 @@ hour = choose(
 
 
 def _writes(few: int, many_: int) -> Callable[[Seen], bool]:
-    return lambda _: few <= at().change.written.rules < many_
+    return lambda _: few <= at().written.rules < many_
 
 
 rewrite = choose(

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import ip_address
-from threading import Lock
 from typing import Any
 
 from svcnotes import flow, scenarios
@@ -45,8 +44,8 @@ class Cost:
 
     `held`: what kube-proxy keeps there; `characters`: how long that is as text. `visited`: for each of `PACKETS`
     how many rules it tries on its way through the node, on average over the endpoints it may get; empty for a mode
-    in which packets are not followed. `change`: what
-    kube-proxy hands to its tool when one Service loses one endpoint, `change_characters` how long that is.
+    in which packets are not followed. `written`, `deleted`: what kube-proxy hands to its tool when one Service loses
+    one endpoint, `change_characters` how long that is (`one_change` has its text).
     """
 
     mode: str
@@ -55,20 +54,14 @@ class Cost:
     held: Counts
     characters: int
     visited: Mapping[str, float]
-    change: Sync
-
-    @property
-    def change_characters(self) -> int:
-        """How long the input is that one change makes."""
-        return len(self.change.text)
+    written: Counts
+    deleted: Counts
+    change_characters: int
 
     @property
     def rewritten(self) -> int:
         """How many rules and elements of maps and sets one change writes or deletes."""
-        return sum(
-            one.rules + one.map_elements + one.set_elements
-            for one in (self.change.written, self.change.deleted)
-        )
+        return sum(one.rules + one.map_elements + one.set_elements for one in (self.written, self.deleted))
 
 
 def service_name(number: int) -> str:
@@ -118,7 +111,7 @@ def many(services: int, endpoints: int = 5) -> Cluster:
 
 
 def one_endpoint_less(cluster: Cluster, number: int = 0) -> Cluster:
-    """The cluster when the Service of that number has lost its last endpoint: the pod failed its readiness probe."""
+    """The cluster when the Service of that number has lost its last endpoint (where it has any)."""
     key = ("EndpointSlice", "default", f"{service_name(number)}-x")
     piece = dict(cluster.state.objects[key])
     changed = {**piece, "endpoints": piece["endpoints"][:-1]}
@@ -126,7 +119,12 @@ def one_endpoint_less(cluster: Cluster, number: int = 0) -> Cluster:
     return replace(cluster, state=replace(cluster.state, objects=objects))
 
 
-_ONE_AT_A_TIME = Lock()
+def one_change(services: int, mode: str, endpoints: int = 5) -> Sync:
+    """What the kube-proxy of node-1 hands to its tool when the Service in the middle loses one endpoint."""
+    cluster = many(services, endpoints)
+    return partial_sync(cluster, one_endpoint_less(cluster, services // 2), NODE, mode)
+
+
 _KEPT: dict[tuple[int, str, int], Cost] = {}
 
 
@@ -136,10 +134,14 @@ def cost(services: int, mode: str, endpoints: int = 5) -> Cost:
     `mode` is a proxy mode by name. Raises QuestionError as `many` and `kube_proxy.rules` do.
     """
     key = (services, mode, endpoints)
-    with _ONE_AT_A_TIME:  # two threads that ask the same would do the work twice
-        if key not in _KEPT:
-            _KEPT[key] = _cost(*key)
-        return _KEPT[key]
+    if key not in _KEPT:
+        _KEPT[key] = _cost(*key)
+    return _KEPT[key]
+
+
+def keep(found: Cost) -> None:
+    """Keep a cost that was counted elsewhere."""
+    _KEPT[found.services, found.mode, found.endpoints] = found
 
 
 def counted(services: int, endpoints: int = 5) -> bool:
@@ -182,17 +184,17 @@ def stored(kind: str, endpoints: int = 5) -> int:
 def _cost(services: int, mode: str, endpoints: int) -> Cost:
     cluster = many(services, endpoints)
     text = rules_text(cluster, NODE, mode, 4)  # written once, for here and for the packets below
-    change = (
-        partial_sync(cluster, one_endpoint_less(cluster, services // 2), NODE, mode) if endpoints else None
-    )
+    change = one_change(services, mode, endpoints)
     return Cost(
         mode,
         services,
         endpoints,
-        counts(cluster, NODE, mode),
-        len(text),
-        _all_visited(cluster, mode, services) if MODES[mode].followed else {},
-        change or Sync((), full=False, text="", later="", written=Counts(), deleted=Counts()),
+        held=counts(cluster, NODE, mode),
+        characters=len(text),
+        visited=_all_visited(cluster, mode, services) if MODES[mode].followed else {},
+        written=change.written,
+        deleted=change.deleted,
+        change_characters=len(change.text),
     )
 
 

@@ -17,7 +17,7 @@ from svcnotes.views.svg import INK, LINE, PAPER, SOFT
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTH, HEIGHT = 640, 330
+WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 82, 18, 14, 46
 STYLES = (
     ("#0072B2", "●"),
@@ -78,13 +78,18 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Some series with the words of both axes, and a note on what is missing; prints as a table, shows itself as a picture with that table below."""
+    """Some series with the words of both axes, and a note on what is missing.
+
+    Prints as a table, shows itself as a picture with that table below. `room`: what the axes hold besides the points,
+    from and to.
+    """
 
     title: str
     across: str
     up: str
     series: tuple[Series, ...]
     note: str = ""
+    room: tuple[Point, Point] | None = None
 
     @property
     def xs(self) -> tuple[float, ...]:
@@ -158,8 +163,9 @@ class Frame:
     @classmethod
     def around(cls, curves: Curves) -> Frame:
         """The smallest frame of whole decades that holds all points."""
-        xs = curves.xs or (1.0,)
-        ys = [y for one in curves.series for _, y in one.points] or [1.0]
+        across, up = curves.room or ((), ())
+        xs = [*curves.xs, *across] or [1.0]
+        ys = [*(y for one in curves.series for _, y in one.points), *up] or [1.0]
         return cls(_decades(min(xs), max(xs)), _decades(min(ys), max(ys)))
 
     def at(self, x: float, y: float) -> Point:

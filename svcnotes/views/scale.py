@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from svcnotes.kube_proxy.modes import MODES
 from svcnotes.scenarios import scale_recorded
-from svcnotes.scenarios.scale import FIRST, LAST, NODE_PORT, NONE, PACKETS, Cost
+from svcnotes.scenarios.scale import FIRST, LAST, NODE_PORT, NONE, PACKETS, STEPS, Cost
 from svcnotes.scenarios.scale_live import Live
 from svcnotes.views.curves import Curves, Series, plain
 
@@ -19,13 +19,15 @@ ACROSS = "Services on the cluster, five endpoints each"
 class Measure:
     """One thing to look at.
 
-    `label` is for a button, `title` and `up` for a picture; `of` takes it from a cost, None where it is not known.
+    `label` is for a button, `title` and `up` for a picture; `of` takes it from a cost, None where it is not known;
+    `most` is what the axis has room for.
     """
 
     label: str
     title: str
     up: str
     of: Callable[[Cost, str], float | None]
+    most: float = 1e5
 
 
 def _held(cost: Cost) -> int:
@@ -44,6 +46,7 @@ MEASURES: Mapping[str, Measure] = {
         "Rules, and elements of maps and sets, on every node",
         "rules and elements",
         lambda cost, _: _held(cost),
+        1e6,
     ),
     CHANGE: Measure(
         "what one change rewrites",
@@ -59,8 +62,11 @@ def style_of(mode: str) -> int:
     return list(MODES).index(mode)
 
 
-def scale_curves(costs: Iterable[Cost], measure: str, packet: str) -> Curves:
-    """The curve of each mode for one measure; `packet` counts for the rules that a packet tries only."""
+def scale_curves(costs: Iterable[Cost], measure: str, packet: str, steps: Sequence[int] = STEPS) -> Curves:
+    """The curve of each mode for one measure; `packet` counts for the rules that a packet tries only.
+
+    The axes have room for all of `steps`, and for all packets: what is compared must not jump.
+    """
     known = list(costs)
     one = MEASURES[measure]
 
@@ -80,7 +86,7 @@ def scale_curves(costs: Iterable[Cost], measure: str, packet: str) -> Curves:
         if (points := tuple(points_of(cost for cost in known if cost.mode == mode)))
     )
     title = f"{one.title}: {PACKETS[packet]}" if measure == VISITED else one.title
-    return Curves(title, ACROSS, one.up, series)
+    return Curves(title, ACROSS, one.up, series, room=((min(steps), max(steps)), (1, one.most)))
 
 
 def scale_sentence(costs: Mapping[str, Cost], measure: str, packet: str) -> str:

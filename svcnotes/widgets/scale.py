@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import anywidget
@@ -15,7 +14,8 @@ import traitlets
 
 from svcnotes.kube_proxy.modes import MODES
 from svcnotes.scenarios.scale import LATER, NODE_PORT, NONE, PACKETS, STEPS, Cost, costs, counted
-from svcnotes.views.curves import Curves, drawing, plain
+from svcnotes.scenarios.scale_ahead import count_ahead
+from svcnotes.views.curves import BOTTOM, HEIGHT, TOP, WIDTH, Curves, Frame, drawing, plain
 from svcnotes.views.display import register
 from svcnotes.views.html import page
 from svcnotes.views.scale import HEADS, MEASURES, VISITED, scale_curves, scale_row, scale_sentence, style_of
@@ -75,9 +75,7 @@ class Scale(anywidget.AnyWidget):
         self._show()
         later = [step for step in self._steps if step not in self._known]
         self._loop = _running_loop()
-        self._counting = Thread(target=self._count, args=(later,), daemon=True)
-        if later:
-            self._counting.start()
+        self._counting = count_ahead(later, self._arrived) if later else None
 
     @traitlets.validate("services")
     def _one_of_the_steps(self, proposal: Any) -> int:
@@ -89,7 +87,7 @@ class Scale(anywidget.AnyWidget):
 
     def wait(self) -> Scale:
         """Wait until every number of Services is counted, and give the widget back."""
-        if self._counting.ident is not None:
+        if self._counting is not None:
             self._counting.join()
         self._show()
         return self
@@ -139,11 +137,10 @@ class Scale(anywidget.AnyWidget):
             bundle["text/plain"] = self.text
         return shown
 
-    def _count(self, steps: Sequence[int]) -> None:
-        for step in steps:
-            self._known[step] = costs(step)
-            if self._loop is None:
-                continue  # `wait` shows them
+    def _arrived(self, step: int) -> None:
+        """Take in what another thread has counted, and show it from this kernel's own."""
+        self._known[step] = costs(step)
+        if self._loop is not None:  # else `wait` shows it
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody looks any more
                 self._loop.call_soon_threadsafe(self._show)
 
@@ -152,7 +149,7 @@ class Scale(anywidget.AnyWidget):
 
     def _curves(self, measure: str, packet: str) -> Curves:
         found = [cost for _, by_mode in sorted(self._known.items()) for cost in by_mode.values()]
-        return scale_curves(found, measure, packet)
+        return scale_curves(found, measure, packet, self._steps)
 
     def _show(self) -> None:
         views = [
@@ -187,20 +184,14 @@ class Scale(anywidget.AnyWidget):
 
 def _packed(curves: Curves, steps: Sequence[int]) -> dict[str, Any]:
     """A drawing for the script: its elements, the words, the table, and where each number of Services lies."""
-    from svcnotes.views.curves import BOTTOM, HEIGHT, TOP, WIDTH, Frame
-
-    frame = Frame.around(curves)
+    frame = Frame.around(curves)  # the same for all packets: what is compared must not jump
     return {
         "title": curves.title,
         "up": curves.up,
         "label": f"{curves.title}. {curves.sentence}",
         "size": [WIDTH, HEIGHT, TOP, HEIGHT - BOTTOM],
         "elements": [[one.tag, dict(one.attributes), one.text] for one in drawing(curves)],
-        "at": {
-            str(step): frame.at(step, 10 ** frame.y[0])[0]
-            for step in steps
-            if curves.xs and step <= max(curves.xs)
-        },
+        "at": {str(step): frame.at(step, 10 ** frame.y[0])[0] for step in steps},
         "legend": [[one.name, one.glyph, one.colour] for one in curves.series],
         "heads": [curves.across, *(one.name for one in curves.series)],
         "table": [[x, *cells] for x, cells in curves.rows()],
