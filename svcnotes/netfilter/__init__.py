@@ -1,5 +1,8 @@
 """What Linux does with a packet and a rule text: tables, chains, rules, matches, targets, conntrack.
 
+`read_rules` reads a text in either language of rules, iptables' (`Ruleset`) or nftables' (`NftRuleset`), or in both at
+once; what it gives is `Rules`: chains at hooks, each with a priority. A third language is one more class of that kind.
+
 A host carries a packet like this: `walk` at PREROUTING or OUTPUT; decide the route by the packet that
 came out; `walk` at INPUT, or at FORWARD and then POSTROUTING; each time with a `Context` that holds
 `recent`, `learnt`, `conntrack` and `connection` of the `Walk` before. What conntrack does (look up, translate

@@ -9,7 +9,7 @@ from functools import partial
 from svcnotes.netfilter.choices import Toss, every_way
 from svcnotes.netfilter.context import Context
 from svcnotes.netfilter.log import Log
-from svcnotes.netfilter.skb import Skb
+from svcnotes.netfilter.skb import STATES, Skb
 from svcnotes.netfilter.stops import ALL_HOOKS, TRACKED_AT, BaseChain, Rules
 from svcnotes.netfilter.targets import ACCEPT, DROP
 from svcnotes.netfilter.tracking import confirm, settle_nat, track
@@ -45,6 +45,8 @@ def _one_way(ruleset: Rules, s: Skb, tables: Collection[str] | None) -> Walk:
     verdict = ACCEPT
     if s.hook not in TRACKED_AT:
         s.note(s.context.connection or s.context.conntrack.classify(s.packet, s.context.time))
+    elif s.context.connection is None:
+        s.state = STATES["INVALID"]  # what a rule before conntrack sees: there is no connection yet
     for stop in ruleset.stops(s.hook):
         if stop.kind == "conntrack":
             verdict = track(s, log)

@@ -198,6 +198,25 @@ def test_nat_chains_are_asked_at_nats_own_place_whatever_their_priority():
     assert (one.verdict, one.packet.destination) == ("accept", "10.1.1.1")
 
 
+def test_before_conntrack_a_packet_belongs_to_no_connection():
+    chains = {
+        "filter prerouting raw": ["ct state invalid meta mark set 0x1", "ct status != dnat drop"],
+        "filter prerouting -199": ["meta mark 0x1 ct state new ct status != dnat reject"],
+    }
+    (one,) = walk(NftRuleset.parse(text(chains)), "PREROUTING", SYN, HOST)
+    assert one.verdict == "reject"
+
+
+def test_notrack_leaves_a_packet_untracked_and_untranslated():
+    chains = {
+        "filter prerouting raw": ["notrack"],
+        "nat prerouting dstnat": ["dnat to 10.0.0.1"],
+        "filter prerouting filter": ["ct state untracked accept", "drop"],
+    }
+    (one,) = walk(NftRuleset.parse(text(chains)), "PREROUTING", SYN, HOST)
+    assert (one.verdict, one.packet) == ("accept", SYN)
+
+
 def test_a_set_remembers_who_came_until_its_time_is_over():
     sets = "\tset s {\n\t\ttype ipv4_addr\n\t\tsize 65535\n\t\tflags dynamic,timeout\n\t\ttimeout 3h\n\t}\n"
     rules = ("ip saddr @s drop", "update @s { ip saddr }")

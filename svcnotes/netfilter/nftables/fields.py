@@ -177,14 +177,17 @@ def _ct(words: tuple[str, ...]) -> Get:
     return _of_entry(_protocol_of)
 
 
-def _status(s: Skb) -> int:
-    """The connection's statuses as bits; on the fast path, which keeps no connection, only SNAT and DNAT."""
-    bits = s.state & (SNAT | DNAT)
+def _status(s: Skb) -> int | None:
+    """The connection's statuses as bits; on the fast path, which keeps no connection, only SNAT and DNAT.
+
+    A packet without a connection (INVALID, UNTRACKED) has none.
+    """
     entry = s.connection.entry if s.connection is not None else None
-    if entry is not None:
-        bits |= SEEN_REPLY * entry.seen_reply | CONFIRMED * entry.confirmed
-        bits |= ASSURED * (entry.phase in ASSURED_PHASES)
-    return bits
+    if entry is None:
+        return s.state & (SNAT | DNAT) if s.log is None else None
+    bits = s.state & (SNAT | DNAT)
+    bits |= SEEN_REPLY * entry.seen_reply | CONFIRMED * entry.confirmed
+    return bits | ASSURED * (entry.phase in ASSURED_PHASES)
 
 
 def _of_entry(of: Callable[[Entry], int]) -> Get:
