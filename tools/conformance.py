@@ -1,6 +1,7 @@
 """Compare the simulation with the real kernel, and write FIDELITY.md: `make conformance`.
 
-First every recorded scenario, with the rules that svcnotes writes and with the recorded ones; then random worlds.
+First every recorded scenario, in each mode of kube-proxy's in which packets can be followed, with the rules that
+svcnotes writes and with the recorded ones; then random worlds, in a mode drawn at random or in that of `--mode`.
 A disagreement is shrunk and kept in tests/data/kernel/, where a test asks it ever after.
 """
 
@@ -28,11 +29,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "tests" / "network")]
 
 import random_worlds  # noqa: E402 - tools are no package
 from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
-from recorded_worlds import RecordedFlow, recorded  # noqa: E402
+from recorded_worlds import MODES, RecordedFlow, recorded  # noqa: E402
 from shrinking import shrink  # noqa: E402
 
 from svcnotes.errors import SvcnotesError  # noqa: E402
-from svcnotes.kernel import Lab, available  # noqa: E402
+from svcnotes.kernel import Lab, available, nft  # noqa: E402
 from svcnotes.kernel.agreement import compare, ends, odds  # noqa: E402
 from svcnotes.kernel.restore import program  # noqa: E402
 from svcnotes.kernel.tracer import questions  # noqa: E402
@@ -83,6 +84,7 @@ def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally, *, one_in: int = 
             continue
         got = compare(lab, foretold, real)
         tally.counts["flows"] += 1
+        tally.counts[f"mode {real[0].net.proxy_mode}"] += 1
         tally.counts["packets sent"] += len(got.paths)
         tally.counts["rules matched"] += got.rules
         tally.counts[f"IPv{6 if ':' in real[0].address else 4}"] += 1
@@ -107,13 +109,13 @@ def ask_case(lab: Lab, case: random_worlds.Case, tally: Tally, *, one_in: int = 
             raise DiffersError(f"{json.dumps(asked)}: {wrong}")
 
 
-def random_part(number: int, wanted: int, start: int, say: Queue[Any]) -> None:
+def random_part(number: int, wanted: int, start: int, mode: str, say: Queue[Any]) -> None:
     """One process's share: batches of cases until it has compared enough flows."""
     lab, tally, batch = Lab(), Tally(), 0
     try:
         while tally.counts["flows"] < wanted and not tally.differences:
             before = Counter(tally.counts)
-            _batch(lab, tally, start + 1_000_003 * number + batch)
+            _batch(lab, tally, start + 1_000_003 * number + batch, mode)
             batch += 1
             say.put(("progress", tally.counts["flows"] - before["flows"]))
     finally:
@@ -121,7 +123,7 @@ def random_part(number: int, wanted: int, start: int, say: Queue[Any]) -> None:
         say.put(("done", tally))
 
 
-def _batch(lab: Lab, tally: Tally, start: int) -> None:
+def _batch(lab: Lab, tally: Tally, start: int, mode: str = "") -> None:
     found: list[random_worlds.Case] = []
 
     @seed(start)
@@ -132,7 +134,7 @@ def _batch(lab: Lab, tally: Tally, start: int) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(random_worlds.cases())
+    @given(random_worlds.cases(mode=mode))
     def collect(case: random_worlds.Case) -> None:
         found.append(case)
 
@@ -183,11 +185,9 @@ def recorded_part(number: int, of: int, say: Queue[Any]) -> None:
 
 def _recorded(lab: Lab, flow: RecordedFlow, tally: Tally) -> None:
     foretold = flow.foretold()
-    got = compare(
-        lab, foretold, questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via)
-    )
+    got = compare(lab, foretold, flow.questions(foretold))
     of_record = flow.differs_from_simulation(foretold) or flow.differs_from_kernel(got.paths, foretold)
-    tally.counts[f"flows, {flow.rules} rules"] += 1
+    tally.counts[f"flows, {flow.mode}, {flow.rules} rules"] += 1
     tally.counts["packets sent"] += len(got.paths)
     tally.counts["rules matched"] += got.rules
     if got.difference or of_record:
@@ -234,9 +234,11 @@ def _bar(title: str, done: int, total: int, took: float) -> None:
 def environment() -> dict[str, str]:
     """What the comparison ran on."""
     said = subprocess.run([program(4), "--version"], check=False, capture_output=True, text=True)  # noqa: S603
+    nft_said = subprocess.run([nft.program(), "--version"], check=False, capture_output=True, text=True)  # noqa: S603
     return {
         "Linux": platform.release(),
         "iptables": said.stdout.strip().removeprefix("iptables-restore "),
+        "nft": nft_said.stdout.partition(" (")[0].removeprefix("nftables "),
         "user": "root" if os.getuid() == 0 else "an ordinary user",
         "day": datetime.now(UTC).date().isoformat(),
     }
@@ -249,6 +251,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="repeats a run")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("--only", choices=["recorded", "random"], default=None)
+    parser.add_argument("--mode", choices=MODES, default="", help="the random worlds' proxy mode (any)")
     parser.add_argument("--no-report", action="store_true", help="leave FIDELITY.md as it is")
     options = parser.parse_args()
     why = available()
@@ -264,7 +267,7 @@ def main() -> int:
         parts["recorded scenarios"] = in_parallel(recorded_part, shares, "recorded", total)
     if options.only != "recorded":
         each = -(-options.flows // jobs)
-        shares3 = [(number, each, start) for number in range(jobs)]
+        shares3 = [(number, each, start, options.mode) for number in range(jobs)]
         parts["random worlds"] = in_parallel(random_part, shares3, f"random, seed {start}", options.flows)
     for title, (tally, took) in parts.items():
         print(f"\n{title}: {took:.0f} s, differences: {len(tally.differences)}")
@@ -278,7 +281,7 @@ def main() -> int:
             f"  {_place(Path(sys.executable))} -m pytest tests/kernel/test_kernel_agreement.py -k once_differed"
         )
         print("Name the file after what the kernel does, and commit it with what mends the simulation.")
-    if not options.no_report and options.only is None:
+    if not options.no_report and options.only is None and not options.mode:
         from fidelity import report
 
         (ROOT / "FIDELITY.md").write_text(report(parts, environment(), start, jobs), encoding="utf-8")

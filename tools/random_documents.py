@@ -12,8 +12,13 @@ import yaml
 
 import svcnotes
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy import modes as kube_proxy_modes
+from svcnotes.kube_proxy.modes import DEFAULT
+from svcnotes.netfilter.languages import nft_rules
+from svcnotes.netfilter.save import BASE_CHAINS
 from svcnotes.network.node_rules import rules_text
 
+MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if mode.followed)
 NODES = ("node-1", "node-2", "node-3")
 ZONES = dict(zip(NODES, ("zone-a", "zone-b", "zone-c"), strict=True))
 PORTS = {"http": 8080, "dns": 5353}
@@ -34,6 +39,44 @@ PEERS: dict[str, Any] = {
     "tools": {"podSelector": {"matchLabels": {"app": "tool"}}},
     "web": {"podSelector": {"matchLabels": {"app": "web"}}, "namespaceSelector": {}},
 }
+
+
+FIREWALLS: dict[str, tuple[str, ...]] = {
+    "reset before the others": (
+        "type filter hook forward priority filter - 5; policy accept;",
+        "tcp dport 8080 reject with tcp reset",
+    ),
+    "closed but for some": (
+        "type filter hook input priority filter; policy drop;",
+        "ct state established,related accept",
+        "meta l4proto { icmp, ipv6-icmp } accept",
+        "tcp dport { 30080, 32000-32001 } accept",
+    ),
+    "marks early": (
+        "type filter hook prerouting priority mangle; policy accept;",
+        "tcp dport { 80, 30080 } meta mark set 0x00004000",
+    ),
+    "no translation for some": (
+        "type nat hook prerouting priority dstnat - 5; policy accept;",
+        "meta l4proto . th dport vmap { tcp . 80 : accept, tcp . 30080 : accept }",
+    ),
+    "raw drop": ("type filter hook prerouting priority raw; policy accept;", "ip saddr 192.0.2.0/24 drop"),
+    "masquerades what leaves": (
+        "type nat hook postrouting priority srcnat - 5; policy accept;",
+        'oifname "eth0" ip saddr 10.244.0.0/16 masquerade',
+    ),
+    "half of the packets": (
+        "type filter hook forward priority filter + 10; policy accept;",
+        "ct state new numgen random mod 2 vmap { 0 : drop, 1 : continue }",
+    ),
+    "remembers": (
+        "type filter hook output priority mangle; policy accept;",
+        "update @seen { ip daddr }",
+        "ip daddr @seen meta mark set meta mark | 0x00010000",
+        "ct state invalid drop",
+    ),
+}
+"""Chains that somebody else hangs at a hook, by what they do: the line that says where, then rules as nft prints them."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +139,10 @@ def documents(case: Case) -> list[dict[str, Any]]:
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",
-            "mode": "iptables",
+            "mode": mode_of(case),
             "clusterCIDR": pods,
-            "iptables": {"localhostNodePorts": case["proxy"]["localhostNodePorts"],
-                         "masqueradeAll": case["proxy"]["masqueradeAll"]},
+            DEFAULT: {"localhostNodePorts": case["proxy"]["localhostNodePorts"]},
+            **_masquerading(case),
             **_node_port_addresses(case),
         },
         {
@@ -114,6 +157,19 @@ def documents(case: Case) -> list[dict[str, Any]]:
     for i, service in enumerate(case["services"]):
         found += [_service_document(case, i, service), *_slices(case, i, service)]
     return found + [_network_policy(case, i, one) for i, one in enumerate(case.get("policies", ()))]
+
+
+def mode_of(case: Case) -> str:
+    """kube-proxy's mode; cases that were kept before there were several have none."""
+    return str(case.get("mode", DEFAULT))
+
+
+def _masquerading(case: Case) -> dict[str, Any]:
+    mode = mode_of(case)
+    section: dict[str, Any] = {"masqueradeAll": case["proxy"]["masqueradeAll"]}
+    if mode == DEFAULT:
+        section["localhostNodePorts"] = case["proxy"]["localhostNodePorts"]
+    return {mode: section}
 
 
 def _node_port_addresses(case: Case) -> dict[str, Any]:
@@ -287,25 +343,56 @@ def cluster(case: Case) -> Cluster:
 def _edited(case: Case, where: Cluster, edit: dict[str, Any]) -> Cluster:
     lines = rules_text(where, edit["node"], None, case["family"]).splitlines()
     places = [at for at, line in enumerate(lines) if line.startswith("-A ")]
+    places += [number - 1 for number, _ in nft_rules("\n".join(lines))]
     if edit["drop"] < len(places):
         del lines[places[edit["drop"]]]
     # A vxlan's own packets pass the nodes' INPUT and OUTPUT, which the simulation leaves out: no edit that hits them.
     tunnel = case["world"]["cni"] == "vxlan"
-    if edit["add"] and not (tunnel and edit["add"][1].startswith(("-I INPUT", "-I OUTPUT"))):
-        table, rule = edit["add"]
+    table, rule = edit["add"] or ("", "")
+    if rule in FIREWALLS:
+        hook = FIREWALLS[rule][0]
+        if not (tunnel and (" input " in hook or " output " in hook)):
+            lines = [*_firewall(case["family"], *FIREWALLS[rule]), *lines]
+    elif rule and not (tunnel and rule.startswith(("-I INPUT", "-I OUTPUT"))):
         rule = _in_family(case["family"], rule)
         kind, chain, rest = rule.split(" ", 2)
         if kind == "-I":
             rest = rest.split(" ", 1)[1]
         written = f"-A {chain} {rest}"
         if f"*{table}" not in lines:
-            lines += [f"*{table}", ":PREROUTING ACCEPT", ":OUTPUT ACCEPT", "COMMIT"]
+            lines += [f"*{table}", *(f":{hook} ACCEPT" for hook in BASE_CHAINS[table]), "COMMIT"]
         start = lines.index(f"*{table}")
         end = lines.index("COMMIT", start)
         own = [at for at in range(start, end) if lines[at].startswith(f"-A {chain} ")]
         first = next((at for at in range(start, end) if lines[at].startswith("-A ")), end)
         lines.insert(own[0] if own and kind == "-I" else own[-1] + 1 if own else first, written)
     return where.with_rules(edit["node"], "\n".join(lines) + "\n", case["family"])
+
+
+def _firewall(family: int, hangs: str, *rules: str) -> list[str]:
+    """A table of somebody else, as nft prints it; one that remembers has a set for it."""
+    word = "ip6" if family == 6 else "ip"
+    kind = "ipv6_addr" if family == 6 else "ipv4_addr"
+    own = [_in_family(family, rule).replace("ip saddr", f"{word} saddr").replace("ip daddr", f"{word} daddr")
+           for rule in rules]  # fmt: skip
+    seen = [
+        "\tset seen {",
+        f"\t\ttype {kind}",
+        "\t\tsize 100",
+        "\t\tflags dynamic,timeout",
+        "\t\ttimeout 1h",
+        "\t}",
+        "",
+    ]
+    return [
+        f"table {word} firewall {{",
+        *(seen if any("@seen" in rule for rule in rules) else []),
+        "\tchain own {",
+        f"\t\t{hangs}",
+        *(f"\t\t{rule}" for rule in own),
+        "\t}",
+        "}",
+    ]
 
 
 def question(case: Case, flow: dict[str, Any]) -> dict[str, Any] | None:

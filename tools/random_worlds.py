@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from random_documents import NODES, PEERS, SELECTORS, Case, cluster, question
+from random_documents import FIREWALLS, MODES, NODES, PEERS, SELECTORS, Case, cluster, question
 
 __all__ = ["Case", "cases", "cluster", "question"]
 
@@ -108,6 +108,7 @@ _edit = st.none() | st.fixed_dictionaries(
                 ("mangle", "-I PREROUTING 1 -p tcp -m tcp --dport 30080 -j MARK --set-xmark 0x4000/0x4000"),
                 ("mangle", "-I FORWARD 1 -m mark --mark 0x4000/0x4000 -j DROP"),
                 ("raw", "-A PREROUTING -s 192.0.2.0/24 -j DROP"),
+                *(("", name) for name in FIREWALLS),
             ]
         ),
     }
@@ -134,13 +135,15 @@ _flow = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-def cases(most_flows: int = 60) -> st.SearchStrategy[Case]:
+def cases(most_flows: int = 60, mode: str = "") -> st.SearchStrategy[Case]:
     """Cases: a cluster in its World, its NetworkPolicies, an edit of a node's rules, and questions.
 
-    `family` is a cluster's first, or its only one: it has both where `dual` says so.
+    `family` is a cluster's first, or its only one: it has both where `dual` says so. `mode` is kube-proxy's; empty:
+    any of those in which packets can be followed.
     """
     return st.fixed_dictionaries(
         {
+            "mode": st.just(mode) if mode else st.sampled_from(MODES),
             "family": st.sampled_from([4, 4, 6]),
             "dual": st.sampled_from([False, False, True]),
             "pods": st.sampled_from([5, 4, 3, 2, 1]).flatmap(

@@ -1,4 +1,7 @@
-"""The recorded scenarios as questions for tools/conformance.py: with svcnotes' rules, then with the recorded ones."""
+"""The recorded scenarios as questions for tools/conformance.py: with svcnotes' rules, then with the recorded ones.
+
+Each flow is asked in the proxy mode that it was recorded in.
+"""
 
 # ruff: noqa: INP001 - a program to run, no package
 
@@ -13,10 +16,14 @@ from typing import Any
 import replay
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy import modes as kube_proxy_modes
+from svcnotes.kernel.lab import Asked
+from svcnotes.kernel.tracer import questions
 from svcnotes.network.node_rules import with_cni_masquerade
 from svcnotes.trace import Path, Trace
 
 KINDS = ("svcnotes'", "recorded")
+MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if mode.followed)
 
 
 @dataclass(frozen=True)
@@ -30,16 +37,28 @@ class RecordedFlow:
 
     def __str__(self) -> str:
         variant = f" ({self.flow['variant']})" if "variant" in self.flow else ""
-        return f"{self.scenario}{variant}, {self.rules} rules, {self.flow['from']} to {self.flow['dst']}"
+        asked = f"{self.flow['from']} to {self.flow['dst']}"
+        return f"{self.scenario}{variant}, {self.mode}, {self.rules} rules, {asked}"
+
+    @property
+    def mode(self) -> str:
+        """The proxy mode that it was recorded in."""
+        return str(self.flow["mode"])
 
     @cached_property
     def cluster(self) -> Cluster:
         """The recorded cluster, with the rules of the kind."""
-        return _cluster(self.scenario, self.flow.get("variant"), self.rules)
+        return _cluster(self.scenario, self.flow.get("variant"), self.rules, self.mode)
 
     def foretold(self) -> Trace:
         """What the simulation says."""
         return replay.asked(self.cluster, self.flow)
+
+    def questions(self, foretold: Trace) -> list[Asked]:
+        """What the lab is to ask."""
+        return questions(
+            self.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via, foretold.proxy_mode
+        )
 
     def differs_from_simulation(self, found: Trace) -> str:
         """What of the record the simulation does not allow."""
@@ -56,12 +75,17 @@ class RecordedFlow:
             body = dict(one.body or {})
             same = self.flow["outcome"] == f"http-{one.status}" and self.flow["body"].items() <= body.items()
             return "" if same else f"record {self.flow['outcome']}, kernel {one.status} {body}"
-        expected, outcomes = set(replay._expected(self.flow)), {one.outcome for one in every}  # noqa: SLF001
+        expected, outcomes = self._outcomes(foretold), {one.outcome for one in every}
         # With affinity one pick was kept for all tries: the record holds one end of several.
         affine = replay._affinity(self.cluster, self.flow)  # noqa: SLF001
         if not expected <= outcomes or (not affine and self._unlikely(outcomes - expected, foretold)):
             return f"record {sorted(expected)}, kernel {sorted(outcomes)}"
         return self._refusals(every) or self._answers(every, foretold, affine=affine)
+
+    def _outcomes(self, foretold: Trace) -> set[str]:
+        """The recorded outcomes; the record does not say what a send() that failed had met."""
+        found = set(replay._expected(self.flow))  # noqa: SLF001
+        return {replay._stopped(foretold) if one == "send-error" else one for one in found}  # noqa: SLF001
 
     def _unlikely(self, missing: set[str], foretold: Trace) -> bool:
         return self._rare([one for one in foretold.paths if one.outcome in missing])
@@ -101,24 +125,24 @@ class RecordedFlow:
         return f"sources: {wrong}" if wrong else ""
 
 
-_CLUSTERS: dict[tuple[str, str | None, str], Cluster] = {}
+_CLUSTERS: dict[tuple[str, str | None, str, str], Cluster] = {}
 
 
-def _cluster(scenario: str, variant: str | None, rules: str) -> Cluster:
-    key = (scenario, variant, rules)
+def _cluster(scenario: str, variant: str | None, rules: str, mode: str) -> Cluster:
+    key = (scenario, variant, rules, mode)
     if key not in _CLUSTERS:
         if len(_CLUSTERS) > 4:
             _CLUSTERS.clear()
         where = replay.cluster(scenario, variant)
-        _CLUSTERS[key] = where if rules == KINDS[0] else _with_recorded_rules(scenario, where)
+        _CLUSTERS[key] = where if rules == KINDS[0] else _with_recorded_rules(scenario, where, mode)
     return _CLUSTERS[key]
 
 
-def _with_recorded_rules(scenario: str, where: Cluster) -> Cluster:
+def _with_recorded_rules(scenario: str, where: Cluster, mode: str) -> Cluster:
     version = where.families[0]
+    (tool,) = kube_proxy_modes.mode_named(mode).formats
     for node in where.nodes:
-        path = replay.ORACLE / scenario / f"{node}.iptables-save"
-        text = path.read_text(encoding="utf-8")
+        text = (replay.ORACLE / scenario / f"{node}.{tool}").read_text(encoding="utf-8")
         if where.world.cni_masquerade:
             text = with_cni_masquerade(text, where, node, version)
         where = where.with_rules(node, text, version)
@@ -126,9 +150,10 @@ def _with_recorded_rules(scenario: str, where: Cluster) -> Cluster:
 
 
 def recorded() -> Iterator[RecordedFlow]:
-    """Every recorded flow, by scenario, kind of rules and variant."""
+    """Every recorded flow, by scenario, mode, kind of rules and variant."""
     for part, scenario in enumerate(replay.scenarios()):
-        flows = sorted(replay.flows(scenario), key=lambda flow: str(flow.get("variant")))
-        for rules in KINDS:
-            for flow in flows:
-                yield RecordedFlow(scenario, rules, part, flow)
+        for mode in MODES:
+            flows = sorted(replay.flows(scenario, mode), key=lambda flow: str(flow.get("variant")))
+            for rules in KINDS:
+                for flow in flows:
+                    yield RecordedFlow(scenario, rules, part, flow)

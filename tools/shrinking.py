@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from svcnotes.kube_proxy.modes import DEFAULT
+
 Case = dict[str, Any]
 
 _PLAIN: dict[str, dict[str, Any]] = {
@@ -55,6 +57,8 @@ def _smaller(case: Case) -> Iterator[Case]:
         half = len(flows) // 2
         yield {**case, "flows": flows[:half]}
         yield {**case, "flows": flows[half:]}
+    if "mode" in case and case["mode"] != DEFAULT:
+        yield {**case, "mode": DEFAULT}
     if case.get("dual"):
         yield {**case, "dual": False}
     if case.get("policies"):

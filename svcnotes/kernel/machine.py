@@ -52,7 +52,7 @@ class Ruled:
     def close(self) -> None:
         """Close the sockets."""
         self.net.close()
-        self.tracing.net.close()
+        self.tracing.close()
 
 
 class Machine:

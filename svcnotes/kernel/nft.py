@@ -1,8 +1,8 @@
 """Load nftables text with the real nft, as kube-proxy does: one transaction, which keeps what packets taught a set.
 
 Beside it stands a table of the lab's own: it marks every packet for the kernel's tracing before any other chain sees
-it, and its empty chains before and behind NAT have the tracing tell of the packet there, whatever rules there are.
-Sources: nft(8), nfnetlink.h and nf_tables.h of include/uapi/linux/netfilter.
+it, and its chains before and behind NAT have the kernel tell of the whole packet there, whatever rules there are
+(tracing itself shows 20 bytes behind the IP header). Sources: nft(8), nfnetlink.h and nf_tables.h of include/uapi/linux/netfilter.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from svcnotes.kernel.netlink import Netlink, attributes, text
 
 LANGUAGE = "nft"
 OWN_TABLE = "svcnotes-lab"
+LOG_GROUP = 77
+_TELL = f"log group {LOG_GROUP} snaplen 256; "
 _CHAINS = {
-    "first": ("prerouting output", -450, "meta nftrace set 1; "),
-    "before": ("input postrouting", -450, ""),
-    "last": ("prerouting input output postrouting", 450, ""),
+    "first": ("prerouting output", -450, f"meta nftrace set 1 {_TELL}"),
+    "before": ("input forward postrouting", -450, _TELL),
+    "last": ("prerouting input output postrouting", 450, _TELL),
 }
 _OWN_CHAINS = " ".join(
     f"chain {hook}-{name} {{ type filter hook {hook} priority {priority}; {rule}}};"

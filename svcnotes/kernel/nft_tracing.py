@@ -1,7 +1,8 @@
 """Hear nf_tables' tracing of a node: rules by handle, which a list of them numbers; chains by their hook and priority.
 
 It tells of nft's own tables and of those that the nf_tables variant of iptables writes, in the kernel's order. The
-headers come with the first word of each base chain; what follows it there has the same id.
+headers come with the first word of each base chain; what follows it there has the same id. The lab's own chains log the
+packets whole.
 Sources: net/netfilter/nf_tables_core.c (nft_do_chain), nf_tables_trace.c, include/uapi/linux/netfilter/nf_tables.h.
 """
 
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 from svcnotes.kernel.capture import telling
 from svcnotes.kernel.dissect import dissect
 from svcnotes.kernel.netlink import NETFILTER, Netlink, attributes, messages
-from svcnotes.kernel.nft import OWN_TABLE
+from svcnotes.kernel.nft import LOG_GROUP, OWN_TABLE
+from svcnotes.kernel.tracing import PAYLOAD, hear_group, logged
 
 _GETCHAIN, _GETRULE, _TRACE, _GROUP = 10 << 8 | 4, 10 << 8 | 7, 10 << 8 | 17, 9
 _ADD_MEMBERSHIP, _SOL_NETLINK = 1, 270
@@ -65,6 +67,9 @@ class NftTracing:
         self.net.socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _GROUP)
         self.net.socket.setsockopt(1, 8, 1 << 20)
         self.net.socket.setblocking(False)
+        self._logged = Netlink(NETFILTER)
+        hear_group(self._logged, LOG_GROUP)
+        self._wholes: list[bytes] = []
         self._numbers: dict[tuple[int, str, str, int], int] = {}
         self._bases: dict[Place, Base] = {}
         self._about: dict[bytes, dict[str, Any]] = {}
@@ -96,6 +101,7 @@ class NftTracing:
         """
         found: list[dict[str, Any]] = []
         self._about.clear()
+        self._wholes = [said.get(PAYLOAD, b"") for said in logged(self._logged)]
         while True:
             try:
                 data = self.net.socket.recv(1 << 17)
@@ -110,7 +116,8 @@ class NftTracing:
         table, chain = _text(said[_TABLE]), _text(said[_CHAIN])
         place = (family, table, chain)
         if _NETWORK in said:
-            whole = dissect(said[_NETWORK] + said.get(_TRANSPORT, b""))
+            seen = said[_NETWORK] + said.get(_TRANSPORT, b"")
+            whole = self._whole(seen) if table == OWN_TABLE else self._known(said[_ID], seen)
             names = {
                 key: self.names.get(_number(said[key]), "") if key in said else "" for key in (_IN, _OUT)
             }
@@ -118,7 +125,8 @@ class NftTracing:
             self._about[said[_ID]] = {
                 "hook": base.hook,
                 "priority": base.priority,
-                "packet": whole,
+                "packet": dissect(whole),
+                "whole": whole,
                 "in": names[_IN],
                 "out": names[_OUT],
             }
@@ -135,7 +143,7 @@ class NftTracing:
         number = self._numbers.get((*place, _number(said[_HANDLE])), 0) if kind == "rule" else END
         mark = _number(said[_MARK]) if _MARK in said else 0
         return {
-            **about,
+            **{key: about[key] for key in ("hook", "priority", "in", "out")},
             "host": self.host,
             "table": table_name(family, table),
             "chain": chain,
@@ -144,6 +152,23 @@ class NftTracing:
             "verdict": verdict,
             "packet": {**packet, "mark": mark},
         }
+
+    def _whole(self, seen: bytes) -> bytes:
+        """The packet of which tracing saw the headers, as it was logged there."""
+        for at, whole in enumerate(self._wholes):
+            if whole.startswith(seen):
+                return self._wholes.pop(at)
+        return seen
+
+    def _known(self, packet_id: bytes, seen: bytes) -> bytes:
+        """The packet as the lab's own chain at this hook saw it, if it is the same still."""
+        before: bytes = self._about.get(packet_id, {}).get("whole", b"")
+        return before if before.startswith(seen) else seen
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self.net.close()
+        self._logged.close()
 
 
 def _verdict(data: bytes) -> str:

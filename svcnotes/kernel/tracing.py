@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 from svcnotes.kernel.capture import telling
@@ -16,7 +17,7 @@ from svcnotes.kernel.netlink import NETFILTER, Netlink, attribute, attributes, m
 
 _LOG_CONFIG = 4 << 8 | 1
 _BIND, _PF_BIND, _PF_UNBIND = 1, 3, 4
-_HEADER, _MARK, _IN, _OUT, _PAYLOAD, _PREFIX = 1, 2, 4, 5, 9, 10
+_HEADER, _MARK, _IN, _OUT, PAYLOAD, _PREFIX = 1, 2, 4, 5, 9, 10
 _HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 _PRIORITIES = {
     "raw": -300,
@@ -28,6 +29,37 @@ _PRIORITIES = {
 _SAID = re.compile(r"TRACE: (\w+):([^ ]+):(rule|return|policy):(\d+) ")
 
 
+def hear_group(net: Netlink, group: int) -> None:
+    """Have a netlink socket hear what rules log to a group, each record at once and with 64 KiB of its packet at most."""
+    for family in (2, 10):
+        _configure(net, _PF_UNBIND, family, 0)
+        _configure(net, _PF_BIND, family, 0)
+    _configure(net, _BIND, 0, group)
+    mode = struct.pack(">IBx", 0xFFFF, 2)
+    net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, group) + attribute(2, mode), 0)
+    # The kernel would keep records back for a second, or until a hundred are there.
+    at_once = attribute(5, struct.pack(">I", 1))
+    net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, group) + at_once, 0)
+    net.socket.setblocking(False)
+    net.socket.setsockopt(1, 8, 1 << 20)
+
+
+def _configure(net: Netlink, command: int, family: int, group: int) -> None:
+    body = struct.pack(">BBH", family, 0, group) + attribute(1, struct.pack("B", command))
+    net.send(_LOG_CONFIG, body, 0)
+
+
+def logged(net: Netlink) -> Iterator[dict[int, bytes]]:
+    """What was logged since the last time, in order, as attributes (NFULA_*)."""
+    while True:
+        try:
+            data = net.socket.recv(1 << 17)
+        except BlockingIOError:
+            return
+        for _, body in messages(data):
+            yield dict(attributes(body[4:]))
+
+
 class Tracing:
     """A netlink socket that hears TRACE in the namespace in which it was made."""
 
@@ -35,38 +67,15 @@ class Tracing:
         self.host = host
         self.names = names
         self.net = Netlink(NETFILTER)
-        for family in (2, 10):
-            self._configure(_PF_UNBIND, family)
-            self._configure(_PF_BIND, family)
-        self._configure(_BIND, 0)
-        mode = struct.pack(">IBx", 0xFFFF, 2)
-        self.net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, 0) + attribute(2, mode), 0)
-        # Each record at once: the kernel would keep them back for a second, or until a hundred are there.
-        at_once = attribute(5, struct.pack(">I", 1))
-        self.net.send(_LOG_CONFIG, struct.pack(">BBH", 0, 0, 0) + at_once, 0)
-        self.net.socket.setblocking(False)
-        self.net.socket.setsockopt(1, 8, 1 << 20)
-
-    def _configure(self, command: int, family: int) -> None:
-        body = struct.pack(">BBH", family, 0, 0) + attribute(1, struct.pack("B", command))
-        self.net.send(_LOG_CONFIG, body, 0)
+        hear_group(self.net, 0)
 
     def drain(self) -> list[dict[str, Any]]:
         """What was heard since the last time, in order: hook, priority, table, chain, kind, number, packet (with its mark)."""
-        found: list[dict[str, Any]] = []
-        while True:
-            try:
-                data = self.net.socket.recv(1 << 17)
-            except BlockingIOError:
-                return found
-            for _, body in messages(data):
-                one = self._read(dict(attributes(body[4:])))
-                if one is not None:
-                    found.append(one)
+        return [one for said in logged(self.net) if (one := self._read(said)) is not None]
 
     def _read(self, said: dict[int, bytes]) -> dict[str, Any] | None:
         match = _SAID.match(said.get(_PREFIX, b"").rstrip(b"\0").decode("ascii", "replace"))
-        packet = dissect(said.get(_PAYLOAD, b""))
+        packet = dissect(said.get(PAYLOAD, b""))
         if match is None or packet is None or not telling(packet):
             return None
         packet["mark"] = int.from_bytes(said[_MARK], "big") if _MARK in said else 0
@@ -86,3 +95,7 @@ class Tracing:
             "out": name(_OUT),
             "packet": packet,
         }
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.net.close()

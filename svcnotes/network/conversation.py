@@ -87,9 +87,13 @@ def _went(net: Topology, first: Flight, ending: Ending) -> Iterator[Result]:
 
 
 def _send_fails(first: Flight, ending: Ending) -> bool:
-    """Whether the asker learns at once: a local rule stopped its datagram before it left the host."""
+    """Whether the asker learns at once: a local rule stopped its datagram before it left the host.
+
+    The one who pings over IPv6 does not: icmpv6_push_pending_frames (net/ipv6/icmp.c) keeps the error to itself.
+    """
     at_home = ending.flight.host == first.host and not ending.flight.interface
-    return first.packet.protocol != "tcp" and at_home and ending.hook in LOCAL_HOOKS
+    told = first.packet.protocol != "tcp" and not (first.packet.icmp and first.packet.family == 6)
+    return told and at_home and ending.hook in LOCAL_HOOKS
 
 
 def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:

@@ -27,7 +27,7 @@ def test_a_sample_of_the_recorded_flows_is_the_same_in_the_kernel_in_the_model_a
         if index % EVERY:
             continue
         foretold = flow.foretold()
-        asked = questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via)
+        asked = flow.questions(foretold)
         got = compare(lab, foretold, asked)
         of_record = flow.differs_from_simulation(foretold) or flow.differs_from_kernel(got.paths, foretold)
         counts[flow.rules] += 1

@@ -23,7 +23,7 @@ def test_a_recorded_flow_goes_alike_with_either_iptables(variant):
             if index % EVERY:
                 continue
             foretold = flow.foretold()
-            asked = questions(flow.cluster, foretold.source, foretold.to, foretold.protocol, foretold.via)
+            asked = flow.questions(foretold)
             got = compare(lab, foretold, asked)
             compared += 1
             if got.difference:
