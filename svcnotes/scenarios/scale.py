@@ -144,6 +144,12 @@ def keep(found: Cost) -> None:
     _KEPT[found.services, found.mode, found.endpoints] = found
 
 
+def forget() -> None:
+    """Let go of all that was counted."""
+    _KEPT.clear()
+    many.cache_clear()
+
+
 def counted(services: int, endpoints: int = 5) -> bool:
     """Whether that number of Services was counted already, in every mode."""
     return all((services, mode, endpoints) in _KEPT for mode in MODES)

@@ -100,7 +100,7 @@ def scale_sentence(costs: Mapping[str, Cost], measure: str, packet: str) -> str:
     if measure == CHANGE:
         return f"With {services} Services, one endpoint less has kube-proxy write or delete so many rules and elements: {each}."
     dark = [mode for mode, value in found.items() if value is None]
-    more = f" (In {' and '.join(dark)} mode packets are not followed here.)" if dark else ""
+    more = f" ({' and '.join(dark)}: packets are not followed here.)" if dark else ""
     return f"With {services} Services, {PACKETS[packet]} tries so many rules: {each}.{more}"
 
 
@@ -109,10 +109,10 @@ HEADS = (
     "rules",
     "chains",
     "elements",
-    "as text",
+    "all of it as text",
     "the packet tries",
     "one change rewrites",
-    "as text",
+    "that as text",
 )
 
 

@@ -64,7 +64,7 @@ function picture(plot, services) {
   const x = plot.at[services];
   if (x !== undefined) {
     drawn.append(s("line", { x1: x, x2: x, y1: top, y2: bottom, class: "cursor" }),
-      s("path", { d: `M${x - 7} ${bottom + 9}L${x + 7} ${bottom + 9}L${x} ${bottom}z`, class: "pointer" }));
+      s("path", { d: `M${x - 7} ${top - 11}L${x + 7} ${top - 11}L${x} ${top - 1}z`, class: "pointer" }));
   }
   drawn.append(...plot.elements.map(([tag, attributes, text]) => s(tag, attributes, text)));
   return drawn;
