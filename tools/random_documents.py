@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from random_edits import edited, in_family
 
 import svcnotes
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy import modes as kube_proxy_modes
 from svcnotes.kube_proxy.modes import DEFAULT
-from svcnotes.netfilter.languages import nft_rules
-from svcnotes.netfilter.save import BASE_CHAINS
-from svcnotes.network.node_rules import rules_text
 
 MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if mode.followed)
 NODES = ("node-1", "node-2", "node-3")
@@ -39,44 +37,6 @@ PEERS: dict[str, Any] = {
     "tools": {"podSelector": {"matchLabels": {"app": "tool"}}},
     "web": {"podSelector": {"matchLabels": {"app": "web"}}, "namespaceSelector": {}},
 }
-
-
-FIREWALLS: dict[str, tuple[str, ...]] = {
-    "reset before the others": (
-        "type filter hook forward priority filter - 5; policy accept;",
-        "tcp dport 8080 reject with tcp reset",
-    ),
-    "closed but for some": (
-        "type filter hook input priority filter; policy drop;",
-        "ct state established,related accept",
-        "meta l4proto { icmp, ipv6-icmp } accept",
-        "tcp dport { 30080, 32000-32001 } accept",
-    ),
-    "marks early": (
-        "type filter hook prerouting priority mangle; policy accept;",
-        "tcp dport { 80, 30080 } meta mark set 0x00004000",
-    ),
-    "no translation for some": (
-        "type nat hook prerouting priority dstnat - 5; policy accept;",
-        "meta l4proto . th dport vmap { tcp . 80 : accept, tcp . 30080 : accept }",
-    ),
-    "raw drop": ("type filter hook prerouting priority raw; policy accept;", "ip saddr 192.0.2.0/24 drop"),
-    "masquerades what leaves": (
-        "type nat hook postrouting priority srcnat - 5; policy accept;",
-        'oifname "eth0" ip saddr 10.244.0.0/16 masquerade',
-    ),
-    "half of the packets": (
-        "type filter hook forward priority filter + 10; policy accept;",
-        "ct state new numgen random mod 2 vmap { 0 : drop, 1 : continue }",
-    ),
-    "remembers": (
-        "type filter hook output priority mangle; policy accept;",
-        "update @seen { ip daddr }",
-        "ip daddr @seen meta mark set meta mark | 0x00010000",
-        "ct state invalid drop",
-    ),
-}
-"""Chains that somebody else hangs at a hook, by what they do: the line that says where, then rules as nft prints them."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +63,6 @@ PLAN6 = Plan4(
     clients=("2001:db8:2::10", "2001:db8:3::10"), localhost="::1", pod_range="fd00:244::/32",
     service_range="fd00:96::/112",
 )  # fmt: skip
-_V6_TEXT = {"10.244.0.0/16": "fd00:244::/32", "192.0.2.0/24": "2001:db8:2::/64", "172.18.0.12/32": "fd00:18::12/128",
-            "10.244.2.0/24": "fd00:244:2::/64", "10.244.1.0/24": "fd00:244:1::/64",
-            "172.18.0.0/24": "fd00:18::/64", "0.0.0.0/0": "::/0",
-            "icmp-host-prohibited": "icmp6-adm-prohibited"}  # fmt: skip
-
-
 PLANS = {4: Plan4(), 6: PLAN6}
 
 
@@ -122,13 +76,6 @@ def stack(case: Case, service: dict[str, Any]) -> list[int]:
     """The IP families of a Service."""
     own = families(case)
     return {"both": own, "first": own[:1], "second": own[-1:]}[service.get("stack", "first")]
-
-
-def _in_family(family: int, text: str) -> str:
-    if family == 6:
-        for four, six in _V6_TEXT.items():
-            text = text.replace(four, six)
-    return text
 
 
 def documents(case: Case) -> list[dict[str, Any]]:
@@ -176,7 +123,7 @@ def _node_port_addresses(case: Case) -> dict[str, Any]:
     given = case["proxy"]["nodePortAddresses"]
     if given is None or given == ["primary"]:
         return {} if given is None else {"nodePortAddresses": given}
-    every = [_in_family(family, one) for family in families(case) for one in given]
+    every = [in_family(family, one) for family in families(case) for one in given]
     fits = [one for one in dict.fromkeys(every) if (6 if ":" in one else 4) in families(case)]
     return {"nodePortAddresses": fits}
 
@@ -237,7 +184,7 @@ def _pod_value(
 
 
 def _network_policy(case: Case, i: int, policy: dict[str, Any]) -> dict[str, Any]:
-    peers = json.loads(_in_family(case["family"], json.dumps([PEERS[name] for name in policy["peers"]])))
+    peers = json.loads(in_family(case["family"], json.dumps([PEERS[name] for name in policy["peers"]])))
     port = policy["port"]
     number = {"port": port[0], "endPort": port[1]} if isinstance(port, list) else {"port": port}
     ports = {} if port is None else {"ports": [{"protocol": policy["protocol"], **number}]}
@@ -284,7 +231,7 @@ def _service_document(case: Case, i: int, service: dict[str, Any]) -> dict[str, 
             "loadBalancer": {"ingress": [{"ip": PLANS[f].vip.format(i=i), "ipMode": mode} for f in own]}
         }
         if service["ranges"]:
-            spec["loadBalancerSourceRanges"] = [_in_family(family, service["ranges"]) for family in own]
+            spec["loadBalancerSourceRanges"] = [in_family(family, service["ranges"]) for family in own]
         if service["external"] == "Local":
             spec["healthCheckNodePort"] = 32000 + i
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"svc-{i}", "namespace": "default"},
@@ -331,68 +278,13 @@ def _endpoint(case: Case, family: int, j: int) -> dict[str, Any]:
 def cluster(case: Case) -> Cluster:
     """The case as a Cluster, in its World, with its edit made."""
     where = svcnotes.loads(yaml.safe_dump_all(documents(case)))
-    world = json.loads(_in_family(case["family"], json.dumps(case["world"])))
+    world = json.loads(in_family(case["family"], json.dumps(case["world"])))
     sysctls = world["sysctls"]
     if case["family"] == 6 and "bridge-nf-call-iptables" in sysctls:
         sysctls["bridge-nf-call-ip6tables"] = sysctls.pop("bridge-nf-call-iptables")
     where = where.with_world(**world)
     edit = case["edit"]
-    return where if edit is None else _edited(case, where, edit)
-
-
-def _edited(case: Case, where: Cluster, edit: dict[str, Any]) -> Cluster:
-    lines = rules_text(where, edit["node"], None, case["family"]).splitlines()
-    places = [at for at, line in enumerate(lines) if line.startswith("-A ")]
-    places += [number - 1 for number, _ in nft_rules("\n".join(lines))]
-    if edit["drop"] < len(places):
-        del lines[places[edit["drop"]]]
-    # A vxlan's own packets pass the nodes' INPUT and OUTPUT, which the simulation leaves out: no edit that hits them.
-    tunnel = case["world"]["cni"] == "vxlan"
-    table, rule = edit["add"] or ("", "")
-    if rule in FIREWALLS:
-        hook = FIREWALLS[rule][0]
-        if not (tunnel and (" input " in hook or " output " in hook)):
-            lines = [*_firewall(case["family"], *FIREWALLS[rule]), *lines]
-    elif rule and not (tunnel and rule.startswith(("-I INPUT", "-I OUTPUT"))):
-        rule = _in_family(case["family"], rule)
-        kind, chain, rest = rule.split(" ", 2)
-        if kind == "-I":
-            rest = rest.split(" ", 1)[1]
-        written = f"-A {chain} {rest}"
-        if f"*{table}" not in lines:
-            lines += [f"*{table}", *(f":{hook} ACCEPT" for hook in BASE_CHAINS[table]), "COMMIT"]
-        start = lines.index(f"*{table}")
-        end = lines.index("COMMIT", start)
-        own = [at for at in range(start, end) if lines[at].startswith(f"-A {chain} ")]
-        first = next((at for at in range(start, end) if lines[at].startswith("-A ")), end)
-        lines.insert(own[0] if own and kind == "-I" else own[-1] + 1 if own else first, written)
-    return where.with_rules(edit["node"], "\n".join(lines) + "\n", case["family"])
-
-
-def _firewall(family: int, hangs: str, *rules: str) -> list[str]:
-    """A table of somebody else, as nft prints it; one that remembers has a set for it."""
-    word = "ip6" if family == 6 else "ip"
-    kind = "ipv6_addr" if family == 6 else "ipv4_addr"
-    own = [_in_family(family, rule).replace("ip saddr", f"{word} saddr").replace("ip daddr", f"{word} daddr")
-           for rule in rules]  # fmt: skip
-    seen = [
-        "\tset seen {",
-        f"\t\ttype {kind}",
-        "\t\tsize 100",
-        "\t\tflags dynamic,timeout",
-        "\t\ttimeout 1h",
-        "\t}",
-        "",
-    ]
-    return [
-        f"table {word} firewall {{",
-        *(seen if any("@seen" in rule for rule in rules) else []),
-        "\tchain own {",
-        f"\t\t{hangs}",
-        *(f"\t\t{rule}" for rule in own),
-        "\t}",
-        "}",
-    ]
+    return where if edit is None else edited(case, where, edit)
 
 
 def question(case: Case, flow: dict[str, Any]) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from random_documents import FIREWALLS, MODES, NODES, PEERS, SELECTORS, Case, cluster, question
+from random_documents import MODES, NODES, PEERS, SELECTORS, Case, cluster, question
+from random_edits import FIREWALLS
 
 __all__ = ["Case", "cases", "cluster", "question"]
 

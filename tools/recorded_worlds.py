@@ -16,9 +16,9 @@ from typing import Any
 import replay
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy import modes as kube_proxy_modes
 from svcnotes.kernel.lab import Asked
 from svcnotes.kernel.tracer import questions
+from svcnotes.kube_proxy import modes as kube_proxy_modes
 from svcnotes.network.node_rules import with_cni_masquerade
 from svcnotes.trace import Path, Trace
 
