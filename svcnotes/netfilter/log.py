@@ -93,7 +93,7 @@ class Log:
                 rule.number,
                 passed,
                 rule.reason,
-                "; ".join(self.elements),
+                "; ".join(self.elements) if self.elements else "",
             )
         )
 

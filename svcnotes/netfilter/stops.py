@@ -127,9 +127,9 @@ def in_order(hook: str, chains: Iterable[BaseChain]) -> tuple[Stop, ...]:
     """The stops of a hook: each chain by its priority, conntrack and NAT at theirs.
 
     All nat chains are asked at NAT's own place, in the order of their priorities (nf_nat_register_fn). Of two
-    chains of one priority the one given first is asked first.
+    chains of one priority the one given first is asked first. A chain without rules that accepts is left out.
     """
-    every = list(chains)
+    every = [one for one in chains if one.texts or one.policy == "drop"]
     stops = [Stop("filter", one.priority, (one,)) for one in every if one.kind != "nat"]
     if hook in TRACKED_AT:
         stops.append(Stop("conntrack", CONNTRACK))
@@ -183,9 +183,8 @@ def way_through(rules: Rules, hooks: tuple[str, ...]) -> Way:
     found: list[tuple[str, Walked]] = []
     for hook in hooks:
         for stop in rules.stops(hook):
-            chains = [chain for chain in stop.chains if chain.texts or chain.policy == "drop"]
-            if len(chains) == 1:
-                found.append((hook, chains[0]))
-            elif chains:
-                found.append((hook, NatChains(chains)))
+            if len(stop.chains) == 1:
+                found.append((hook, stop.chains[0]))
+            elif stop.chains:
+                found.append((hook, NatChains(stop.chains)))
     return tuple(found)

@@ -51,7 +51,9 @@ def _one_way(ruleset: Rules, s: Skb, tables: Collection[str] | None) -> Walk:
         if stop.kind == "conntrack":
             verdict = track(s, log)
         else:
-            asked = [chain for chain in stop.chains if tables is None or chain.table in tables]
+            asked = stop.chains
+            if tables is not None:
+                asked = tuple(chain for chain in asked if chain.table in tables)
             if stop.kind == "nat":
                 verdict = settle_nat(s, log, partial(_nat_rules, asked, s, log))
             else:
