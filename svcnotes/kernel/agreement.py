@@ -21,7 +21,6 @@ AGAIN = 3  # times as many tries follow a difference, to see it again
 ABSURD = 1e-7  # a count so unlikely says that the chance is another
 MISSED = 1e-7  # the chance that a way which there is would not be seen in all the tries
 
-RULE_TABLES = frozenset({"raw", "mangle", "nat", "filter", "security"})
 LOOPS = 6  # more stays at one host than this: a loop, of which the simulation writes down a part
 
 
@@ -55,12 +54,12 @@ def told(path: Path) -> tuple[Hop, ...]:
 
 
 def rules(hops: Iterable[Hop]) -> list[tuple[str, str, str, str, str, int, str]]:
-    """Every rule matched, in order: direction, host, hook, table, chain, number, verdict."""
+    """Every rule matched and every policy, in order: direction, host, hook, table, chain, number, verdict."""
     return [
         (hop.direction, hop.host, step.hook, step.table, step.chain, step.number, step.verdict)
         for hop in hops
         for step in hop.steps
-        if step.table in RULE_TABLES
+        if step.chain
     ]
 
 

@@ -103,8 +103,8 @@ def _dense(part: str) -> str:
 class Joined:
     """Rules in several languages on one host: the kernel asks the chains of all by their priorities.
 
-    Simplified: of two chains of one priority the kernel asks the one first that was made last; which that was
-    no text says, and here the chains of `iptables-save` come first.
+    Simplified: of two chains of one priority the kernel asks the one first that was made last. nft prints its own in the
+    order in which they were made; of iptables' no text says when that was, and here they are the newest.
     """
 
     text: str

@@ -125,7 +125,7 @@ def _matched(story: Story, at: int) -> Prose:
         (hop.host, step)
         for hop in agreement.told(story.path)
         for step in hop.steps
-        if step.table in agreement.RULE_TABLES
+        if step.chain
     ]
     if at >= len(matched):
         return prose("none more")

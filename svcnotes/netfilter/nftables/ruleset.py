@@ -45,7 +45,8 @@ class NftRuleset:
         meets it. Raises RuleError for a line that is no part of such a text.
         """
         found = cls(text, family, strict, layout(text))
-        base = list(found._base_chains())
+        # Of two chains of one priority the kernel asks the one first that was made last (nf_hook_entries_grow).
+        base = list(found._base_chains())[::-1]
         for hook in ALL_HOOKS:
             found._stops[hook] = in_order(hook, (chain for chain in base if chain.hook == hook))
         return found
