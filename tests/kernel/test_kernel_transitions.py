@@ -1,7 +1,7 @@
-"""The recorded transitions of iptables mode in the real kernel: one socket held open, and what the model says of it.
+"""The recorded transitions in the real kernel: one socket held open, and what the model says of it.
 
 Every packet of an open flow, and of the new flows beside it, must have gone a way that the model foretells: its end,
-every rule that it matched, every host on its way.
+every rule that it matched, every host on its way. And both must have forgotten the same at each change.
 """
 
 import pytest
@@ -33,9 +33,16 @@ class Both:
         self.protocol = record["protocol"]
         source, to = dialled(where, path or record["path"], self.protocol)
         asked = (where, source, to, self.protocol)
-        self.real = svcnotes.flow.open_real(*asked, lab=lab, pod=pod and f"default/{pod}", remember=remember)
+        mode = record.get("mode")
+        self.real = svcnotes.flow.open_real(
+            *asked, proxy_mode=mode, lab=lab, pod=pod and f"default/{pod}", remember=remember
+        )
         self.model = svcnotes.flow.open(
-            *asked, pod=self.real.pod, source_port=40200 if memories else 40112, memories=memories
+            *asked,
+            proxy_mode=mode,
+            pod=self.real.pod,
+            source_port=40200 if memories else 40112,
+            memories=memories,
         )
         assert difference(_first(self.model), self.real.path) == ""
 
@@ -47,6 +54,7 @@ class Both:
         """Let the cluster change; both must forget the same."""
         self.model, self.real = self.model.after(where), self.real.after(where)
         assert _forgotten(self.real) == _forgotten(self.model)
+        assert sorted(self.real.event.lists) == sorted(self.model.event.lists)
 
     def send(self):
         """The next packet of the open flow; the Pod that answered."""
@@ -76,7 +84,9 @@ class Both:
 
 
 def _first(flow):
-    return svcnotes.flow.simulated.trace(flow.cluster, flow.source, flow.to, flow.protocol)
+    return svcnotes.flow.simulated.trace(
+        flow.cluster, flow.source, flow.to, flow.protocol, proxy_mode=flow.proxy_mode
+    )
 
 
 def _forgotten(flow):
@@ -87,7 +97,7 @@ def _forgotten(flow):
 
 
 def named(change):
-    found = [one for one in records(change) if one["mode"] == "iptables"]
+    found = records(change)
     return pytest.mark.parametrize("record", found, ids=[title(one) for one in found])
 
 
@@ -185,7 +195,7 @@ def test_affinity_in_the_kernel_is_not_shared_by_two_ports(lab, record):
     (tcp,), (udp,) = record["tcp"], record["udp"]
     assert record["path"] == "tool-2"
     for _ in range(STORIES):
-        flow = Both(lab, where, {"protocol": "TCP"}, tcp, "tool-2->clusterIP")
+        flow = Both(lab, where, {**record, "protocol": "TCP"}, tcp, "tool-2->clusterIP")
         assert {flow.one() for _ in range(3)} == {tcp}
         if flow.one(protocol="udp") == udp:
             break
@@ -193,10 +203,9 @@ def test_affinity_in_the_kernel_is_not_shared_by_two_ports(lab, record):
         pytest.fail(f"{STORIES} stories, and never this one")
 
 
-def test_every_record_of_iptables_mode_is_looked_at():
+def test_every_record_is_looked_at_in_the_kernel():
     tested = (BECOMES, "the only endpoint is removed", "Service deleted", "ClientIP affinity")
-    ours = [one for change in tested for one in records(change) if one["mode"] == "iptables"]
-    assert len(ours) == 42
+    assert len(records()) == sum(len(records(change)) for change in tested) == 84
 
 
 def test_a_real_flow_tells_its_story(lab):

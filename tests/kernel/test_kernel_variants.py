@@ -8,7 +8,6 @@ import svcnotes.flow
 from svcnotes.kernel import Lab
 from svcnotes.kernel.agreement import compare, difference
 from svcnotes.kernel.restore import VARIANTS, program
-from svcnotes.kernel.tracer import questions
 
 EVERY = 61  # of the recorded flows
 
