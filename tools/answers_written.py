@@ -484,3 +484,24 @@ PARTIAL["07-fence"] = lambda d: {
     "the whole network": _fenced(d, office="192.0.2.0/24"),
     "no policy": _fenced(d).partition("---\n")[0],
 }
+
+
+# 09: scale
+
+
+def _down_the_list(d: Drawn, **changes: int) -> str:
+    names = sorted(d["in_nat"])
+    counts = {
+        "first packet": names.index(d["called"]) + 1,
+        "no Service": len(names) + 1,
+        "later packet": 0,
+        "filter": d["idle"],
+    }
+    return "\n".join(f"{field}: {count}" for field, count in {**counts, **changes}.items())
+
+
+RIGHT["09-list"] = _down_the_list
+WRONG["09-list"] = lambda _: {
+    "each line wrong": "first packet: 99\nno Service: 0\nlater packet: 3\nfilter: 0"
+}
+PARTIAL["09-list"] = lambda d: {"filter left out": _down_the_list(d, filter=0)}

@@ -31,7 +31,7 @@ BUTTONS: Mapping[str, str] = {
     LATER: "not the first packet",
 }
 """The packets of `PACKETS`, as short as buttons are."""
-AT_ONCE = 300
+AT_ONCE = 100
 """Up to so many Services (and for the number shown first) the answer is there at once; more are counted meanwhile."""
 
 

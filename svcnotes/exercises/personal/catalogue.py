@@ -15,13 +15,14 @@ from svcnotes.exercises.personal import (
     loadbalancer,
     modes,
     nodeport,
+    scale,
     snat,
     start,
 )
 from svcnotes.exercises.personal.chance import Draw, seed_of
 from svcnotes.exercises.personal.definition import Definition, Personal
 
-_MODULES = (start, nodeport, snat, loadbalancer, externalname, externalips, hairpin, debugging, modes)
+_MODULES = (start, nodeport, snat, loadbalancer, externalname, externalips, hairpin, debugging, modes, scale)
 ALL: Mapping[str, Definition] = MappingProxyType(
     {one.id: one for module in _MODULES for one in module.DEFINITIONS}
 )
