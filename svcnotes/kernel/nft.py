@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 
 from svcnotes.kernel.load import PLACES, Load, given, tried
 from svcnotes.kernel.netlink import Netlink, attributes, text
+from svcnotes.kernel.nft_pieces import pieces
 
 LANGUAGE = "nft"
 OWN_TABLE = "svcnotes-lab"
+LONG = 60_000
+"""Characters: what is longer may be too much for one message of a user without privileges."""
 LOG_GROUP = 77
 _TELL = f"log group {LOG_GROUP} snaplen 256; "
 _CHAINS = {
@@ -112,15 +115,20 @@ def anew(before: str, after: str) -> bool:
 
 def transaction(before: str, after: str) -> str:
     """What nft is given to make of one text another: rules and elements of the text are new, what sets learnt stays."""
-    was, now = tables(before), tables(after)
-    lines = [] if before else [f"table inet {OWN_TABLE}", f"flush table inet {OWN_TABLE}", _OWN]
-    for title, old in was.items():
+    return "\n".join([*_made_ready(before, after), after])
+
+
+def _made_ready(before: str, after: str) -> Iterator[str]:
+    """The commands after which the text can be added."""
+    if not before:
+        yield from (f"table inet {OWN_TABLE}", f"flush table inet {OWN_TABLE}", _OWN)
+    now = tables(after)
+    for title, old in tables(before).items():
         new = now.get(title)
         if new is None or new.bases != old.bases:
-            lines.append(f"delete table {title}")
+            yield f"delete table {title}"
         else:
-            lines += _emptied(title, old, new)
-    return "\n".join([*lines, after])
+            yield from _emptied(title, old, new)
 
 
 def _emptied(title: str, old: Table, new: Table) -> Iterator[str]:
@@ -138,8 +146,16 @@ def _emptied(title: str, old: Table, new: Table) -> Iterator[str]:
 
 
 def start(load: Load) -> subprocess.Popen[str]:
-    """Start loading a text in the namespace that the process is in; the caller waits with `load.finished`."""
-    return given([program(), "-f", "-"], transaction(load.before, load.after))
+    """Start loading a text in the namespace that the process is in; the caller waits with `load.finished`.
+
+    A long one goes in pieces (`nft_pieces`), and is no single transaction then.
+    """
+    command = [program(), "-f", "-"]
+    if len(load.after) <= LONG:
+        return given(command, transaction(load.before, load.after))
+    *first, last = ("\n".join(_made_ready(load.before, load.after)), *pieces(load.after))
+    wrong = next((text for text in first if tried(tuple(command), text)), last)
+    return given(command, wrong)
 
 
 def refused(command: tuple[str, ...], variant: str) -> str:

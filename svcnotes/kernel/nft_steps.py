@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from svcnotes.errors import RuleError
@@ -12,10 +12,9 @@ from svcnotes.netfilter import Context, NftRuleset, Rules
 from svcnotes.netfilter.choices import every_way
 from svcnotes.netfilter.languages import Joined
 from svcnotes.netfilter.log import Log
-from svcnotes.netfilter.nftables.chain import Chain
-from svcnotes.netfilter.nftables.compile import Compiled
+from svcnotes.netfilter.nftables.compile import Compiled, compile_rule
 from svcnotes.netfilter.nftables.statements import read_rule
-from svcnotes.netfilter.nftables.syntax import Assign, Nat, Plain
+from svcnotes.netfilter.nftables.syntax import Assign, Nat, Plain, Rule, Statement
 from svcnotes.netfilter.nftables.verdicts import Jump
 from svcnotes.netfilter.skb import Skb, Toss
 from svcnotes.packet import Packet, Step
@@ -61,15 +60,33 @@ def steps(
         # The kernel tells the mark as the rule left it.
         marks = any(isinstance(one, Assign) for one in statements)
         after = replace(before, mark=packet_of(said["packet"]).mark) if marks else before
-    element = _element(chain, number, said, before, after)
+    element = _element(rules, where[0], statements, said, before, after)
     yield Step(said["hook"], *where, text, before, after or before, verdict, number, passed, element=element)
 
 
-def _element(chain: Chain, number: int, said: Said, before: Packet, after: Packet | None) -> str:
-    """What the rule found in a set or map: looked up for the packet, on the way that led where the kernel's did."""
+def _element(
+    rules: NftRuleset,
+    title: str,
+    statements: Sequence[Statement],
+    said: Said,
+    before: Packet,
+    after: Packet | None,
+) -> str:
+    """What a rule found in sets and maps: looked up for the packet, on the way that led where the kernel's did."""
+    family = title.partition(" ")[0]
+    asking = [one for one in statements if any(mark in str(one) for mark in "@{")]
     try:
-        rule = chain.rules()[number - 1]
-        ways = [found for _, found in every_way(lambda toss: _asked(rule, said["hook"], before, toss))]
+        acts = [
+            compile_rule(
+                Rule((one,)),
+                0,
+                "",
+                family,
+                lambda asked, keys, values: rules.asked(title, asked, keys, values),
+            )
+            for one in asking
+        ]
+        ways = [found for _, found in every_way(lambda toss: _found(acts, said["hook"], before, toss))]
     except RuleError:
         return ""
     if len(ways) == 1:
@@ -82,12 +99,16 @@ def _to(packet: Packet | None) -> tuple[str, int] | None:
     return (packet.destination, packet.destination_port) if packet else None
 
 
-def _asked(rule: Compiled, hook: str, packet: Packet, toss: Toss) -> tuple[str, tuple[str, int] | None, str]:
+def _found(
+    acts: Sequence[Compiled], hook: str, packet: Packet, toss: Toss
+) -> tuple[str, tuple[str, int] | None, str]:
     """The chain that a rule leads to (empty for none), where the packet goes then, and the elements that it finds."""
     s = Skb(packet, hook, Context(), toss)
     s.log = Log(hook)
-    if rule.match is not None:
-        rule.match(s)
-    result = rule.act(s)
-    word = result.word if isinstance(result, Jump) else ""
+    word = ""
+    for one in acts:
+        if one.match is not None:
+            one.match(s)
+        result = one.act(s)
+        word = result.word if isinstance(result, Jump) else word
     return word, _to(s.as_packet()), "; ".join(s.log.elements)

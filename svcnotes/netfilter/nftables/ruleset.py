@@ -85,7 +85,7 @@ class NftRuleset:
                 table,
                 block,
                 self._layout.lines,
-                lambda asked, keys, values: self._table(table, asked, keys, values),
+                lambda asked, keys, values: self.asked(table, asked, keys, values),
                 lambda other: self.chain(table, other),
                 strict=self.strict,
             )
@@ -128,7 +128,7 @@ class NftRuleset:
                 f"{block.kind} {block.name}: {error}", block.first, self._layout.lines[block.first - 1]
             ) from None
 
-    def _table(
+    def asked(
         self, title: str, asked: Reference | Braces, keys: tuple[str, ...], values: tuple[str, ...]
     ) -> Table:
         """The set or map that a rule asks: a named one, or one made of its braces."""
