@@ -78,9 +78,9 @@ class Stopwatch:
             left -= time.monotonic() - begun
             if "error" in answer:
                 self.why = (
-                    f"The {budget:g} seconds were over before {services} Services were measured."
+                    f"The {budget:g} seconds were over before {services:,} Services were measured."
                     if left <= 0
-                    else f"Not measured with {services} Services ({answer['error']})."
+                    else f"Not measured with {services:,} Services ({answer['error']})."
                 )
                 break
             yield services, tuple(answer["micros"])

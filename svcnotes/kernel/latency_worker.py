@@ -8,26 +8,23 @@ times to each, and answers `{"micros": [MEDIAN, ...]}` or `{"error": SENTENCE}`.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import statistics
 import struct
-import subprocess
 import sys
 import time
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from svcnotes.kernel import links, restore
+from svcnotes.kernel import links, nft, restore
+from svcnotes.kernel.load import tried
 from svcnotes.kernel.namespaces import Namespace, die_with_parent
 from svcnotes.kernel.netlink import ROUTE, Netlink
 from svcnotes.kernel.nft_pieces import pieces
 
 CLIENT, NODE, PORT = "192.0.2.10", "172.18.0.11", 8080
 PODS = tuple(f"10.244.1.1{number}" for number in range(1, 6))
-_PLACES = {"PATH": os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))}
-_PATIENCE = 60
 
 
 class Wires:
@@ -105,24 +102,17 @@ def _listener() -> socket.socket:
 
 
 def load(rules: str, variant: str) -> str:
-    """Load a text with the tool that prints it; what the tool complained about, empty when all is well."""
+    """Load a text with the tool that prints it; what the tool complained about, empty when all is well.
+
+    Unlike in the lab no packet is traced: what is told of each rule would be measured, too.
+    """
     if not rules.lstrip().startswith("table "):
-        return _run([restore.program(4, variant), "-w", "5"], restore.without_counters(rules))
+        return tried((restore.program(4, variant), "-w", "5"), restore.without_counters(rules))
+    program = nft.program()
+    if not program:
+        return "there is no nft"
     texts = chain(["flush ruleset\n"], pieces(rules))
-    return next((said for text in texts if (said := _run(["nft", "-f", "-"], text))), "")
-
-
-def _run(command: list[str], text: str) -> str:
-    done = subprocess.run(  # noqa: S603 - a program of the system, found in its own places
-        command,
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_PATIENCE,
-        env={**_PLACES, "XTABLES_LOCKFILE": "/dev/null"},
-    )
-    return (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
+    return next((said for text in texts if (said := tried((program, "-f", "-"), text))), "")
 
 
 def _answer(wires: Wires, order: dict[str, Any], variant: str) -> dict[str, Any]:
@@ -132,7 +122,7 @@ def _answer(wires: Wires, order: dict[str, Any], variant: str) -> dict[str, Any]
         begun = time.perf_counter()
         found = [wires.median_micros(address, port, order["connects"]) for address, port in order["to"]]
         return {"micros": found, "seconds": time.perf_counter() - begun}
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
