@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from svcnotes import scenarios
+from svcnotes.errors import QuestionError
+from svcnotes.kernel.blueprint import refuse
 from svcnotes.kernel.loaders import LOADERS
 from svcnotes.kube_proxy.modes import MODES
+from svcnotes.network.topology import topology
 
 PACKAGE = Path(__file__).parent.parent / "svcnotes"
 
 ORDER = [
-    ("errors", "packet"),
+    ("errors", "packet", "virtual_servers"),
     ("loopback",),
     ("control_plane",),
     ("kube_proxy",),
@@ -62,7 +66,7 @@ def test_a_module_imports_only_from_its_left():
 
 def test_netfilter_knows_nothing_of_kubernetes():
     for path in (PACKAGE / "netfilter").rglob("*.py"):
-        assert imported_rooms(path) <= {"netfilter", "packet", "errors"}, path
+        assert imported_rooms(path) <= {"netfilter", "packet", "errors", "virtual_servers"}, path
 
 
 def test_no_html_below_the_views():
@@ -80,6 +84,7 @@ def test_no_module_is_longer_than_400_lines():
     }
     assert {name: n for name, n in longest.items() if n > 400} == {}
 
+
 # Where a mode may be named: by a text that is its name, or by an import of what is its own. Each with its reason.
 NAMES_A_MODE = {
     "control_plane/objects.py": "the default of KubeProxyConfiguration",
@@ -90,13 +95,16 @@ NAMES_A_MODE = {
     "kernel/restore.py": "a loader: part of a program's name",
     "kube_proxy/modes.py": "the list of modes",
     "netfilter/__init__.py": "the room's own list",
+    "netfilter/compile.py": "a match of iptables called so",
     "netfilter/edits.py": "the command that a line may begin with",
     "netfilter/languages.py": "the list of languages: which walker reads a text",
-    "netfilter/left_out.py": "a match of iptables called so",
+    "netfilter/syntax.py": "a match of iptables called so",
     "netfilter/telling.py": "rules are told apart by their language",
     "toolbox/nft.py": "a tool: it prints its language",
     "toolbox/tools.py": "a tool's name",
 }
+NO_KERNEL_HERE = {"ipset", "ipvsadm"}
+"""What a mode writes and no kernel of ours can hold: there is no loader, and nothing was held against a kernel."""
 OWN_ROOMS = [f"{room}/{mode}" for room in ("kube_proxy", "netfilter") for mode in MODES]
 
 
@@ -151,4 +159,12 @@ def test_each_mode_has_one_room_and_each_language_that_the_lab_loads_one_loader(
     rooms = {path.parent.name for path in (PACKAGE / "kube_proxy").glob("*/__init__.py")}
     assert rooms == set(MODES)
     written = {language for mode in MODES.values() if mode.followed for language in mode.formats}
-    assert written == LOADERS.keys()
+    assert written - NO_KERNEL_HERE == LOADERS.keys()
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES.values() if NO_KERNEL_HERE & set(mode.formats)])
+def test_the_lab_says_in_one_sentence_that_no_kernel_here_has_a_mode(mode):
+    net = topology(scenarios.load("modes"), mode.name, "", None)
+    with pytest.raises(QuestionError, match="no loader for what ipset and ipvsadm would print") as refused:
+        refuse(net)
+    assert "\n" not in str(refused.value)

@@ -180,7 +180,8 @@ class KubeProxyConfiguration:
     """What kube-proxy is told (KubeProxyConfiguration v1alpha1); CIDRs as text.
 
     `cluster_cidrs`: one for each family, from clusterCIDR. `node_port_addresses` as written:
-    CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode.
+    CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode;
+    `strict_arp`: whether a node then keeps silent when asked for an address of another interface.
     """
 
     mode: str = "iptables"
@@ -190,6 +191,7 @@ class KubeProxyConfiguration:
     localhost_node_ports: bool = True
     node_port_addresses: tuple[str, ...] = ()
     ipvs_scheduler: str = "rr"
+    strict_arp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         localhost_node_ports=True if localhost is None else localhost,
         node_port_addresses=addresses,
         ipvs_scheduler=scheduler,
+        strict_arp=bool((raw.get("ipvs") or {}).get("strictARP")),
     )
 
 

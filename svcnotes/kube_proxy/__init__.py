@@ -6,7 +6,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy.mode import Counts, Sync
 from svcnotes.kube_proxy.modes import mode_named
-from svcnotes.kube_proxy.virtual_servers import RealServer, VirtualServer
+from svcnotes.virtual_servers import RealServer, VirtualServer
 
 __all__ = [
     "Counts",

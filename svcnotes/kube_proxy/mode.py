@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy.virtual_servers import VirtualServer
+from svcnotes.virtual_servers import VirtualServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,10 @@ def _no_servers(_cluster: Cluster, _node: str, _family: int) -> tuple[VirtualSer
     return ()
 
 
+def _no_sysctls(_cluster: Cluster) -> Mapping[str, str]:
+    return {}
+
+
 def _no_addresses(_cluster: Cluster, _node: str, _family: int) -> tuple[str, ...]:
     return ()
 
@@ -60,7 +64,8 @@ class Mode:
     `partial_sync` tells what a change from one cluster to another rewrites (before, after, node, family). An empty
     nodePortAddresses means `node_port_default` (nothing: every address); `localhost`: whether nodePorts
     can be open at 127.0.0.1. A mode may have more than rules: IP sets as `ipset save` prints them,
-    virtual servers, and addresses of its own, which it puts on an interface `dummy`. `formats`: what it writes,
+    virtual servers, and addresses of its own, which it puts on an interface `dummy`, and `sysctls`
+    that it sets for them. `formats`: what it writes,
     by the tools that print it. `followed`: whether
     packets can be followed through it: what is more than rules must have its model first.
     """
@@ -76,4 +81,5 @@ class Mode:
     virtual_servers: Callable[[Cluster, str, int], tuple[VirtualServer, ...]] = _no_servers
     own_addresses: Callable[[Cluster, str, int], tuple[str, ...]] = _no_addresses
     dummy: str = ""
+    sysctls: Callable[[Cluster], Mapping[str, str]] = _no_sysctls
     followed: bool = True

@@ -1,7 +1,7 @@
 """What Linux does with a packet and a rule text: tables, chains, rules, matches, targets, conntrack.
 
 `read_rules` reads a text in either language of rules, iptables' (`Ruleset`) or nftables' (`NftRuleset`), or in both at
-once; what it gives is `Rules`: chains at hooks, each with a priority. A third language is one more class of that kind.
+once; what it gives is `Rules`: chains at hooks, each with a priority. IPVS's virtual servers are one more of that kind.
 
 A host carries a packet like this: `walk` at PREROUTING or OUTPUT; decide the route by the packet that
 came out; `walk` at INPUT, or at FORWARD and then POSTROUTING; each time with a `Context` that holds
@@ -9,6 +9,7 @@ came out; `walk` at INPUT, or at FORWARD and then POSTROUTING; each time with a 
 by an entry, enter a new one into the table at INPUT or POSTROUTING) happens inside `walk`.
 """
 
+from svcnotes.netfilter.balancing import Balancing, Served
 from svcnotes.netfilter.conntrack import Connection, Conntrack, Entry, Flow
 from svcnotes.netfilter.context import Context
 from svcnotes.netfilter.fast import Decision, decide
@@ -23,6 +24,7 @@ from svcnotes.netfilter.walk import VisitedRule, Walk
 from svcnotes.netfilter.walker import visited_rules, walk
 
 __all__ = [
+    "Balancing",
     "Connection",
     "Conntrack",
     "Context",
@@ -34,6 +36,7 @@ __all__ = [
     "Recent",
     "Rules",
     "Ruleset",
+    "Served",
     "VisitedRule",
     "Walk",
     "decide",

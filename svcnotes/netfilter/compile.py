@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from svcnotes.errors import RuleError
 from svcnotes.netfilter import matches, memory, nat, other_matches, targets
 from svcnotes.netfilter.header import Test, header_test
+from svcnotes.netfilter.ipvs.match import taken
 from svcnotes.netfilter.left_out import target_left_out
 from svcnotes.netfilter.matches import Build, Place
 from svcnotes.netfilter.rule import Clause, Rule
@@ -27,6 +28,7 @@ MATCHES: dict[str, Build] = {
     "icmp": matches.icmp,
     "icmp6": matches.icmp,
     "iprange": other_matches.iprange,
+    "ipvs": taken,
     "limit": memory.limit,
     "mark": matches.mark,
     "multiport": matches.multiport,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from svcnotes.netfilter.balancing import NOTHING, Balancing, Served
 from svcnotes.netfilter.conntrack import Connection, Conntrack
 from svcnotes.netfilter.learnt import Learnt
 from svcnotes.netfilter.recent import Recent
@@ -38,6 +39,7 @@ class Context:
     interface has none. `time` is in seconds on the host's own clock. `recent`, `learnt` and
     `conntrack` are the host's memory before the walk; `connection` is what conntrack noted on this very packet at
     an earlier hook (None at the first hook: conntrack then looks it up, or begins a new one).
+    `balancing` is IPVS's memory, `served` its note on the packet: the connection that it took it for.
     `bridged` says that the packet crosses a bridge (bridge-nf-call-iptables).
     """
 
@@ -54,3 +56,5 @@ class Context:
     learnt: Learnt = field(default_factory=Learnt)
     conntrack: Conntrack = field(default_factory=Conntrack)
     connection: Connection | None = None
+    balancing: Balancing = NOTHING
+    served: Served | None = None

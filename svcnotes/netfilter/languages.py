@@ -1,4 +1,4 @@
-"""Read a host's rules, in whatever language their text is: `iptables-save`'s, nftables', or both in one text."""
+"""Read a host's rules, in whatever language their text is: `iptables-save`'s, nftables', both in one text, and IPVS beside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from svcnotes.errors import RuleError
+from svcnotes.netfilter.ipvs.ruleset import IpvsRuleset
 from svcnotes.netfilter.nftables.chain import rule_lines
 from svcnotes.netfilter.nftables.layout import layout
 from svcnotes.netfilter.nftables.ruleset import NftRuleset
@@ -18,11 +19,20 @@ _EMPTY = re.compile(r"\n{3,}")  # nft itself leaves at most one line empty
 _NFT_END = re.compile(r"^\}[ \t\r]*$", re.MULTILINE)
 
 
-def read_rules(text: str, family: int = 4, *, strict: bool = True, sets: str = "") -> Rules:
+def read_rules(
+    text: str, family: int = 4, *, strict: bool = True, sets: str = "", servers: str = ""
+) -> Rules:
     """Read a text of rules: what `iptables-save` printed, what `nft list ruleset` printed, or one behind the other.
 
-    `strict` and `sets` as for `Ruleset.parse`. Raises RuleError for a line that is no part of such a text.
+    `strict` and `sets` as for `Ruleset.parse`; `servers` is what `ipvsadm -Sn` printed there: empty, and the host has
+    no IPVS at its hooks. Raises RuleError for a line that is no part of such a text.
     """
+    if servers:
+        rules, balanced = (
+            read_rules(text, family, strict=strict, sets=sets),
+            IpvsRuleset.parse(servers, family),
+        )
+        return _joined(text, family, (rules, balanced))
     nft, saved = split(text)
     if not nft:
         return Ruleset.parse(saved, family, strict=strict, sets=sets)
@@ -32,7 +42,11 @@ def read_rules(text: str, family: int = 4, *, strict: bool = True, sets: str = "
         Ruleset.parse(saved, family, strict=strict, sets=sets),
         NftRuleset.parse(nft, family, strict=strict),
     )
-    return Joined(text, family, both, {hook: merged(hook, both) for hook in ALL_HOOKS})
+    return _joined(text, family, both)
+
+
+def _joined(text: str, family: int, parts: tuple[Rules, ...]) -> Joined:
+    return Joined(text, family, parts, {hook: merged(hook, parts) for hook in ALL_HOOKS})
 
 
 def split(text: str) -> tuple[str, str]:
@@ -109,7 +123,7 @@ class Joined:
 
     text: str
     family: int
-    parts: tuple[Rules, ...] = field(compare=False)
+    parts: tuple[Rules, ...]
     _stops: dict[str, tuple[Stop, ...]] = field(repr=False, compare=False)
     _ways: dict[tuple[str, ...], Way] = field(repr=False, compare=False, default_factory=dict)
 

@@ -21,7 +21,6 @@ MATCHES: Mapping[str, str] = {
     "esp": "IPsec's ESP header",
     "helper": "which helper a connection belongs to",
     "ipv6header": "IPv6's extension headers",
-    "ipvs": "what IPVS made of the packet",
     "length": "the packet's length",
     "mac": "the sender's Ethernet address",
     "mh": "Mobile IPv6",

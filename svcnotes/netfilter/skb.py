@@ -31,6 +31,7 @@ class Skb:
     """
 
     __slots__ = (
+        "balancing",
         "connection",
         "conntrack",
         "context",
@@ -48,6 +49,7 @@ class Skb:
         "protocol",
         "recent",
         "reject_with",
+        "served",
         "sport",
         "src",
         "state",
@@ -74,6 +76,8 @@ class Skb:
         self.recent = context.recent
         self.learnt = context.learnt
         self.conntrack = context.conntrack
+        self.balancing = context.balancing
+        self.served = context.served
         self.connection: Connection | None = context.connection
         self.state = 8
         self.reject_with = ""

@@ -18,6 +18,7 @@ from svcnotes.netfilter.skb import Skb
 Outcome = str | None
 Act = Callable[[Skb], Outcome]
 ACCEPT, DROP, REJECT, RETURN = "accept", "drop", "reject", "return"
+RESEND = "resend"  # no target's: IPVS takes the packet, and sends it anew
 EVERY_BIT = 0xFFFFFFFF
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from svcnotes.netfilter.balancing import NOTHING, Balancing, Served
 from svcnotes.netfilter.conntrack import Connection, Conntrack
 from svcnotes.netfilter.learnt import Learnt
 from svcnotes.netfilter.recent import Recent
@@ -36,11 +37,12 @@ class Walk:
     """One way that a packet may go through the tables of one hook.
 
     `probability` is exact, given that the packet came to this hook; `verdict` is accept, drop or
-    reject (`reject_with` then says with what: `icmp-port-unreachable`, `tcp-reset`, ...). `packet`
+    reject (`reject_with` then says with what: `icmp-port-unreachable`, `tcp-reset`, ...), or resend: IPVS took the
+    packet out of the hook, and the host sends it as if it had made it itself. `packet`
     is the packet after marks and after this hook's NAT. `steps` are the rules that matched, and
     conntrack's own work. `visited` counts the rules a kernel would have evaluated; `stretches` say
-    which; a look-up in a map or set is part of its rule, however many elements there are. `nat` is what a nat rule chose here, None where none did. `recent`, `learnt`, `conntrack` and
-    `connection` are the host's memory and the packet's note after the walk: hand them on to the
+    which; a look-up in a map or set is part of its rule, however many elements there are. `nat` is what a nat rule chose here, None where none did. `recent`, `learnt`, `conntrack`,
+    `connection`, `balancing` and `served` are the host's memory and the packet's note after the walk: hand them on to the
     context of the next hook.
     """
 
@@ -56,6 +58,8 @@ class Walk:
     learnt: Learnt = field(default_factory=Learnt)
     conntrack: Conntrack = field(default_factory=Conntrack)
     connection: Connection | None = None
+    balancing: Balancing = NOTHING
+    served: Served | None = None
 
     def with_probability(self, probability: Fraction) -> Walk:
         """The same walk, so likely."""

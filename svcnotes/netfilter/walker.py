@@ -81,6 +81,8 @@ def _one_way(ruleset: Rules, s: Skb, tables: Collection[str] | None) -> Walk:
         learnt=s.learnt,
         conntrack=s.conntrack,
         connection=s.connection,
+        balancing=s.balancing,
+        served=s.served,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from svcnotes.netfilter import Connection, Conntrack, Learnt, Recent, Walk
+from svcnotes.netfilter import Balancing, Connection, Conntrack, Learnt, Recent, Served, Walk
+from svcnotes.netfilter.targets import RESEND
 from svcnotes.network.hop import Hop
 from svcnotes.packet import Packet, Step
 
@@ -16,11 +17,12 @@ THERE, BACK = "there", "back"
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a host remembers from packet to packet: connections, the lists of `recent`, what nft's sets learnt."""
+    """What a host remembers from packet to packet: connections, the lists of `recent`, what nft's sets learnt, IPVS's."""
 
     conntrack: Conntrack = field(default_factory=Conntrack)
     recent: Recent = field(default_factory=Recent)
     learnt: Learnt = field(default_factory=Learnt)
+    balancing: Balancing = field(default_factory=Balancing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Flight:
 
     `interface` is where it came in (empty: made here), `port` the bridge port if any, `next_hop`
     the neighbour that the sender's frame was for. `arrived` is the packet as it came, `steps` what
-    was done to it here, `visited` how many rules it tried here. `connection` is conntrack's note on it. `memories` are the hosts'
+    was done to it here, `visited` how many rules it tried here. `connection` is conntrack's note on it, `served`
+    IPVS's; `anew`: IPVS took it out of a hook, to send it on. `memories` are the hosts'
     memories by host and IP family. `chosen` holds what a balancer chose for this connection, `held`
     the legs of an open one: the sockets at their ends. `rounds` are the
     places it has been in, with the TTL it had there. `left` says why it left the cluster for nobody.
@@ -63,6 +66,8 @@ class Flight:
     next_hop: str = ""
     arrived: Packet | None = None
     connection: Connection | None = None
+    served: Served | None = None
+    anew: bool = False
     memories: Mapping[tuple[str, int], Memory] = field(default_factory=dict)
     hops: tuple[Hop, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -84,12 +89,14 @@ class Flight:
 
     def walked(self, walk: Walk) -> Flight:
         """The flight after a walk through one hook's tables."""
-        memory = Memory(walk.conntrack, walk.recent, walk.learnt)
+        memory = Memory(walk.conntrack, walk.recent, walk.learnt, walk.balancing)
         return replace(
             self,
             packet=walk.packet,
             probability=self.probability * walk.probability,
             connection=walk.connection,
+            served=walk.served,
+            anew=walk.verdict == RESEND,
             memories={**self.memories, (self.host, self.packet.family): memory},
             steps=self.steps + walk.steps,
             visited=self.visited + walk.visited,
@@ -114,7 +121,7 @@ class Flight:
     def made(self, packet: Packet, **changes: Any) -> Flight:
         """A new packet made at the same host, with the same past."""
         blank: dict[str, Any] = {
-            "interface": "", "port": "", "next_hop": "", "connection": None, "steps": (), "rounds": (), "visited": 0,
+            "interface": "", "port": "", "next_hop": "", "connection": None, "served": None, "anew": False, "steps": (), "rounds": (), "visited": 0,
         }  # fmt: skip
         return replace(self, packet=packet, arrived=packet, **{**blank, **changes})
 

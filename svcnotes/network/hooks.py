@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from svcnotes.netfilter import Context, Rules, walk
+from svcnotes.netfilter.targets import ACCEPT, RESEND
 from svcnotes.netfilter.telling import remark
 from svcnotes.network.errors_home import RESET, error_about
 from svcnotes.network.flight import DROPPED, REFUSED, Ending, Flight
@@ -39,7 +40,7 @@ def pass_hook(
     physdev_out: str = "",
     bridged: bool = False,
 ) -> Iterator[Flight | Ending]:
-    """Give each way that the packet may take through a hook: a Flight that passed, or an Ending."""
+    """Give each way that the packet may take through a hook: a Flight that passed (or is to be sent `anew`), or an Ending."""
     rules = ruleset_of(net, host, flight.packet.family)
     if rules is None:
         yield flight
@@ -64,10 +65,12 @@ def pass_hook(
         learnt=memory.learnt,
         conntrack=table,
         connection=flight.connection,
+        balancing=memory.balancing,
+        served=flight.served,
     )
     for walked in walk(rules, hook, flight.packet, context):
         after = flight.walked(walked)
-        if walked.verdict == "accept":
+        if walked.verdict in (ACCEPT, RESEND):
             yield after
             continue
         blame = sentence(host, after.steps, walked.verdict)
@@ -148,6 +151,6 @@ def reverse_path(host: Host, source: str, interface: str, *, loose: bool = False
 
 def with_marks_cleared(flight: Flight) -> Flight:
     """The packet without its mark: skb->mark and conntrack's note do not cross to another host."""
-    if not flight.packet.mark and flight.connection is None:
+    if not flight.packet.mark and flight.connection is None and flight.served is None:
         return flight
-    return replace(flight, packet=replace(flight.packet, mark=0), connection=None)
+    return replace(flight, packet=replace(flight.packet, mark=0), connection=None, served=None)

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Node, Pod
+from svcnotes.kube_proxy.mode import Mode
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network import faults
 from svcnotes.network.addresses import WIDTH, family, inside, nth, prefix
 from svcnotes.network.host import Host, Interface, Route, make_host
@@ -30,9 +32,17 @@ def veth_segment(pod: Pod) -> str:
     return f"veth of {pod.key}"
 
 
+def node_host(cluster: Cluster, name: str, proxy_mode: str | None = None) -> Host:
+    """A Node as a host; `proxy_mode` None is the cluster's own.
+
+    Where the mode has addresses of its own, they are the node's: on an interface that is down and answers no ARP.
+    """
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    return _node_host(cluster, name, mode if mode.dummy else None)
+
+
 @lru_cache(maxsize=512)
-def node_host(cluster: Cluster, name: str) -> Host:
-    """A Node as a host."""
+def _node_host(cluster: Cluster, name: str, mode: Mode | None) -> Host:
     where = plan(cluster)
     node = cluster.nodes[name]
     veths = {pod.key: veth_name(pod) for pod in where.pods_of_node.get(name, ())}
@@ -40,16 +50,16 @@ def node_host(cluster: Cluster, name: str) -> Host:
     return make_host(
         name,
         "node",
-        _interfaces(where, node),
+        (*_interfaces(where, node), *_dummy(cluster, name, mode)),
         ((cidr, route) for cidr, route in _routes(where, node) if prefix(cidr) not in lost),
         forwards=True,
-        sysctls=_sysctls(cluster),
+        sysctls=_sysctls(cluster, mode),
         veths=veths,
         tracks_at_most=0 if faults.conntrack_full(cluster, name) else None,
     )
 
 
-def _sysctls(cluster: Cluster) -> dict[str, str]:
+def _sysctls(cluster: Cluster, mode: Mode | None) -> dict[str, str]:
     """The node's switches: what kube-proxy and the network's installer set, unless the World says otherwise."""
     localnet = "1" if cluster.proxy.localhost_node_ports else "0"
     return {
@@ -59,8 +69,22 @@ def _sysctls(cluster: Cluster) -> dict[str, str]:
         "net.bridge.bridge-nf-call-ip6tables": "1",
         "net.ipv4.conf.all.route_localnet": localnet,  # kube-proxy sets it for localhost nodePorts
         "net.ipv4.conf.all.rp_filter": "0",
+        **(mode.sysctls(cluster) if mode else {}),
         **cluster.world.sysctls,
     }
+
+
+def _dummy(cluster: Cluster, name: str, mode: Mode | None) -> Iterator[Interface]:
+    """The interface that holds the addresses of kube-proxy's mode; it leads nowhere."""
+    if mode is None:
+        return
+    seen = cluster.seen_by(name)
+    addresses = (
+        f"{address}/{WIDTH[version]}"
+        for version in sorted(cluster.families)
+        for address in mode.own_addresses(seen, name, version)
+    )
+    yield Interface(mode.dummy, tuple(addresses))
 
 
 def _interfaces(where: Plan, node: Node) -> Iterator[Interface]:

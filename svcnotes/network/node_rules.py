@@ -6,13 +6,14 @@ from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
-from svcnotes.kube_proxy import rules
+from svcnotes.kube_proxy import ip_sets, rules, virtual_servers
 from svcnotes.netfilter import Rules, read_rules
 from svcnotes.netfilter.sets import read_sets
 from svcnotes.network.addresses import family as family_of
 from svcnotes.network.fault_rules import with_faults
 from svcnotes.network.policy_rules import with_policies
 from svcnotes.network.rule_text import with_rules
+from svcnotes.virtual_servers import saved
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +62,10 @@ def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: in
         return None
     text = rules_text(cluster, node, proxy_mode, family)
     try:
-        return check_text(cluster, node, text, family) if replaced else parsed(text, family)
+        servers = saved(virtual_servers(cluster, node, proxy_mode, family))
+        if replaced:
+            return check_text(cluster, node, text, family, proxy_mode)
+        return parsed(text, family, ip_sets(cluster, node, proxy_mode, family), servers)
     except RuleError as error:
         said = str(error)
         if not said.startswith("IP sets of "):
@@ -69,17 +73,22 @@ def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: in
         raise RuleError(said, line=error.line, text=error.text) from None
 
 
-def check_text(cluster: Cluster, node: str, text: str, family: int) -> Rules:
+def check_text(cluster: Cluster, node: str, text: str, family: int, proxy_mode: str | None = None) -> Rules:
     """Read a text as rules of a node, to its last line: with its IP sets, and as leniently as its rules are read.
 
     Raises RuleError that names the line(s).
     """
-    return _checked(text, family, (node, family) not in cluster.lenient_rules, _sets(cluster, node))
+    there = node in cluster.nodes and family in cluster.families
+    servers = saved(virtual_servers(cluster, node, proxy_mode, family)) if there else ""
+    sets = _sets(cluster, node, proxy_mode, family if there else None)
+    return _checked(text, family, (node, family) not in cluster.lenient_rules, sets, servers)
 
 
-def _sets(cluster: Cluster, node: str) -> str:
-    """The text of a node's IP sets, once it could be read."""
+def _sets(cluster: Cluster, node: str, proxy_mode: str | None, family: int | None) -> str:
+    """The text of a node's IP sets, once it could be read: those that were given, else kube-proxy's."""
     text = cluster.ip_sets.get(node, "")
+    if not text:
+        return ip_sets(cluster, node, proxy_mode, family) if family else ""
     try:
         read_sets(text)
     except RuleError as error:
@@ -88,11 +97,11 @@ def _sets(cluster: Cluster, node: str) -> str:
 
 
 @lru_cache(maxsize=32)
-def parsed(text: str, family: int) -> Rules:
+def parsed(text: str, family: int, sets: str = "", servers: str = "") -> Rules:
     """Read a rules text once; the nodes of one cluster often share it."""
-    return read_rules(text, family)
+    return read_rules(text, family, sets=sets, servers=servers)
 
 
 @lru_cache(maxsize=32)
-def _checked(text: str, family: int, strict: bool, sets: str) -> Rules:
-    return read_rules(text, family, strict=strict, sets=sets).check()
+def _checked(text: str, family: int, strict: bool, sets: str, servers: str) -> Rules:
+    return read_rules(text, family, strict=strict, sets=sets, servers=servers).check()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from svcnotes.network.addresses import is_loopback
-from svcnotes.network.errors_home import NO_ROUTE, TTL_EXCEEDED, error_about
+from svcnotes.network.errors_home import HOST_UNREACHABLE, NO_ROUTE, TTL_EXCEEDED, error_about
 from svcnotes.network.flight import DELIVERED, DROPPED, REFUSED, Ending, Flight
 from svcnotes.network.flight import NO_ROUTE as NOWHERE
 from svcnotes.network.hooks import pass_hook, reverse_path
@@ -73,7 +73,45 @@ def _forwards(host: Host, family: int) -> bool:
 def deliver(net: Topology, host: Host, flight: Flight) -> Outcome:
     """Hand a packet up to this host's sockets, through INPUT."""
     for after in pass_hook(net, host, "INPUT", flight, in_interface=flight.interface):
-        yield after if isinstance(after, Ending) else Ending(DELIVERED, after)
+        if isinstance(after, Ending):
+            yield after
+        elif after.anew:
+            yield from _send_anew(net, host, after)
+        else:
+            yield Ending(DELIVERED, after)
+
+
+def _send_anew(net: Topology, host: Host, flight: Flight) -> Outcome:
+    """Send what IPVS took out of a hook to its real server: route, TTL, the whole of OUTPUT, POSTROUTING.
+
+    FORWARD never sees it. Source: ip_vs_nat_xmit in net/netfilter/ipvs/ip_vs_xmit.c.
+    """
+    flight = replace(flight, anew=False)
+    packet = flight.packet
+    route = host.route(packet.destination)
+    if route is None or route.kind in ("unreachable", "blackhole"):
+        text = f"{host.name} has no route to {packet.destination}"
+        lost = flight.noting("", "routing", text, "unreachable")
+        yield Ending(REFUSED, lost, text, "", error_about(host, lost, HOST_UNREACHABLE[packet.family]))
+        return
+    spent = _spent(host, flight)
+    if spent:
+        yield spent
+        return
+    way = f"the node sends it on: {_way(packet.destination, route)}"
+    flight = flight.noting("", "routing", way, "forward", replace(packet, ttl=packet.ttl - 1))
+    for after in pass_hook(net, host, "OUTPUT", flight, out_interface=route.interface):
+        yield from [after] if isinstance(after, Ending) else _leave(net, host, after, route)
+
+
+def _spent(host: Host, flight: Flight) -> Ending | None:
+    """The end of a packet that may not go one hop further; None where it may."""
+    packet = flight.packet
+    if packet.ttl > 1:
+        return None
+    text = f"the packet's TTL ran out at {host.name}"
+    spent = flight.noting("", "routing", text, "drop")
+    return Ending(REFUSED, spent, text, "", error_about(host, spent, TTL_EXCEEDED[packet.family]))
 
 
 def forward(net: Topology, host: Host, flight: Flight) -> Outcome:
@@ -83,10 +121,9 @@ def forward(net: Topology, host: Host, flight: Flight) -> Outcome:
     if route is None or route.kind in ("unreachable", "blackhole"):
         yield _nowhere(net, host, flight, route)
         return
-    if packet.ttl <= 1:
-        text = f"the packet's TTL ran out at {host.name}"
-        spent = flight.noting("", "routing", text, "drop")
-        yield Ending(REFUSED, spent, text, "", error_about(host, spent, TTL_EXCEEDED[packet.family]))
+    spent = _spent(host, flight)
+    if spent:
+        yield spent
         return
     less = replace(packet, ttl=packet.ttl - 1)
     flight = flight.noting("", "routing", _way(packet.destination, route), "forward", less)
@@ -131,6 +168,8 @@ def make(net: Topology, flight: Flight) -> Outcome:
     for after in pass_hook(net, host, "OUTPUT", flight, out_interface=route.interface):
         if isinstance(after, Ending):
             yield after
+        elif after.anew:
+            yield from _send_anew(net, host, after)
         else:
             yield from _reroute(net, host, after, route, packet.destination)
 

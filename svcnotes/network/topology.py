@@ -47,7 +47,7 @@ class Topology:
     def host(self, name: str) -> Host:
         """A host by its name: a node, `namespace/name` of a Pod, `router`, or an outside host's name."""
         if name in self.cluster.nodes:
-            return node_host(self.cluster, name)
+            return node_host(self.cluster, name, self.proxy_mode)
         if name == ROUTER:
             return self.router
         if name in self.cluster.pods:
@@ -111,7 +111,7 @@ class Topology:
             or bool(self.outside_name(address))
             or address in self.plan.external
             or address in self.router.addresses
-            or any(node_host(self.cluster, name).is_local(address) for name in self.cluster.nodes)
+            or any(self.host(name).is_local(address) for name in self.cluster.nodes)
         )
 
     def spread(self, address: str, protocol: str, port: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from svcnotes.kube_proxy import ip_sets, virtual_servers
 from svcnotes.kube_proxy.modes import mode_named
-from svcnotes.kube_proxy.virtual_servers import VirtualServer, listed, saved
+from svcnotes.virtual_servers import VirtualServer, listed, saved
 from svcnotes.toolbox.options import UsageError, read
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.session import Call

@@ -9,7 +9,7 @@ import pytest
 from svcnotes.control_plane.load import load
 from svcnotes.control_plane.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from svcnotes.errors import QuestionError
-from svcnotes.kube_proxy import iptables, rules
+from svcnotes.kube_proxy import iptables, modes, rules
 from svcnotes.kube_proxy.modes import MODES, writer
 
 DATA = Path(__file__).parent.parent / "data"
@@ -259,10 +259,15 @@ def test_an_unknown_node_is_an_error_that_names_the_nodes(node_port):
         rules(node_port, "node-9")
 
 
-def test_a_mode_whose_packets_cannot_be_followed_says_so_when_they_are_asked_for():
-    with pytest.raises(QuestionError, match=r"ipvs.*does not follow packets.*iptables, nftables"):
-        writer("ipvs")
-    assert writer("nftables") is MODES["nftables"].rules
+def test_packets_can_be_followed_in_every_mode():
+    assert {name: writer(name) for name in MODES} == {name: mode.rules for name, mode in MODES.items()}
+
+
+def test_a_mode_whose_packets_cannot_be_followed_says_so_when_they_are_asked_for(monkeypatch):
+    new = replace(MODES["nftables"], name="new", followed=False)
+    monkeypatch.setattr(modes, "MODES", {"iptables": MODES["iptables"], "new": new})
+    with pytest.raises(QuestionError, match=r"mode new: .*does not follow packets.*ask for one of: iptables"):
+        writer("new")
 
 
 def test_a_mode_that_does_not_exist_says_what_does(node_port):

@@ -16,7 +16,7 @@ import pytest
 from svcnotes.control_plane.load import load, loads
 from svcnotes.errors import InputError, RuleError
 from svcnotes.kube_proxy import Counts, counts, ip_sets, own_addresses, partial_sync, rules, virtual_servers
-from svcnotes.kube_proxy.virtual_servers import (
+from svcnotes.virtual_servers import (
     RealServer,
     VirtualServer,
     listed,

@@ -4,7 +4,7 @@ import pytest
 
 from svcnotes import scenarios
 from svcnotes.kube_proxy import ip_sets, virtual_servers
-from svcnotes.kube_proxy.virtual_servers import read_listed, read_saved
+from svcnotes.virtual_servers import read_listed, read_saved
 from svcnotes.scenarios.changes import with_mode
 from svcnotes.toolbox import Terminal
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svcnotes.kube_proxy.ipvs.node import DUMMY, bound_addresses, ip_sets, rules, virtual_servers
+from svcnotes.kube_proxy.ipvs.node import DUMMY, bound_addresses, ip_sets, rules, sysctls, virtual_servers
 from svcnotes.kube_proxy.ipvs.sync import counts, partial_sync
 from svcnotes.kube_proxy.mode import Mode
 
@@ -18,7 +18,7 @@ MODE = Mode(
     virtual_servers=virtual_servers,
     own_addresses=bound_addresses,
     dummy=DUMMY,
-    followed=False,
+    sysctls=sysctls,
 )
 
 __all__ = ["MODE", "rules"]

@@ -1,7 +1,7 @@
 """IPVS mode on one node: its virtual servers, IP sets, the addresses of kube-ipvs0, and the iptables rules that remain.
 
 Simplified: IPVS lists virtual servers, and real ones, in the order of its hash table; here they stand by Service and
-by their text. Sysctls that kube-proxy sets (vs.conntrack, strictARP's) are left out.
+by their text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from svcnotes.kube_proxy.ipvs.service import Contents, NodeView, port_contents
 from svcnotes.kube_proxy.ipvs.tables import iptables_text
 from svcnotes.kube_proxy.node_ports import local_addresses, node_port_addresses, primary_address
 from svcnotes.kube_proxy.service_ports import service_ports
-from svcnotes.kube_proxy.virtual_servers import VirtualServer
+from svcnotes.virtual_servers import VirtualServer
 
 DUMMY = "kube-ipvs0"
 """The interface, down and without ARP, that holds every Service's addresses: so they are the node's own."""
@@ -48,6 +48,20 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
     Raises KeyError for a node that is not there.
     """
     return iptables_text(cluster, node_contents(cluster, node, family), family)
+
+
+def sysctls(cluster: Cluster) -> dict[str, str]:
+    """The switches that kube-proxy sets in this mode (NewProxier in pkg/proxy/ipvs/proxier.go).
+
+    With strictARP a node answers ARP only for addresses of the interface that was asked.
+    """
+    strict = {"net.ipv4.conf.all.arp_ignore": "1", "net.ipv4.conf.all.arp_announce": "2"}
+    return {
+        "net.ipv4.vs.conntrack": "1",
+        "net.ipv4.vs.expire_nodest_conn": "1",
+        "net.ipv4.vs.expire_quiescent_template": "1",
+        **(strict if cluster.proxy.strict_arp else {}),
+    }
 
 
 def virtual_servers(cluster: Cluster, node: str, family: int) -> tuple[VirtualServer, ...]:

@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 from svcnotes.kube_proxy.endpoints import pools
 from svcnotes.kube_proxy.ipvs import sets
 from svcnotes.kube_proxy.service_ports import ServiceEndpoint, ServicePortInfo
-from svcnotes.kube_proxy.virtual_servers import RealServer, VirtualServer
+from svcnotes.virtual_servers import RealServer, VirtualServer
 
 
 @dataclass(frozen=True, slots=True)

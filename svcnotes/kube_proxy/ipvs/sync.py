@@ -17,7 +17,7 @@ from svcnotes.kube_proxy.ipvs.node import DUMMY, node_contents
 from svcnotes.kube_proxy.ipvs.service import Contents
 from svcnotes.kube_proxy.ipvs.tables import filter_chains, iptables_text, nat_chains
 from svcnotes.kube_proxy.mode import Counts, Sync
-from svcnotes.kube_proxy.virtual_servers import VirtualServer, add_real, add_service
+from svcnotes.virtual_servers import VirtualServer, add_real, add_service
 
 
 def counts(cluster: Cluster, node: str, family: int) -> Counts:
