@@ -1,4 +1,4 @@
-"""The exercises of the lesson on proxy modes: one Service in the words of iptables and of nftables."""
+"""The exercises of the lesson on proxy modes: one Service in the words of iptables, of nftables and of IPVS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from svcnotes.exercises.sources import source_seen
 from svcnotes.scenarios.changes import with_mode
 from svcnotes.trace import Trace
 
-__all__ = ["doors", "listed", "nobody", "notes", "ping", "silent", "undefined", "visitor", "word"]
+__all__ = ["doors", "led", "listed", "nobody", "notes", "ping", "silent", "undefined", "visitor", "word"]
 
 SERVICE = "10.96.0.80"
 ASKER, NODE = "pod/default/asker", "node/node-1"
@@ -38,6 +38,10 @@ def _external() -> Cluster:
 
 def _local() -> Cluster:
     return _nftables().patch("service", "shop", "spec: {externalTrafficPolicy: Local}")
+
+
+def _local_ipvs() -> Cluster:
+    return with_mode(_local(), "ipvs")
 
 
 def _listed() -> Cluster:
@@ -291,6 +295,50 @@ nobody = choose(
         "Which hook do a node's own packets pass: INPUT, FORWARD or OUTPUT?",
         "Compare which of the hooks lead to the check, in each mode.",
         "iptables: KUBE-EXTERNAL-SERVICES from INPUT and FORWARD. nftables: service-endpoints-check from all three.",
+    ),
+)
+
+
+def _led(outcome: str, *, to_a_pod: bool) -> Callable[[Seen], bool]:
+    """Whether the first packet ends so, after it has come to a pod or to none."""
+    return lambda seen: (
+        seen.outcomes == {outcome} and {path.pod is not None for path in seen.paths} == {to_a_pod}
+    )
+
+
+led = choose(
+    "led",
+    "IPVS mode, externalTrafficPolicy: Local. You, outside, dial node-3 at 172.18.0.13:30080; it has no pod of the shop, but its virtual server has both as real servers. What happens?",
+    Asked(_local_ipvs, CLIENT, "172.18.0.13:30080"),
+    (
+        Choice(
+            "node-3 drops the packet, as in the other modes",
+            _led("timeout", to_a_pod=False),
+            "",
+            "Which rule should drop it? IPVS mode has none for Local: it leaves out the mark, and no more.",
+        ),
+        Choice(
+            "node-3 refuses",
+            _led("refused", to_a_pod=False),
+            "local-refuses",
+            "That is what IPVS does with a virtual server that has no real servers. This one has two.",
+        ),
+        Choice(
+            "a pod gets the packet, and sees you; its answer never becomes yours",
+            _led("timeout", to_a_pod=True),
+            because="Under Local the rules leave out the mark, so nobody changes the source, and the pod on the other node answers you directly, from an address that you never dialled.",
+        ),
+        Choice(
+            "a pod answers: IPVS mode does not know Local",
+            _led("connected", to_a_pod=True),
+            "local-forwards",
+            "It does lead the packet to another node's pod. But it does not mark it: whose address has the answer?",
+        ),
+    ),
+    (
+        "A virtual server with real servers forwards. What does the rule for KUBE-NODE-PORT-LOCAL-TCP do?",
+        "It says RETURN, before the mark is put on. So who changes the source?",
+        "Nobody. Think of the way home of the pod's answer.",
     ),
 )
 

@@ -19,7 +19,9 @@ LESSON = "08-modes"
 OUTSIDE, ASKER, NODE = "192.0.2.10", "pod/default/asker", "node/node-1"
 SERVICE, NODE_PORT = "10.96.0.80:80", "172.18.0.12:30080"
 YES, NO, LOST, AWAY = "connected", "refused", "timeout", "external"
-BOTH = pytest.mark.parametrize("mode", ["iptables", "nftables"])
+MODES = ("iptables", "nftables", "ipvs")
+BOTH = pytest.mark.parametrize("mode", MODES[:2])
+EVERY = pytest.mark.parametrize("mode", MODES)
 POD = """\
 apiVersion: v1
 kind: Pod
@@ -55,30 +57,33 @@ def ends(cluster, source, to, **more):
     return {path.outcome for path in svcnotes.trace(cluster, source, to, **more).paths}
 
 
-# The cell; the cluster; who dials what; how it ends in iptables mode, and in nftables mode.
+# The cell; the cluster; who dials what; how it ends in iptables, nftables and IPVS mode.
 CLAIMS = [
-    ("title", shop, NODE, "127.0.0.1:30080", YES, NO),
-    ("stage-try", shop, OUTSIDE, "172.18.0.11:30080", YES, YES),
-    ("stage-try", shop, OUTSIDE, "172.18.0.13:30080", YES, YES),
-    ("recall", local, OUTSIDE, "172.18.0.13:30080", LOST, LOST),
-    ("recall", without_pods, OUTSIDE, "172.18.0.13:30080", NO, NO),
-    ("explain-undefined", shop, ASKER, SERVICE, YES, YES),
-    ("explain-undefined", shop, ASKER, "10.96.0.80:9999", AWAY, NO),
-    ("explain-undefined", shop, ASKER, "10.96.7.7:80", AWAY, LOST),
-    ("explain-doors", shop, NODE, "172.18.0.11:30080", YES, YES),
-    ("explain-doors", shop, NODE, "10.244.1.1:30080", YES, NO),
-    ("explain-doors", shop, NODE, "127.0.0.1:30080", YES, NO),
-    ("recap", shop, ASKER, "10.96.0.80:9999", AWAY, NO),
-    ("recap", shop, NODE, "10.244.1.1:30080", YES, NO),
-    ("recap", shop, NODE, "127.0.0.1:30080", YES, NO),
+    ("title", shop, NODE, "127.0.0.1:30080", (YES, NO, NO)),
+    ("stage-try", shop, OUTSIDE, "172.18.0.11:30080", (YES, YES, YES)),
+    ("stage-try", shop, OUTSIDE, "172.18.0.13:30080", (YES, YES, YES)),
+    ("recall", local, OUTSIDE, "172.18.0.13:30080", (LOST, LOST, LOST)),
+    ("recall", without_pods, OUTSIDE, "172.18.0.13:30080", (NO, NO, NO)),
+    ("explain-undefined", shop, ASKER, SERVICE, (YES, YES, YES)),
+    ("explain-undefined", shop, ASKER, "10.96.0.80:9999", (AWAY, NO, NO)),
+    ("explain-undefined", shop, ASKER, "10.96.7.7:80", (AWAY, LOST, AWAY)),
+    ("explain-doors", shop, NODE, "172.18.0.11:30080", (YES, YES, YES)),
+    ("explain-doors", shop, NODE, "10.244.1.1:30080", (YES, NO, YES)),
+    ("explain-doors", shop, NODE, "127.0.0.1:30080", (YES, NO, NO)),
+    ("explain-dummy", shop, ASKER, "10.96.0.80:9999", (AWAY, NO, NO)),
+    ("explain-dummy", shop, ASKER, "10.96.7.7:80", (AWAY, LOST, AWAY)),
+    ("explain-dummy", without_pods, ASKER, SERVICE, (NO, NO, NO)),
+    ("recap", shop, ASKER, "10.96.0.80:9999", (AWAY, NO, NO)),
+    ("recap", shop, NODE, "10.244.1.1:30080", (YES, NO, YES)),
+    ("recap", shop, NODE, "127.0.0.1:30080", (YES, NO, NO)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("cell", "make", "source", "to", "iptables", "nftables"), CLAIMS)
-def test_a_claim_of_the_lesson_on_modes_is_what_a_trace_shows(cell, make, source, to, iptables, nftables):
+@pytest.mark.parametrize(("cell", "make", "source", "to", "outcomes"), CLAIMS)
+def test_a_claim_of_the_lesson_on_modes_is_what_a_trace_shows(cell, make, source, to, outcomes):
     assert cell in ledger.cells(LESSON)
-    assert ends(make("iptables"), source, to) == {iptables}
-    assert ends(make("nftables"), source, to) == {nftables}
+    for mode, outcome in zip(MODES, outcomes, strict=True):
+        assert ends(make(mode), source, to) == {outcome}, mode
 
 
 def test_the_first_stage_connects_in_iptables_mode_and_is_refused_by_the_node_in_nftables_mode():
@@ -92,19 +97,25 @@ def test_the_first_stage_connects_in_iptables_mode_and_is_refused_by_the_node_in
     assert not [step for step in steps_there(stage.trace.paths[0]) if step.verdict == "dnat"]
 
 
-def test_pods_sources_and_local_are_the_same_in_both_modes():
-    """stage-try, explain-beside, recap: who gets the packet, whom the pod sees, where Local drops."""
+def test_pods_and_sources_are_the_same_in_every_mode():
+    """stage-try, explain-beside, explain-servers, recap: who gets the packet, and whom the pod sees."""
+    asked = [(OUTSIDE, f"172.18.0.1{n}:30080") for n in (1, 2, 3)]
+    asked += [(ASKER, SERVICE), ("pod/default/shop-1", SERVICE), (NODE, SERVICE), (ASKER, NODE_PORT)]
     for make in (shop, local):
-        for to in ("172.18.0.11:30080", NODE_PORT, "172.18.0.13:30080", SERVICE):
-            for source in (OUTSIDE, ASKER) if to != SERVICE else (ASKER, "pod/default/shop-1", NODE):
-                found = [
-                    {
-                        (p.pod, p.source_seen, p.outcome, p.probability)
-                        for p in svcnotes.trace(make(mode), source, to).paths
-                    }
-                    for mode in ("iptables", "nftables")
-                ]
-                assert found[0] == found[1], (make.__name__, source, to)
+        for source, to in asked:
+            if make is local and (to == "172.18.0.13:30080" or (source, to) == (ASKER, NODE_PORT)):
+                continue  # a node without a pod has its own way in each mode; IPVS keeps pods to the node's own, too
+            first, *others = [
+                {
+                    (p.pod, p.source_seen, p.outcome, p.probability)
+                    for p in svcnotes.trace(make(mode), source, to).paths
+                }
+                for mode in MODES
+            ]
+            assert all(other == first for other in others), (make.__name__, source, to)
+    for mode in MODES[:2]:
+        (path,) = svcnotes.trace(local(mode), OUTSIDE, "172.18.0.13:30080").paths
+        assert (path.outcome, path.pod) == (LOST, None)
 
 
 def test_the_chains_of_a_node_port_are_those_of_the_first_lesson():
@@ -299,7 +310,7 @@ def test_no_virtual_server_stands_at_localhost():
 
 
 def test_kube_ipvs0_has_every_service_address():
-    """explain-dummy"""
+    """explain-dummy, modes.led"""
     assert own_addresses(with_external("ipvs"), "node-3") == ("10.96.0.80", "80.11.12.10")
     balanced = with_mode(scenarios.load("loadbalancer"), "ipvs")
     given = {one.ip for service in balanced.services.values() for one in service.ingress}
@@ -309,7 +320,7 @@ def test_kube_ipvs0_has_every_service_address():
 
 
 def test_what_ipvs_mode_leaves_to_iptables_refuses_what_is_no_service():
-    """explain-dummy: the last rule of KUBE-IPVS-FILTER, after those that let Services pass."""
+    """explain-dummy, modes.led: the last rule of KUBE-IPVS-FILTER, after those that let Services pass."""
     rules = svcnotes.rules(shop("ipvs"), "node-3").splitlines()
     last = [rule for rule in rules if rule.startswith("-A KUBE-IPVS-FILTER")][-1]
     assert "--match-set KUBE-IPVS-IPS dst" in last
@@ -319,7 +330,7 @@ def test_what_ipvs_mode_leaves_to_iptables_refuses_what_is_no_service():
 
 
 def test_under_local_a_node_without_a_pod_leads_to_all_of_them_and_marks_nothing():
-    """explain-dummy"""
+    """explain-dummy, modes.led"""
     servers = {one.text: one.real_servers for one in virtual_servers(local("ipvs"), "node-3")}
     assert len(servers["172.18.0.13:30080"]) == 2
     here = {one.text: one.real_servers for one in virtual_servers(local("ipvs"), "node-1")}
@@ -330,8 +341,29 @@ def test_under_local_a_node_without_a_pod_leads_to_all_of_them_and_marks_nothing
     assert [rule.endswith("-j RETURN") for rule in rules] == [True]
 
 
-def test_a_service_without_endpoints_is_a_virtual_server_without_real_ones():
+def test_under_local_an_outside_client_of_ipvs_mode_gets_an_answer_from_a_stranger():
+    """modes.led"""
+    for path in svcnotes.trace(local("ipvs"), OUTSIDE, "172.18.0.13:30080").paths:
+        assert (path.outcome, path.source_seen) == (LOST, OUTSIDE)
+        assert path.pod in ("default/shop-1", "default/shop-2")
+        assert path.hops[-1].packet.source.startswith("10.244.")
+        assert "node-3" not in {hop.host for hop in path.hops if hop.direction == "back"}
+
+
+def test_under_local_a_pods_call_is_short_circuited_but_in_ipvs_mode():
     """explain-dummy"""
+    reached = {
+        mode: {path.pod for path in svcnotes.trace(local(mode), "node/node-2", NODE_PORT).paths}
+        for mode in MODES
+    }
+    assert reached["iptables"] == reached["nftables"] == {"default/shop-1", "default/shop-2"}
+    assert reached["ipvs"] == {"default/shop-2"}
+    asked = svcnotes.trace(local("ipvs"), ASKER, NODE_PORT).paths
+    assert [(path.outcome, path.pod) for path in asked] == [(YES, "default/shop-2")]
+
+
+def test_a_service_without_endpoints_is_a_virtual_server_without_real_ones():
+    """explain-dummy, modes.led"""
     assert {one.real_servers for one in virtual_servers(without_pods("ipvs"), "node-3")} == {()}
 
 
@@ -400,6 +432,7 @@ def test_an_open_connection_outlives_a_change_of_mode(mode):
     ("mode", "command", "shows"),
     [
         ("nftables", "curl -s localhost:10249/proxyMode", "nftables"),
+        ("ipvs", "curl -s localhost:10249/proxyMode", "ipvs"),
         ("nftables", "nft list table ip kube-proxy", "chain services"),
         ("nftables", "nft list map ip kube-proxy service-nodeports", "tcp . 30080 : goto external-"),
         ("nftables", "nft list table ip kube-proxy | grep default/shop", "external-"),
@@ -414,18 +447,18 @@ def test_the_commands_of_practice_print_what_their_remarks_say_in_each_mode(mode
     assert shows in str(Terminal(shop(mode)).run("node-2", command))
 
 
-@BOTH
+@EVERY
 def test_no_mode_leads_a_ping_to_a_pod(mode):
-    """modes.ping"""
+    """modes.ping, explain-dummy"""
     for source in (ASKER, NODE, OUTSIDE):
         via = "node-1" if source == OUTSIDE else None
         paths = svcnotes.trace(shop(mode), source, "10.96.0.80", protocol="icmp", via=via).paths
         assert {path.pod for path in paths} == {None}
-        assert YES not in {path.outcome for path in paths}
+        assert {path.outcome for path in paths} <= ({NO} if mode != "iptables" else {AWAY, "unreachable"})
 
 
 def test_the_answers_of_the_exercises_on_modes_are_the_traces():
-    """modes.visitor, .undefined, .doors, .word, .silent, .ping, .listed, .nobody, .notes"""
+    """modes.visitor, .undefined, .doors, .word, .silent, .ping, .listed, .nobody, .led, .notes"""
     for exercise, answer in [
         (modes.visitor, "172.18.0.12"),
         (modes.undefined, "2"),
@@ -435,6 +468,7 @@ def test_the_answers_of_the_exercises_on_modes_are_the_traces():
         (modes.ping, "refused"),
         (modes.listed, "refused"),
         (modes.nobody, "2"),
+        (modes.led, "3"),
         (modes.notes, "2, 3"),
     ]:
         assert exercise.check(answer).ok, exercise.name
