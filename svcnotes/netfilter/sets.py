@@ -68,9 +68,10 @@ class IpSet:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """A host's sets by name."""
+    """A host's sets by name. Entries that hold one thing are found at once, as in the kernel's hash and bitmap."""
 
     by_name: Mapping[str, IpSet] = field(default_factory=dict)
+    _indexes: dict[str, _Index] = field(repr=False, compare=False, default_factory=dict)
 
     def get(self, name: str) -> IpSet:
         """A set by name; raises RuleError for one that is not there, or of a type that is not understood."""
@@ -93,12 +94,45 @@ class Sets:
         if asked.family not in (0, s.family) or len(directions) < len(asked.dimensions):
             return None  # ip_set_test: neither is an error, and neither is found
         pairs = tuple(zip(asked.dimensions, directions, strict=False))
+        index = self._indexes.get(name)
+        if index is None:
+            index = self._indexes[name] = _index(asked)
+        for protocol in (s.protocol, 0):
+            one = index.single.get(tuple([_end(what, way, protocol, s) for what, way in pairs]))
+            if one is not None:
+                return one
         fitting = [
             entry
-            for entry in asked.entries
+            for entry in index.wide
             if all(_fits(what, way, span, s) for (what, way), span in zip(pairs, entry.spans, strict=True))
         ]
         return min(fitting, key=SetEntry.width, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The entries of a set: those that hold one address and port each, by these; and the others."""
+
+    single: Mapping[tuple[tuple[int, int], ...], SetEntry]
+    wide: tuple[SetEntry, ...]
+
+
+def _index(one: IpSet) -> _Index:
+    single: dict[tuple[tuple[int, int], ...], SetEntry] = {}
+    wide = []
+    for entry in one.entries:
+        if any(span.low != span.high or span.name for span in entry.spans):
+            wide.append(entry)
+        else:
+            single.setdefault(tuple([(span.low, span.protocol) for span in entry.spans]), entry)
+    return _Index(single, tuple(wide))
+
+
+def _end(what: str, way: str, protocol: int, s: Skb) -> tuple[int, int]:
+    """What of a packet one part of a single entry must be: the number, and of a port the protocol."""
+    if what == "port":
+        return (s.sport if way == "src" else s.dport), protocol
+    return (s.src if way == "src" else s.dst), 0
 
 
 def _fits(what: str, way: str, span: Span, s: Skb) -> bool:

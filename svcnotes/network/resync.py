@@ -15,6 +15,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.cleanup import cleanup
 from svcnotes.netfilter import Entry
 from svcnotes.network.flight import Memory
+from svcnotes.network.leaving import after_sync
 from svcnotes.network.node_rules import node_ruleset
 from svcnotes.network.outside import ROUTER
 from svcnotes.packet import endpoint_text
@@ -47,6 +48,7 @@ def resync(cluster: Cluster, memories: Memories, proxy_mode: str | None = None, 
             gone = _without_rule(cluster, host, family, memory, proxy_mode)
             lists += [(host, name) for name in gone]
             memory = _without(memory, stale, gone)  # noqa: PLW2901 - the same memory, a little later
+            memory = after_sync(cluster, host, family, memory, proxy_mode, now)  # noqa: PLW2901
         elif host != ROUTER:
             continue
         kept[host, family] = memory
