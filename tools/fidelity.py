@@ -25,6 +25,7 @@ The first list was met by the comparison and is left out of it; the second canno
 | A router without a route answers each packet. | Linux answers one a second to each host; the lab's router has a REJECT rule in place of the missing route. |
 | ICMP errors know no rate. | The lab's namespaces have their limits off. |
 | A rule and conntrack that change one packet in one hook are two steps. | They are one; a hook's NAT is compared as a whole. |
+| Of two chains of one priority, those of iptables are asked before those of nft. | Those made last; the lab makes iptables' last. |
 | What routing and the connection's table decide is told step by step. | Tracing tells rules only; NAT shows in the addresses. |
 
 | Not in the lab | Why |
@@ -32,7 +33,7 @@ The first list was met by the comparison and is left out of it; the second canno
 | Cloud load balancers (`cloud` other than none) | the lab has no proxying or health-checking balancer |
 | The fault conntrack-full | the table's size is one for the whole machine |
 | SCTP | few kernels have it; the recordings of it are refused flows only |
-| nftables and ipvs modes | the lab loads iptables text |
+| IPVS mode | the lab has no loader for it, and few kernels have IPVS |
 """
 
 
@@ -45,13 +46,14 @@ def report(
         "# How far the model can be trusted",
         "",
         "Written by `make conformance`; do not edit. The simulation (rules in text, walked by `svcnotes.netfilter`) and the",
-        "real kernel (namespaces, `iptables-restore`, sockets: `svcnotes.kernel`) were asked the same questions. Compared for each:",
+        "real kernel (namespaces, `iptables-restore`, `nft`, sockets: `svcnotes.kernel`) were asked the same questions, in each of",
+        "kube-proxy's modes in which packets can be followed. Compared for each:",
         "the outcome, how it was refused and by whom, the Pod that answered, the source that it saw, every rule matched on the way",
         "there and back (host, hook, table, chain, number, verdict), every host passed and the addresses before and after it,",
         "what NAT made of them in each hook. Each question was asked until every end that the model foretells had been seen.",
         "",
-        "Flows held open while endpoints and Services change are compared packet by packet in the same way, along the 42 recorded",
-        "transitions of iptables mode: `tests/kernel/test_kernel_transitions.py`.",
+        "Flows held open while endpoints and Services change are compared packet by packet in the same way, along the 84 recorded",
+        "transitions, 42 of each mode: `tests/kernel/test_kernel_transitions.py`.",
         "",
         f"* {where}",
         f"* seed {seed}, {jobs} processes: `make conformance CONFORMANCE_FLAGS='--seed {seed} --jobs {jobs}'` repeats it",

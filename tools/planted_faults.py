@@ -29,7 +29,8 @@ from shrinking import shrink  # noqa: E402
 
 from svcnotes.kernel import Lab, available  # noqa: E402
 from svcnotes.netfilter.choices import Script  # noqa: E402
-from svcnotes.network import conversation, hooks  # noqa: E402
+from svcnotes.netfilter.nftables import compile as compile_nft  # noqa: E402
+from svcnotes.network import conversation, hooks, node_rules  # noqa: E402
 from svcnotes.network.host import Host  # noqa: E402
 from svcnotes.packet import Packet  # noqa: E402
 
@@ -68,10 +69,26 @@ def wrong_masquerade() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def mark_not_set() -> Iterator[None]:
+    """A rule of nftables that sets a mark leaves the packet as it is."""
+    _forget_rules()
+    with patch.object(compile_nft, "_set_mark", lambda _value: compile_nft._nothing):  # noqa: SLF001
+        yield
+    _forget_rules()
+
+
+def _forget_rules() -> None:
+    """Rules are read once and kept: those that were read with a fault must go, and so must those without."""
+    for kept in (node_rules.node_ruleset, node_rules.parsed, node_rules._checked):  # noqa: SLF001
+        kept.cache_clear()
+
+
 FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "wrong probability": wrong_probability,
     "no reply check": no_reply_check,
     "wrong MASQUERADE address": wrong_masquerade,
+    "mark not set in nftables": mark_not_set,
 }
 
 

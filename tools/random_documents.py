@@ -13,10 +13,11 @@ from random_edits import edited, in_family
 
 import svcnotes
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kernel.loaders import lacking
 from svcnotes.kube_proxy import modes as kube_proxy_modes
 from svcnotes.kube_proxy.modes import DEFAULT
 
-MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if mode.followed)
+MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if not lacking(mode.formats))
 NODES = ("node-1", "node-2", "node-3")
 ZONES = dict(zip(NODES, ("zone-a", "zone-b", "zone-c"), strict=True))
 PORTS = {"http": 8080, "dns": 5353}

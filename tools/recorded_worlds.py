@@ -17,13 +17,14 @@ import replay
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kernel.lab import Asked
+from svcnotes.kernel.loaders import lacking
 from svcnotes.kernel.tracer import questions
 from svcnotes.kube_proxy import modes as kube_proxy_modes
 from svcnotes.network.node_rules import with_cni_masquerade
 from svcnotes.trace import Path, Trace
 
 KINDS = ("svcnotes'", "recorded")
-MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if mode.followed)
+MODES = tuple(mode.name for mode in kube_proxy_modes.MODES.values() if not lacking(mode.formats))
 
 
 @dataclass(frozen=True)

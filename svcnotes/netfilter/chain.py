@@ -11,7 +11,7 @@ from svcnotes.netfilter.index import Run, program
 from svcnotes.netfilter.matches import NO_SETS
 from svcnotes.netfilter.partly import Site, every_reason, partly_compiled
 from svcnotes.netfilter.rule import COUNTERS
-from svcnotes.netfilter.save import PRIORITIES, ChainText, broken
+from svcnotes.netfilter.save import PRIORITIES, SOURCE_NAT, ChainText, broken
 from svcnotes.netfilter.sets import Sets
 from svcnotes.netfilter.skb import Skb
 from svcnotes.netfilter.targets import RETURN, Outcome
@@ -59,6 +59,8 @@ class Chain:
         self.policy = "" if layout.policy == "-" else layout.policy.lower()
         self.policy_text = f"-P {layout.name} {layout.policy}"
         self.kind, self.priority = ("nat" if table == "nat" else "filter"), PRIORITIES.get(table, 0)
+        if table == "nat":
+            self.priority = SOURCE_NAT.get(layout.name, self.priority)
         self.numbers = layout.numbers
         self.texts = tuple([without_counters(lines[number - 1]) for number in layout.numbers])
         self._chains, self._enter, self._reading = chains, enter, reading

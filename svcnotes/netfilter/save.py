@@ -27,6 +27,8 @@ TABLES = {
 }
 # uapi/linux/netfilter_ipv4.h; nat's at INPUT and POSTROUTING is 100 (NF_IP_PRI_NAT_SRC).
 PRIORITIES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
+SOURCE_NAT = {"INPUT": 100, "POSTROUTING": 100}
+"""Where the nat table hangs at the hooks at which it writes sources (NF_IP_PRI_NAT_SRC)."""
 CHAIN_LINE = re.compile(r":(\S+) (ACCEPT|DROP|-)(?: \[\d+:\d+\])?", re.ASCII)
 LONGEST_NAME = 28
 RULE_LINE = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+)(?: |$)", re.ASCII)

@@ -10,22 +10,21 @@ import pytest
 import random_worlds
 from conformance import KEPT, Tally, ask_case
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from recorded_worlds import recorded
+from recorded_worlds import KINDS, MODES, recorded
 from replay import cluster
 
 from svcnotes.kernel.agreement import compare, difference
 from svcnotes.kernel.tracer import questions
 from svcnotes.trace import trace
 
-EVERY = 29  # of the recorded flows
-CASES = 12
+EVERY = 83  # of the recorded flows of a mode
+CASES, FLOWS = 12, 16
 
 
-def test_a_sample_of_the_recorded_flows_is_the_same_in_the_kernel_in_the_model_and_in_the_record(lab):
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sample_of_the_recorded_flows_is_the_same_in_the_kernel_in_the_model_and_in_the_record(lab, mode):
     wrong, counts = [], Counter()
-    for index, flow in enumerate(recorded()):
-        if index % EVERY:
-            continue
+    for flow in [one for one in recorded() if one.mode == mode][::EVERY]:
         foretold = flow.foretold()
         asked = flow.questions(foretold)
         got = compare(lab, foretold, asked)
@@ -35,10 +34,12 @@ def test_a_sample_of_the_recorded_flows_is_the_same_in_the_kernel_in_the_model_a
         if got.difference or of_record:
             wrong.append(f"{flow}: {got.difference or of_record}")
     assert wrong == []
+    assert min(counts[rules] for rules in KINDS) > 10
     print(dict(counts))
 
 
-def test_random_worlds_go_in_the_kernel_as_the_model_foretells(lab):
+@pytest.mark.parametrize("mode", MODES)
+def test_random_worlds_go_in_the_kernel_as_the_model_foretells(lab, mode):
     tally = Tally()
 
     @seed(36)
@@ -49,13 +50,13 @@ def test_random_worlds_go_in_the_kernel_as_the_model_foretells(lab):
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(random_worlds.cases())
+    @given(random_worlds.cases(FLOWS, mode))
     def agree(case):
         ask_case(lab, case, tally, one_in=20)
 
     agree()
     print(dict(tally.counts))
-    assert tally.counts["flows"] > 50
+    assert tally.counts[f"mode {mode}"] > 50
 
 
 @pytest.mark.parametrize("path", sorted(KEPT.glob("*.json")), ids=lambda path: Path(path).stem)

@@ -80,11 +80,14 @@ def test_what_nft_printed_on_a_real_node_is_loaded_beside_the_iptables_of_others
     assert {"nat", "ip kube-proxy"} <= tables
 
 
-def test_a_mode_for_whose_format_there_is_no_loader_is_refused_in_a_sentence(lab, monkeypatch):
-    monkeypatch.delitem(LOADERS, nft.LANGUAGE)
-    said = "proxy mode nftables: no loader for what nft would print; ask the simulation"
+def test_a_mode_for_whose_formats_there_is_no_loader_is_refused_in_a_sentence(lab, monkeypatch):
+    where = cluster("nodeport-cluster")
+    said = "proxy mode ipvs: no loader for what ipset and ipvsadm would print; ask the simulation"
     with pytest.raises(QuestionError, match=said):
-        real_trace(cluster("nodeport-cluster"), CLIENT, NODEPORT, proxy_mode=MODE, lab=lab)
+        real_trace(where, CLIENT, NODEPORT, proxy_mode="ipvs", lab=lab)
+    monkeypatch.delitem(LOADERS, nft.LANGUAGE)
+    with pytest.raises(QuestionError, match="proxy mode nftables: no loader for what nft would print"):
+        real_trace(where, CLIENT, NODEPORT, proxy_mode=MODE, lab=lab)
 
 
 def test_where_nft_is_missing_the_lab_says_so_and_goes_on_with_iptables(lab, monkeypatch):

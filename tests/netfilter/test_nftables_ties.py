@@ -1,4 +1,4 @@
-"""Of two chains of one priority at one hook the kernel asks the one first that was made last."""
+"""Whose chain is asked first at a hook: that of the lower priority, and of two of one priority the one made last."""
 
 import pytest
 
@@ -22,3 +22,13 @@ def test_of_two_chains_of_one_priority_the_later_one_of_the_text_is_asked_first(
 
 def test_chains_of_iptables_are_the_newest_of_their_priority():
     assert who_drops(HEAD.format("one", 0) + SAVED) == who_drops(SAVED + HEAD.format("one", 0)) == "INPUT"
+
+
+@pytest.mark.parametrize(
+    ("priority", "first"), [("srcnat - 5", "own"), ("srcnat", "POSTROUTING"), ("srcnat + 5", "POSTROUTING")]
+)
+def test_iptables_nat_of_sources_has_the_priority_srcnat(priority, first):
+    own = f"table ip other {{\n\tchain own {{\n\t\ttype nat hook postrouting priority {priority}; policy accept;\n\t\tmasquerade\n\t}}\n}}\n"
+    saved = "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n"
+    stops = [chain.name for stop in read_rules(own + saved).stops("POSTROUTING") for chain in stop.chains]
+    assert stops[0] == first
