@@ -18,7 +18,7 @@ def is_nft(table: str) -> bool:
 
 
 def target(step: Step) -> str:
-    """What a rule does, as its language writes it: `MASQUERADE`, `goto service-X`; empty for a chain's policy."""
+    """What a rule does, as its language writes it: `MASQUERADE`, `goto service-X`, `-r POD:PORT`; empty for a chain's policy."""
     if not step.number:
         return ""
     if is_nft(step.table):
@@ -26,6 +26,8 @@ def target(step: Step) -> str:
             return "meta mark set" if step.before.mark != step.after.mark else step.verdict
         return step.verdict
     words = step.rule.split()
+    if words[:1] == ["-a"]:  # a real server, as `ipvsadm -S` has it
+        return " ".join(words[words.index("-r") :][:2])
     return next((words[i + 1] for i, word in enumerate(words[:-1]) if word in {"-j", "-g"}), "")
 
 

@@ -263,7 +263,7 @@ class _Hop:
             word = step.verdict.split(" ")[0]
             return self._say(word, f"{word}s it", f" {word}s the packet{at}: ", rule, ".", step=step)
         changed = changed_fields(before, after)
-        if step.table == "conntrack" and changed and changed != ("mark",):
+        if step.verdict == "translate" and changed and changed != ("mark",):
             words: list[str | Run | Prose] = [" remembers the connection and puts back"]
             if "source" in changed:
                 words += [" source ", self._source(before), " → ", self._source(after)]

@@ -362,6 +362,14 @@ def test_under_local_a_pods_call_is_short_circuited_but_in_ipvs_mode():
     assert [(path.outcome, path.pod) for path in asked] == [(YES, "default/shop-2")]
 
 
+def test_ipvs_undoes_its_own_change_at_forward():
+    """explain-servers: conntrack has put back what MASQUERADE did; the rest is IPVS's own."""
+    path = svcnotes.trace(shop("ipvs"), OUTSIDE, NODE_PORT).paths[0]
+    back = [step for hop in path.hops if hop.direction == "back" for step in hop.steps]
+    undone = [(step.hook, step.table) for step in back if step.verdict == "translate"]
+    assert undone == [("PREROUTING", "conntrack"), ("FORWARD", "ipvs")]
+
+
 def test_a_service_without_endpoints_is_a_virtual_server_without_real_ones():
     """explain-dummy, modes.led"""
     assert {one.real_servers for one in virtual_servers(without_pods("ipvs"), "node-3")} == {()}
