@@ -84,11 +84,19 @@ def _forget_rules() -> None:
         kept.cache_clear()
 
 
-FAULTS: dict[str, Callable[[], AbstractContextManager[None]]] = {
-    "wrong probability": wrong_probability,
-    "no reply check": no_reply_check,
-    "wrong MASQUERADE address": wrong_masquerade,
-    "mark not set in nftables": mark_not_set,
+@dataclass(frozen=True)
+class Fault:
+    """How a fault is planted, and the proxy mode of the worlds in which it is sought; empty for any."""
+
+    plant: Callable[[], AbstractContextManager[None]]
+    mode: str = ""
+
+
+FAULTS = {
+    "wrong probability": Fault(wrong_probability),
+    "no reply check": Fault(no_reply_check),
+    "wrong MASQUERADE address": Fault(wrong_masquerade),
+    "mark not set in nftables": Fault(mark_not_set, "nftables"),
 }
 
 
@@ -103,8 +111,8 @@ class Found:
 
 def hunt(lab: Lab, fault: str, start: int, *, limit: int = LIMIT, shrinking: float = 20.0) -> Found | None:
     """Plant a fault and ask random worlds; None where `limit` questions did not show it. `shrinking` in seconds."""
-    tally, worlds = conformance.Tally(), _worlds(start)
-    with FAULTS[fault]():
+    tally, worlds = conformance.Tally(), _worlds(start, FAULTS[fault].mode)
+    with FAULTS[fault].plant():
         while tally.counts["flows"] < limit:
             case = next(worlds)
             why = conformance.differs(lab, case, tally)
@@ -120,12 +128,12 @@ def hunt(lab: Lab, fault: str, start: int, *, limit: int = LIMIT, shrinking: flo
     return None
 
 
-def _worlds(start: int) -> Iterator[Case]:
+def _worlds(start: int, mode: str) -> Iterator[Case]:
     for number in count(start):
-        yield from _batch(number)
+        yield from _batch(number, mode)
 
 
-def _batch(start: int) -> list[Case]:
+def _batch(start: int, mode: str) -> list[Case]:
     found: list[Case] = []
 
     @seed(start)
@@ -136,7 +144,7 @@ def _batch(start: int) -> list[Case]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(cases())
+    @given(cases(mode=mode))
     def collect(case: Case) -> None:
         found.append(case)
 
