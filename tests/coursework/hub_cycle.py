@@ -29,7 +29,7 @@ HUB = "http://127.0.0.1:8000"
 PASSWORD = "a class on one machine"
 LECTURER = "lecturer"
 FIRST_UID = 61001
-DEADLINE = 88
+DEADLINE = 120
 
 HUB_CONFIG = """
 c.JupyterHub.bind_url = "http://127.0.0.1:8000"
@@ -290,12 +290,21 @@ def cycle(plan, deadline):
     lecturer.lecture(at, "release_feedback")
     graded = lecturer.ask("GET", f"formgrader/api/submissions/{plan['assignment']}")
     took["graded"] = time.monotonic() - start
+    (ours,) = lecturer.runs(
+        f"import subprocess\n"
+        f"command = ['svcnotes', 'course', 'grade', '.', '--out', 'marks', '--assignment', {plan['assignment']!r}]\n"
+        f"done = subprocess.run(command, cwd={plan['course']!r}, capture_output=True, text=True)\n"
+        f"print(done.stdout, done.stderr)\n"
+        f"print(open({plan['course'] + '/marks/results.json'!r}).read())"
+    )
+    took["graded again"] = time.monotonic() - start
     return {
         "said": said,
         "marks": {
             one["student"]: [one["score"], one["max_score"], one["needs_manual_grade"]] for one in graded
         },
         "feedback": {name: feedback_of(student, plan) for name, student in people.items()},
+        "ours": ours,
         "took": took,
     }
 

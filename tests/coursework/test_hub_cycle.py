@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def happened(plan):
     made = Path(tempfile.mkdtemp(prefix="svcnotes-class-"))
     made.chmod(0o755)
     with started(plan, made) as (running, _):
-        out, err = running.communicate(timeout=100)
+        out, err = running.communicate(timeout=130)
     made.rmdir()
     assert running.returncode == 0, err
     return json.loads(out)
@@ -101,6 +102,14 @@ def test_each_student_sees_a_case_of_their_own_under_the_hubs_name(happened):
 
 def test_the_marks_are_those_that_the_answers_deserve(happened):
     assert happened["marks"] == {student: [mark, WHOLE, False] for student, mark in MARKS.items()}
+
+
+def test_the_lecturers_own_marks_without_running_anything_are_the_same(happened):
+    said, _, results = happened["ours"].partition("{")
+    assert "3 of 3 students handed in" in said
+    assert "of 3 submissions (01-nodeport)" in said, "they stand in the gradebook"
+    found = json.loads("{" + results)["students"]
+    assert {one["student"]: float(Fraction(one["points"])) for one in found} == MARKS
 
 
 def test_each_student_reads_feedback_with_their_marks_and_the_reason(happened):
