@@ -12,6 +12,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
 CONFORMANCE_FLAGS ?=
+SEEDS_FLAGS ?=
 GRADING_FLAGS ?=
 
 .PHONY: lab test lint types notebooks book benchmarks conformance grading picture clean
@@ -42,6 +43,10 @@ conformance: $(VENV)/.test
 # with GRADING_FLAGS='--nbgrader 2' nbgrader's autograde beside it.
 grading: $(VENV)/.test
 	$(BIN)/python tools/grading_benchmark.py $(GRADING_FLAGS)
+
+# A thousand draws of every exercise of the coursework: right answers, wrong ones, how hard, how alike.
+seeds: $(VENV)/.test
+	$(BIN)/python tools/check_seeds.py $(SEEDS_FLAGS)
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)
