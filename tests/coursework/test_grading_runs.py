@@ -147,8 +147,8 @@ def _alive(pid):
 @pytest.mark.parametrize(
     ("trap", "why"),
     [
-        ("sleep", "took longer than 1 seconds"),
-        ("spin", "took longer than 1 seconds"),
+        ("sleep", "took longer than 1 s"),
+        ("spin", "took longer than 1 s"),
         ("die", "ended the process that judged it"),
         ("raise", "failed (RuntimeError)"),
         ("memory", "failed (MemoryError)"),
