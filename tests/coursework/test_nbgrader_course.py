@@ -116,11 +116,12 @@ def test_the_lessons_themselves_make_a_course(tmp_path):
     for name, exercises in made.assignments.items():
         lesson = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
         assert list(exercises) == exercises_in(lesson)
-        page = json.loads((made.folder / "source" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
-        for link in re.findall(
-            r"\]\(([^()#\s:]+)(?:#[^)]*)?\)", "\n".join("".join(c["source"]) for c in page["cells"])
-        ):
-            assert (made.folder / "source" / name / link).is_file(), f"{name}: {link}"
+        folder = made.folder / "source" / name
+        cells = json.loads((folder / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        texts += [page.read_text(encoding="utf-8") for page in folder.glob("*.md")]
+        for link in re.findall(r"\]\(([^()#\s:]+)(?:#[^)]*)?\)", "\n".join(texts)):
+            assert (folder / link).is_file(), f"{name}: {link}"
 
 
 def test_the_lecturers_page_adds_up_points_and_minutes():
