@@ -15,7 +15,7 @@ CONFORMANCE_FLAGS ?=
 SEEDS_FLAGS ?=
 GRADING_FLAGS ?=
 
-.PHONY: lab test lint types notebooks book benchmarks conformance grading picture clean
+.PHONY: lab test lint types notebooks book benchmarks conformance grading seeds picture clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \

@@ -14,7 +14,7 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import arrived_at, even, spread
 from svcnotes.exercises.personal.explain import Cause, Sighting, explain
-from svcnotes.exercises.personal.fields import NO_NAME, dialled
+from svcnotes.exercises.personal.fields import NO_NAME, dialled, seen_outside
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Site, about, one_yaml, site
 from svcnotes.exercises.questions import outcome
@@ -58,7 +58,7 @@ def _ports(draw: Draw) -> Exercise:
         *place.members(),
         place.service(),
         alias(f"my-{short}", full, [{"port": place.port, "targetPort": served}]),
-        world=_outside(place, full, served),
+        world={**_outside(place, full, served), "cniMasquerade": True},
     )
     mapped = {
         "connected": (
@@ -95,6 +95,15 @@ def _ports(draw: Draw) -> Exercise:
     }
     for number, key in enumerate(draw.order("ways", sorted(doors)), 1):
         fields[f"way {number}"] = doors[key]
+    proxy = "Nobody stands between: an ExternalName is a name, and the packet goes from the pod's node straight to that host."
+    fields["seen"] = seen_outside(
+        f"which source address does {full} see, when tool dials my-{short}:{served}? (Nodes masquerade what their pods send to the outside.)",
+        cluster.asks(place.tool.source, f"my-{short}:{served}"),
+        {
+            "else": ("externalname-is-a-proxy", proxy),
+            place.tool.address: ("", "A pod's address means nothing outside: its node lends its own."),
+        },
+    )
     asked = cluster.asks(place.tool.source, f"my-{short}:{served}")
     made = several(
         "ports",
@@ -323,8 +332,8 @@ def _stand_in(draw: Draw) -> Exercise:
 
 
 DEFINITIONS = (
-    Definition("04-ports", LESSON, "The port that is dialled arrives", "predict", 6, 5,
-               ("tell-the-outcome", "externalname-maps-ports"), _ports),
+    Definition("04-ports", LESSON, "The port that is dialled arrives", "predict", 6, 6,
+               ("tell-the-outcome", "externalname-maps-ports", "externalname-is-a-proxy"), _ports),
     Definition("04-names", LESSON, "Five names", "predict", 7, 5,
                ("name-a-host", "a-name-is-known-everywhere", "externalname-takes-an-address"), _names),
     Definition("04-alias", LESSON, "A name for a host outside", "manifest", 6, 5,
