@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from svcnotes.coursework.collected import MARKS
+from svcnotes.coursework.course_notebook import MARKS_SUFFIX
 from svcnotes.coursework.marking import UNJUDGED
 from svcnotes.coursework.results import Student
 
@@ -58,7 +58,7 @@ class Page:
     def exercises(self) -> set[str]:
         """The exercises of the assignment, by the names of its marks cells."""
         names = [name for cells in self._graded.values() for _, name in cells]
-        return {name.removesuffix(MARKS) for name in names if name.endswith(MARKS)}
+        return {name.removesuffix(MARKS_SUFFIX) for name in names if name.endswith(MARKS_SUFFIX)}
 
     def put(self, student: Student, when: datetime | None) -> int:
         """Fill in a student's marks; how many. `when` the submission was handed in, where that is known."""
@@ -71,7 +71,7 @@ class Page:
         elif student.name or student.email:
             self._changed[self._tables.Student].append({key: value for key, value in person.items() if value})
         submission = self._submission(student.student, when)
-        given = {f"{mark.exercise}{MARKS}": mark for mark in student.marks}
+        given = {f"{mark.exercise}{MARKS_SUFFIX}": mark for mark in student.marks}
         count = 0
         for notebook, cells in self._graded.items():
             inside = self._notebooks[submission, notebook]
