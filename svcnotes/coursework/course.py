@@ -95,9 +95,14 @@ def _write_assignment(folder: Path, lesson: Path, made: dict[str, Any]) -> None:
     """A source notebook, and the pages that it links to, their own links leading to the assignments."""
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     _write(folder / lesson.name, text)
-    for page in sorted(set(_PAGE_LINK.findall(text))):
-        if (lesson.parent / page).is_file():
-            _write(folder / page, links_between(_read(lesson.parent / page)))
+    seen: set[str] = set()
+    while pages := set(_PAGE_LINK.findall(text)) - seen:
+        seen |= pages
+        there = [page for page in sorted(pages) if (lesson.parent / page).is_file()]
+        copies = {page: links_between(_read(lesson.parent / page)) for page in there}
+        for page, copy in copies.items():
+            _write(folder / page, copy)
+        text = "\n".join(copies.values())  # pages may link to further ones
 
 
 def students_csv(roster: Roster) -> str:
