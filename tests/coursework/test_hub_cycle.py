@@ -1,4 +1,7 @@
-"""A class of three on a real JupyterHub: assigned, released, fetched, answered, submitted, collected, graded, told."""
+"""A class of three on a real JupyterHub: assigned, released, fetched, answered, submitted, collected, graded, told.
+
+It is set up by the very commands and settings of the lecturer's page, notebooks/teaching/jupyterhub.md.
+"""
 
 import json
 import os
@@ -14,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from svcnotes.coursework.course import create
 from svcnotes.exercises.personal import ALL, draw
 
 ROOT = Path(__file__).parents[2]
@@ -42,14 +44,12 @@ def answer_cell(student):
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory, hub_proxy):
-    made = tmp_path_factory.mktemp("made") / COURSE
-    create(made, COURSE, lessons=ROOT / "notebooks")
+def plan(hub_proxy):
     return {
         "package": str(ROOT),
         "proxy": hub_proxy,
         "course": COURSE,
-        "made": str(made),
+        "page": (ROOT / "notebooks" / "teaching" / "jupyterhub.md").read_text(encoding="utf-8"),
         "assignment": "01-nodeport",
         "notebook": "01-nodeport",
         "students": {student: {EXERCISE: answer_cell(student)} for student in CLASS},
@@ -87,7 +87,7 @@ def happened(plan):
     made = Path(tempfile.mkdtemp(prefix="svcnotes-class-"))
     made.chmod(0o755)
     with started(plan, made) as (running, _):
-        out, err = running.communicate(timeout=130)
+        out, err = running.communicate(timeout=220)
     made.rmdir()
     assert running.returncode == 0, err
     return json.loads(out)
