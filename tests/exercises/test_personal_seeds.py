@@ -61,3 +61,13 @@ def test_two_causes_that_look_the_same_are_found():
     )  # fmt: skip
     both = [twins.check(f"what: {number}\nwhere: {site.hosts[0].name}").ok for number in (1, 2)]
     assert both == [True, True]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if ALL[name].ideas])
+def test_the_misconceptions_that_it_tests_are_recognised_by_name(name):
+    wanted, found = set(ALL[name].ideas), set()
+    for number in range(4):
+        found |= answers.recognised(name, draw(name, "ideas", f"student-{number}"), wanted - found)
+        if found == wanted:
+            break
+    assert wanted - found == set()

@@ -184,12 +184,12 @@ def _alias(draw: Draw) -> Exercise:
         f"A colleague began.\n{place.told(pods=False)}\n  the pod job is in the namespace {space}",
         cluster,
         (
-            ends(f"job, in {space}, reaches {full} as {short}:{served}", f"pod/{space}/job", f"{short}:{served}", points=2,
+            stored("it holds a name and no address", f"{space}/{short}", lambda service: service.external_name == full, idea="externalname-takes-an-address", absent="a-name-is-known-everywhere",
+                   because="An externalName is a DNS name and nothing else: no address, no port, no scheme."),
+            ends(f"job, in {space}, reaches {full} as {short}:{served}", f"pod/{space}/job", f"{short}:{served}", points=2, idea="a-name-is-known-everywhere",
                  because="The name leads it somewhere else."),
             stored("it is an alias, so it has no address of its own", f"{space}/{short}", lambda service: service.type == "ExternalName",
                    because="Another type has addresses and rules."),
-            stored("it holds a name and no address", f"{space}/{short}", lambda service: service.external_name == full, idea="externalname-takes-an-address",
-                   because="An externalName is a DNS name and nothing else: no address, no port, no scheme."),
         ),
         (
             "Where must a Service be, for a pod to find it by its short name? And what may stand in externalName?",
@@ -221,7 +221,7 @@ def _translate(draw: Draw) -> Exercise:
         cluster,
         node.name,
         (
-            ends(f"tool is served at my-{short}:{place.port}", place.tool.source, f"my-{short}:{place.port}", points=2, because="Nobody changes the port: an alias is for names only."),
+            ends(f"tool is served at my-{short}:{place.port}", place.tool.source, f"my-{short}:{place.port}", points=2, idea="externalname-maps-ports", because="Nobody changes the port: an alias is for names only."),
             kept(ends(f"tool is still served at my-{short}:443", place.tool.source, f"my-{short}:443", pod=lambda path: arrived_at(path) == 443, because="The rule is too wide: it says nothing of the port.")),
             kept(ends(f"tool is still served at {place.app}:{place.port}, by a pod", place.tool.source, f"{place.app}:{place.port}", pod=lambda path: bool(path.pod),
                       because="The rule is too wide: it says nothing of the address.")),
@@ -339,7 +339,7 @@ DEFINITIONS = (
     Definition("04-alias", LESSON, "A name for a host outside", "manifest", 6, 5,
                ("mend-a-service", "name-a-host", "externalname-takes-an-address", "a-name-is-known-everywhere"), _alias),
     Definition("04-translate", LESSON, "What an alias does not do", "rules", 8, 5,
-               ("edit-rules", "externalname-maps-ports", "externalname-has-rules"), _translate),
+               ("edit-rules", "externalname-maps-ports"), _translate),
     Definition("04-lost", LESSON, "An alias that leads astray", "diagnose", 7, 2,
                ("explain-a-symptom", "name-a-host", "externalname-takes-an-address"), _lost),
     Definition("04-stand-in", LESSON, "A Service for machines outside", "design", 12, 6,

@@ -35,8 +35,17 @@ def _sources(draw: Draw) -> Exercise:
         cloud: place.balanced(cloud, externalTrafficPolicy="Local") for cloud in ("pass-through", "proxying")
     }
 
-    def sees(words: str, cloud: str, source: str) -> Exercise:
-        return source_seen("sees", words, clouds[cloud].asks(source, place.public), pod.key)
+    def sees(
+        words: str, cloud: str, source: str, ideas: dict[str, tuple[str, str]] | None = None
+    ) -> Exercise:
+        return source_seen("sees", words, clouds[cloud].asks(source, place.public), pod.key, ideas=ideas)
+
+    goes_round = {
+        place.vip: (
+            "inside-goes-round-by-the-balancer",
+            "The rules of tool's own node know that address, so its packet never goes there.",
+        )
+    }
 
     made = several(
         "sources",
@@ -45,7 +54,7 @@ def _sources(draw: Draw) -> Exercise:
         {
             "H outside": sees(f"H; {place.client} dials.", "pass-through", place.client),
             "P outside": sees(f"P; {place.client} dials.", "proxying", place.client),
-            "H inside": sees("H; the pod tool dials.", "pass-through", place.tool.source),
+            "H inside": sees("H; the pod tool dials.", "pass-through", place.tool.source, goes_round),
             "P inside": sees("P; the pod tool dials.", "proxying", place.tool.source),
         },
         (
@@ -297,5 +306,5 @@ DEFINITIONS = (
     Definition("03-one-node", LESSON, "One call in three", "diagnose", 9, 2,
                ("explain-a-symptom", "silence-and-refusal-are-one"), _one_node),
     Definition("03-quiet", LESSON, "An address, and no door", "design", 12, 6,
-               ("weigh-demands", "publish-an-address", "keep-the-source", "source-ranges-guard-the-nodeport"), _quiet),
+               ("weigh-demands", "publish-an-address", "keep-the-source", "the-pod-sees-the-client"), _quiet),
 )  # fmt: skip

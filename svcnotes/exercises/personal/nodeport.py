@@ -293,10 +293,10 @@ def _two_doors(draw: Draw) -> Exercise:
         (
             some_door(f"outside, {place.app}'s port http is reached by nodes with pods, and the client is seen", place.client,
                       (host.address, other.address), place.target, sees=place.client, pods=[pod.key for pod in place.pods], points=2),
-            only_doors(f"one nodePort is open, from {low} to {high}", low, high),
             ends(f"tool reaches the port admin by {place.app}-admin", place.tool.source, f"{place.app}-admin:{place.port}",
                  pod=lambda path: arrived_at(path) == admin, because="It came to another port, or to none."),
             no_door("no node leads anybody outside to the port admin", place.client, host.address, admin, f"{place.key}-admin"),
+            only_doors(f"one nodePort is open, from {low} to {high}", low, high),
         ),
         (
             "One Service has one type. How many do you need?",

@@ -246,7 +246,7 @@ def _everywhere(draw: Draw) -> Exercise:
         f"Write one manifest with several documents; containers need a name and an image, and ports with containerPort.\n{place.told()}",
         cluster,
         (
-            some_door("every node answers, and the pods see the client", place.client, addresses, place.target, sees=place.client, points=3),
+            some_door("every node answers, and the pods see the client", place.client, addresses, place.target, sees=place.client, points=3, lost_idea="local-forwards"),
             only_doors(f"one nodePort is open, from {low} to {low + 49}", low, low + 49),
             on_nodes(f"inside, {place.app}:{place.port} leads to pods on {', '.join(hosts)}", place.tool.source, f"{place.app}:{place.port}", len(hosts)),
         ),
@@ -262,13 +262,13 @@ def _everywhere(draw: Draw) -> Exercise:
 
 DEFINITIONS = (
     Definition("02-plugins", LESSON, "Three plugins, three sources", "predict", 6, 4,
-               ("name-the-source", "snat-uses-the-nodes-address", "snat-uses-another-interface", "snat-uses-the-dialled-address"), _plugins),
+               ("name-the-source", "snat-uses-another-interface", "snat-uses-the-dialled-address"), _plugins),
     Definition("02-without", LESSON, "The rule that is missing everywhere", "predict", 7, 5,
                ("tell-the-outcome", "without-snat-every-answer-is-lost", "the-answer-comes-back-the-same-way"), _without),
     Definition("02-exempt", LESSON, "The office is let through as it is", "rules", 8, 5,
                ("edit-rules", "keep-the-source", "read-a-chain"), _exempt),
     Definition("02-hardened", LESSON, "One rule too many", "rules", 7, 5,
-               ("edit-rules", "read-a-chain", "snat-happens-as-the-packet-comes-in"), _hardened),
+               ("edit-rules", "read-a-chain"), _hardened),
     Definition("02-keep", LESSON, "Keep the client's address", "manifest", 6, 6,
                ("mend-a-service", "keep-the-source", "the-pod-sees-the-client"), _keep),
     Definition("02-log", LESSON, "The log of one node", "diagnose", 9, 2,
