@@ -119,6 +119,15 @@ def _every(exercise_id: str, exercise: Personal) -> Iterator[str]:
 
 def lines(exercise: Personal) -> dict[str, tuple[str, str]]:
     """Each line of an exercise of several lines: a right answer to it, and a wrong one."""
+    if not (_last and _last[0][0] is exercise):
+        _last[:] = [(exercise, _searched(exercise))]
+    return _last[0][1]
+
+
+_last: list[tuple[Personal, dict[str, tuple[str, str]]]] = []
+
+
+def _searched(exercise: Personal) -> dict[str, tuple[str, str]]:
     found = {}
     for field in _OPEN.findall(exercise.start):
         asked = re.search(rf"^{re.escape(field)}: (.*)$", exercise.question, re.MULTILINE)
