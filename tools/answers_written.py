@@ -467,7 +467,7 @@ def _gone(d: Drawn) -> str:
     from svcnotes.kube_proxy.chain_names import endpoint_chain
 
     s = d["site"]
-    return endpoint_chain(f"{s.key}:http", "tcp", f"{d['pod'].address}:{s.target}")
+    return endpoint_chain(f"{s.key}:http", "tcp", f"{d['pod'].host.pods}.{d['gone']}:{s.target}")
 
 
 RIGHT["07-stale"] = lambda d: (

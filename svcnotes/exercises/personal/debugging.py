@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.apply import apply
 from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.claims import ends, kept
@@ -30,7 +29,6 @@ from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import APPS, Site, about, one_yaml, rules_of, site
 from svcnotes.exercises.questions import OUTCOMES, outcome
 from svcnotes.exercises.sources import source_seen
-from svcnotes.network.node_rules import rules_text
 
 LESSON = "07-debugging"
 _WORDS = (*OUTCOMES, "external")
@@ -210,15 +208,13 @@ def _allow(draw: Draw) -> Exercise:
 
 def _stale(draw: Draw) -> Exercise:
     place = site(draw, (2, 1, 0), tool_on="empty")
-    pod, gone = draw.one("pod", place.pods), f"{place.hosts[0].pods}.{draw.number('gone', 251, 254)}"
+    pod = draw.one("pod", place.pods)
+    gone = f"{pod.host.pods}.{draw.number('gone', 251, 254)}"
     node = place.tool.host
-    whole = place.whole()
-    old, new = f"--to-destination {pod.address}:{place.target}", f"--to-destination {gone}:{place.target}"
-
-    def stale(cluster: Cluster) -> Cluster:
-        return cluster.with_rules(node.name, rules_text(cluster, node.name).replace(old, new))
-
-    cluster = replace(whole, change=stale)
+    before = replace(
+        place, pods=tuple(replace(one, address=gone) if one == pod else one for one in place.pods)
+    ).whole()
+    cluster = replace(place.whole(), change=lambda now: now.with_stale_rules(node.name, before()))
     keys = [one.key for one in place.pods]
     made = edit_rules(
         "stale",

@@ -52,10 +52,10 @@ def _sources(draw: Draw) -> Exercise:
         f"The policy is Local. In cluster H the load balancer hands packets on as they are, in cluster P it is a proxy. Somebody dials {place.public}, and "
         f"{pod.name} answers. Which source address does it see?\n{place.told(service=_said(place, 'Local'))}",
         {
-            "H outside": sees(f"H; {place.client} dials.", "pass-through", place.client),
-            "P outside": sees(f"P; {place.client} dials.", "proxying", place.client),
-            "H inside": sees("H; the pod tool dials.", "pass-through", place.tool.source, goes_round),
-            "P inside": sees("P; the pod tool dials.", "proxying", place.tool.source),
+            "H outside": sees(f"{place.client} dials.", "pass-through", place.client),
+            "P outside": sees(f"{place.client} dials.", "proxying", place.client),
+            "H inside": sees("the pod tool dials.", "pass-through", place.tool.source, goes_round),
+            "P inside": sees("the pod tool dials.", "proxying", place.tool.source),
         },
         (
             "Who opens the connection that the pod gets: the caller, or the load balancer?",
@@ -85,19 +85,19 @@ def _shares(draw: Draw) -> Exercise:
         "shares",
         f"Many clients dial {place.public}; the load balancer hands packets on, to every node it holds for healthy alike. How large a part of the connections comes to that pod?\n"
         f"{place.told(service=_said(place, 'as said below'))}",
-        {
-            "Local crowded": part(f"Local: {one.name}, on {big.name}.", local.asks(place.client, place.public), one.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
-            "Local other": part(f"Local: {other.name}, on {small.name}.", local.asks(place.client, place.public), other.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
-            "Cluster": part(f"Cluster: {other.name}.", cluster.asks(place.client, place.public), other.key, {f"1/{2 * b}": ("every-choice-is-even", "Under Cluster each node chooses among all pods.")}),
-            "to pods": part(f"Local, but the balancer sends straight to the pods: {one.name}.", pods.asks(place.client, place.public), one.key, {f"1/{2 * a}": ("backends-are-pods", "This one does send to pods, so nodes play no part.")}),
-        },
+        in_any_order(draw, [
+            part(f"Local: {one.name}, on {big.name}.", local.asks(place.client, place.public), one.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
+            part(f"Local: {other.name}, on {small.name}.", local.asks(place.client, place.public), other.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
+            part(f"Cluster: {other.name}.", cluster.asks(place.client, place.public), other.key, {f"1/{2 * b}": ("every-choice-is-even", "Under Cluster each node chooses among all pods.")}),
+            part(f"Local, but the balancer sends straight to the pods: {one.name}.", pods.asks(place.client, place.public), one.key, {f"1/{2 * a}": ("backends-are-pods", "This one does send to pods, so nodes play no part.")}),
+        ]),
         (
             "Who chooses first, and among what?",
             "The balancer chooses a node, then the node a pod: multiply.",
             "Local: 1/2 times one over the node's own pods. Cluster, and straight to the pods: one over all pods.",
         ),
     )  # fmt: skip
-    return about(local, made)
+    return about(local, made, local.asks(place.client, place.public))
 
 
 def _checks(draw: Draw) -> Exercise:

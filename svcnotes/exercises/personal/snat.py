@@ -40,10 +40,10 @@ def _plugins(draw: Draw) -> Exercise:
         f"the tunnel's end flannel.1, which has the .0 address of the node's pod range; with `routed`, a pod's cable has no address on the node's side, and there is no cni0. "
         f"{place.client} dials a node, and {pod.name} on {near.name} answers. Which source address does it see?\n{place.told(service=place.said())}",
         {
-            "bridge": sees(f"bridge; {far.name} is dialled, {place.dial(far)}.", bridge.asks(place.client, place.dial(far))),
-            "vxlan": sees(f"vxlan; {far.name} is dialled.", tunnel.asks(place.client, place.dial(far))),
-            "vxlan near": sees(f"vxlan; {near.name} is dialled, {place.dial(near)}.", tunnel.asks(place.client, place.dial(near))),
-            "routed near": sees(f"routed; {near.name} is dialled.", routed.asks(place.client, place.dial(near))),
+            "bridge": sees(f"{far.name} is dialled, {place.dial(far)}.", bridge.asks(place.client, place.dial(far))),
+            "vxlan": sees(f"{far.name} is dialled.", tunnel.asks(place.client, place.dial(far))),
+            "vxlan near": sees(f"{near.name} is dialled, {place.dial(near)}.", tunnel.asks(place.client, place.dial(near))),
+            "routed near": sees(f"{near.name} is dialled.", routed.asks(place.client, place.dial(near))),
         },
         (
             "MASQUERADE asks the interface by which the packet leaves. Which one is it, each time?",
@@ -147,7 +147,7 @@ def _hardened(draw: Draw) -> Exercise:
         "hardened",
         f"Since {entry.name} was hardened, {service} {place.dial(entry)} in vain. Mend it with as little as can be: what the other rules are for must stay. "
         f"Write commands such as `-D CHAIN ...`.\n{place.told(service=place.said())}\n  {place.stranger} serves 443 (https), and pods may call it\n"
-        f"Rules on {entry.name}:\n{rules_of(cluster(), entry, 'POSTROUTING', '-A KUBE-EXT')}",
+        f"Rules on {entry.name}, table nat:\n{rules_of(cluster(), entry, 'POSTROUTING', '-A KUBE-EXT')}",
         cluster,
         entry.name,
         (
