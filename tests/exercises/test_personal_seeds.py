@@ -74,7 +74,11 @@ def test_the_misconceptions_that_it_tests_are_recognised_by_name(name):
 
 
 def test_the_page_of_difficulty_has_a_row_for_each_exercise_and_no_times():
-    findings = [check_seeds.Finding(name, "ada", [], {"hops": 4}, 1.0, [2.0], "", 0.5) for name in ALL]
+    findings = [
+        check_seeds.Finding(name, student, [], {"hops": 4}, 1.0, [2.0], "", 0.5)
+        for name in ALL
+        for student in ("ada", "bob")
+    ]
     text = check_seeds.page(findings, 1)
     assert [line.split(" | ")[0][2:] for line in text.splitlines() if line.startswith("| 0")] == list(ALL)
     assert ", ms" not in text
