@@ -6,7 +6,7 @@ from seed_checks import answers, check_seeds
 from svcnotes.exercises.personal import ALL, draw
 from svcnotes.exercises.personal.explain import explain
 
-SEEDS = 4
+SEEDS = 3
 COPIES = 8
 
 
