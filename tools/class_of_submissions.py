@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "coursework")]
 import answers  # noqa: E402 - tools are no package
 import hostile  # noqa: E402 - the same
 
-from svcnotes.coursework.answer_text import tidy  # noqa: E402
+from svcnotes.coursework.answer_text import tidy, unanswered  # noqa: E402
 from svcnotes.coursework.course import create  # noqa: E402
 from svcnotes.coursework.marking import judge  # noqa: E402
 from svcnotes.exercises.personal import ALL, draw  # noqa: E402
@@ -179,10 +179,10 @@ def _spoil(
     """Make the notebook hostile, and put down what that costs."""
     kind, target = dice.choice(hostile.KINDS), dice.choice(exercises)
     points = expected.points[student]
+    case = draw(target, COURSE, student)
     # The kinds look for the target's cell by its plain first line; hints asked for there are taken back.
     cell = next(cell for cell in book["cells"] if _exercise(cell).split(" ")[:1] == [target])
     head, _, text = cell["source"].partition("\n")
-    case = draw(target, COURSE, student)
     if "--hint" in head:
         cell["source"] = f"%%answer {target}\n{text}"
         points[target] = str(judge(case, tidy(text), out_of=ALL[target].points).points)
@@ -200,6 +200,6 @@ def _spoil(
     expected.copied = [one for one in expected.copied if one[0] != student or one[1] not in lost]
     expected.counts["hostile"] += 1
     expected.counts[f"hostile: {kind.name}"] += 1
-    if kind.line:
+    if kind.line and not ("Answered" in kind.line and unanswered(text, case.start)):
         expected.lines.append((student, kind.line))
     return content

@@ -9,6 +9,7 @@ from typing import Any
 from svcnotes.coursework.alike import alike
 from svcnotes.coursework.foreign import Trial, foreign
 from svcnotes.coursework.journal import Journal, key_of
+from svcnotes.coursework.notebook import MAX_BYTES, read_notebook
 from svcnotes.coursework.pool import Made, Pool
 from svcnotes.coursework.results import Asked, Results, Student
 from svcnotes.coursework.submissions import Submission, Submitted
@@ -76,9 +77,14 @@ def _marked(
         files, bad = [], []
         for file, source in one.files:
             try:
-                files.append((file, source.read()))
+                data = source.read()
             except InputError as error:
                 bad.append(f"{file}: {error}; not read.")
+                continue
+            if len(data) > MAX_BYTES:  # not worth carrying to a worker that would say the same
+                bad += (f"{file}: {remark}" for remark in read_notebook(data).remarks)
+            else:
+                files.append((file, data))
         unread[one.student] = bad
         return submission_task(course, one.student, exercises, files, name)
 
