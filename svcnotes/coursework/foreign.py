@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,7 +58,7 @@ def foreign(
                 if len(same) <= few and (_telling(mark) or strange & cases[same[0]]):
                     found.append(Foreign(exercise, student, tuple(same[:MOST_NAMED]), same_words=True))
                 continue
-            near = _nearest(strange, holders, student, max(LEAST, int(SHARE * len(marks))))
+            near = _nearest(strange, holders, student, len(marks))
             trials += (Trial(exercise, student, mark.answer, other) for other in near)
     fits: dict[tuple[str, str], list[str]] = defaultdict(list)
     for trial, right_there in tried(trials).items():
@@ -88,9 +89,10 @@ def _right(marks: Sequence[tuple[str, Mark]]) -> Mapping[str, list[str]]:
 
 
 def _telling(mark: Mark) -> bool:
-    """Whether an answer belongs to one case whatever it says: many words, or an address, a port, a numbered name."""
-    return len(mark.answer.split()) >= MANY_WORDS or any(
-        len(word) > LEAST_LETTERS and any(c.isdigit() for c in word) for word in _words(mark.answer)
+    """Whether an answer belongs to one case whatever it says: many different words, or an address, a port, a numbered name."""
+    words = _words(mark.answer)
+    return len(words) >= MANY_WORDS or any(
+        len(word) > LEAST_LETTERS and any(c.isdigit() for c in word) for word in words
     )
 
 
@@ -119,11 +121,20 @@ def _holders(cases: Mapping[str, frozenset[str]]) -> Mapping[str, list[str]]:
     return holders
 
 
-def _nearest(strange: frozenset[str], holders: Mapping[str, list[str]], student: str, most: int) -> list[str]:
-    """The students in whose cases most of the strange words stand; a word that many cases have says nothing."""
+def _nearest(
+    strange: frozenset[str], holders: Mapping[str, list[str]], student: str, cases: int
+) -> list[str]:
+    """The students whose cases share most of the strange words, the rarer the more; none that share too little to tell.
+
+    A word that a part p of the cases has counts as log2(1/p), in thousandths (whole numbers, so that no order of
+    adding matters); all together must count as much as one word that a `SHARE` of them has.
+    """
     shared: Counter[str] = Counter()
     for word in strange:
         who = holders.get(word, [])
-        if len(who) <= most:
-            shared.update(one for one in who if one != student)
-    return sorted(shared, key=lambda one: (-shared[one], one))[:TRIALS]
+        if 0 < 2 * len(who) <= cases:
+            weight = int(1000 * math.log2(cases / len(who)))
+            shared.update(dict.fromkeys((one for one in who if one != student), weight))
+    enough = min(int(1000 * math.log2(1 / SHARE)), int(1000 * math.log2(max(2, cases))))
+    best = sorted(shared, key=lambda one: (-shared[one], one))[:TRIALS]
+    return [one for one in best if shared[one] >= enough]
