@@ -12,8 +12,10 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 LAB_FLAGS ?=
 PYTEST_FLAGS ?=
 CONFORMANCE_FLAGS ?=
+SEEDS_FLAGS ?=
+GRADING_FLAGS ?=
 
-.PHONY: lab test lint types notebooks book benchmarks conformance picture clean
+.PHONY: lab test lint types notebooks book benchmarks conformance grading seeds picture clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \
@@ -36,6 +38,15 @@ book: $(VENV)/.test
 # The simulation against the real kernel: recorded scenarios and random worlds. Writes FIDELITY.md.
 conformance: $(VENV)/.test
 	$(BIN)/python tools/conformance.py $(CONFORMANCE_FLAGS)
+
+# Grading, measured: 1,000 generated submissions of 8 notebooks with known marks, a run killed and resumed, and
+# with GRADING_FLAGS='--nbgrader 2' nbgrader's autograde beside it.
+grading: $(VENV)/.test
+	$(BIN)/python tools/grading_benchmark.py $(GRADING_FLAGS)
+
+# A thousand draws of every exercise of the coursework: right answers, wrong ones, how hard, how alike.
+seeds: $(VENV)/.test
+	$(BIN)/python tools/check_seeds.py $(SEEDS_FLAGS)
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)

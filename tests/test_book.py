@@ -151,3 +151,14 @@ UNTAUGHT = [
 
 def test_every_chain_of_the_index_is_taught_in_a_lesson():
     assert UNTAUGHT == []
+
+
+UNTESTED = [number for number in LISTED if not make_book.testing(*make_book.ideas_of(number))]
+
+
+def test_every_misconception_is_tested_by_an_exercise_of_the_coursework():
+    assert UNTESTED == []
+
+
+def test_every_skill_is_tested_by_an_exercise_of_the_coursework():
+    assert [key for key in make_book.SKILLS if not make_book.testing(key)] == []

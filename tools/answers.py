@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -96,8 +96,38 @@ def partial(exercise_id: str, exercise: Personal) -> dict[str, str]:
     }
 
 
+def recognised(exercise_id: str, exercise: Personal, wanted: Collection[str]) -> set[str]:
+    """The misconceptions of `wanted` that wrong and half right answers bring; it stops when all have come."""
+    found: set[str] = set()
+    for answer in _every(exercise_id, exercise):
+        if found >= set(wanted):
+            break
+        found.add(exercise.check(answer).misconception)
+    return found & set(wanted)
+
+
+def _every(exercise_id: str, exercise: Personal) -> Iterator[str]:
+    """Wrong and half right answers, then all that could be answered to each line."""
+    yield from wrong(exercise_id, exercise).values()
+    yield from partial(exercise_id, exercise).values()
+    yield from pairs(exercise)
+    for field in _OPEN.findall(exercise.start):
+        asked = re.search(rf"^{re.escape(field)}: (.*)$", exercise.question, re.MULTILINE)
+        for candidate in _candidates(exercise, asked[1] if asked else "", (), field):
+            yield f"{field}: {candidate}"
+
+
 def lines(exercise: Personal) -> dict[str, tuple[str, str]]:
     """Each line of an exercise of several lines: a right answer to it, and a wrong one."""
+    if not (_last and _last[0][0] is exercise):
+        _last[:] = [(exercise, _searched(exercise))]
+    return _last[0][1]
+
+
+_last: list[tuple[Personal, dict[str, tuple[str, str]]]] = []
+
+
+def _searched(exercise: Personal) -> dict[str, tuple[str, str]]:
     found = {}
     for field in _OPEN.findall(exercise.start):
         asked = re.search(rf"^{re.escape(field)}: (.*)$", exercise.question, re.MULTILINE)

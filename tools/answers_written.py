@@ -47,6 +47,7 @@ def _repaired(d: Drawn, **changes: Any) -> str:
 RIGHT["01-repair"] = _repaired
 WRONG["01-repair"] = lambda d: {
     "selects nothing": _repaired(d, selector={"app": "none"}),
+    "port 8080 of the nodes": _repaired(d).replace(f"nodePort: {d['site'].node_port}", "nodePort: 8080"),
     "a ClusterIP": service(
         d,
         [
@@ -58,6 +59,13 @@ WRONG["01-repair"] = lambda d: {
 }
 PARTIAL["01-repair"] = lambda d: {
     "Local": _repaired(d, externalTrafficPolicy="Local"),
+    "a targetPort that is the Service's port": _repaired(
+        d,
+        ports=[
+            port(d["site"].port, d["site"].port, d["site"].node_port),
+            port(d["site"].port + 1, d["site"].target + 1, d["site"].spare_port, "admin"),
+        ],
+    ),
     "admin leads astray": _repaired(
         d,
         ports=[
@@ -459,7 +467,7 @@ def _gone(d: Drawn) -> str:
     from svcnotes.kube_proxy.chain_names import endpoint_chain
 
     s = d["site"]
-    return endpoint_chain(f"{s.key}:http", "tcp", f"{d['pod'].address}:{s.target}")
+    return endpoint_chain(f"{s.key}:http", "tcp", f"{d['pod'].host.pods}.{d['gone']}:{s.target}")
 
 
 RIGHT["07-stale"] = lambda d: (

@@ -92,9 +92,20 @@ def _examine(found: Finding, exercise_id: str, number: int) -> None:
     found.problems += only_one_right(case)
     found.measures = measures(case)
     if number:
-        neighbour = draw(exercise_id, COURSE, f"student-{number - 1}")
-        verdict = case.check(answers.right(exercise_id, neighbour))
+        verdict = case.check(_neighbours(exercise_id, number - 1))
         found.copied = verdict.points / verdict.out_of
+    _known[exercise_id] = number, found.answer
+
+
+_known: dict[str, tuple[int, str]] = {}
+
+
+def _neighbours(exercise_id: str, number: int) -> str:
+    """The right answer of the student before, who has mostly been looked at just now."""
+    before, answer = _known.get(exercise_id, (-1, ""))
+    if before == number:
+        return answer
+    return answers.right(exercise_id, draw(exercise_id, COURSE, f"student-{number}"))
 
 
 def only_one_right(case: Personal) -> list[str]:
@@ -126,7 +137,7 @@ def measures(case: Personal) -> dict[str, int]:
 def table(findings: Sequence[Finding]) -> str:
     """The difficulty of each exercise's draws: least to most of each measure, the times, copied answers."""
     head = ["exercise", "draws", *MEASURES, "drawing, ms", "judging, ms", "copy right", "copy's points"]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines = ["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head))]
     for name in dict.fromkeys(one.exercise for one in findings):
         mine = [one for one in findings if one.exercise == name]
         spans = [_span([one.measures.get(what, 0) for one in mine]) for what in MEASURES]
@@ -139,6 +150,30 @@ def table(findings: Sequence[Finding]) -> str:
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+PAGE = """\
+# How hard the draws are, and how alike
+
+<!-- Written by tools/check_seeds.py (make seeds SEEDS_FLAGS='--table FILE'). -->
+
+Every exercise was drawn for {seeds} students. Chance chooses names, addresses, ports, the order of lines and causes, and which node is which.
+It does not choose how much there is to do: how many nodes, pods, lines and causes there are is the exercise's, and so is the way of the packet
+that it is about. The table shows it: hops and matched rules of that packet's longest way, the ways that it may take, lines to answer (or
+lines of the manifest to mend), pairs of cause and place to choose from. A range means that it differs from draw to draw.
+
+The last two columns say what an answer is worth that was copied from another student: how often it earns all points, and which part of
+the points it earns on average. A part is earned where something is right in both cases: a manifest that can be loaded, an outcome that is the same.
+
+{table}
+"""
+
+
+def page(findings: Sequence[Finding], seeds: int) -> str:
+    """The table as a page of the book, without the times, which are a machine's."""
+    rows = [line.split(" | ") for line in table(findings).splitlines()]
+    kept = [" | ".join([*row[:7], *row[9:]]) for row in rows]
+    return PAGE.format(seeds=f"{seeds:,}", table="\n".join(kept))
 
 
 def _span(values: Sequence[int]) -> str:
@@ -189,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = table(findings)
     print(text)
     if given.table:
-        given.table.write_text(text + "\n", encoding="utf-8")
+        given.table.write_text(page(findings, given.seeds), encoding="utf-8")
     broken = sum(bool(one.problems) for one in findings)
     print(
         f"\n{len(findings)} draws of {len(ids)} exercises, {broken} with a problem, {time.monotonic() - begun:.0f} s"

@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "coursework")]
 import answers  # noqa: E402 - tools are no package
 import hostile  # noqa: E402 - the same
 
-from svcnotes.coursework.answer_text import tidy  # noqa: E402
+from svcnotes.coursework.answer_text import tidy, unanswered  # noqa: E402
 from svcnotes.coursework.course import create  # noqa: E402
 from svcnotes.coursework.marking import judge  # noqa: E402
 from svcnotes.exercises.personal import ALL, draw  # noqa: E402
@@ -66,16 +66,23 @@ def student_name(number: int) -> str:
 def make(
     folder: Path, students: int, seed: int, processes: int = 2, share: float = HOSTILE
 ) -> Iterator[Expected]:
-    """Write the course and its submissions; yields what is expected of each batch of students as it is written."""
-    course = create(folder, COURSE)
+    """Write the course and its submissions; yields what is expected of each batch of students as it is written.
+
+    What an earlier call with the same arguments wrote is used again.
+    """
+    if not (folder / "source").is_dir():
+        create(folder, COURSE)
     with ProcessPoolExecutor(processes) as pool:
         batches = [range(first, min(first + 10, students)) for first in range(0, students, 10)]
-        asked = [(course.folder, batch, students, seed, share) for batch in batches]
-        yield from pool.map(_batch, asked)
+        yield from pool.map(_batch, [(folder.resolve(), batch, students, seed, share) for batch in batches])
 
 
 def _batch(asked: tuple[Path, range, int, int, float]) -> Expected:
     folder, batch, students, seed, share = asked
+    known = folder / "expected" / f"{seed}-{students}-{batch.start}-{batch.stop}.json"
+    if known.exists():
+        read = json.loads(known.read_text(encoding="utf-8"))
+        return Expected(**{**read, "counts": Counter(read["counts"])})
     sources = {
         path.parent.name: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted((folder / "source").glob("*/*.ipynb"))
@@ -83,6 +90,8 @@ def _batch(asked: tuple[Path, range, int, int, float]) -> Expected:
     expected = Expected()
     for number in batch:
         _student(folder, sources, number, students, random.Random(f"{seed}/{number}"), share, expected)  # noqa: S311 - repeatable
+    known.parent.mkdir(exist_ok=True)
+    known.write_text(json.dumps(expected.__dict__), encoding="utf-8")
     return expected
 
 
@@ -170,10 +179,10 @@ def _spoil(
     """Make the notebook hostile, and put down what that costs."""
     kind, target = dice.choice(hostile.KINDS), dice.choice(exercises)
     points = expected.points[student]
+    case = draw(target, COURSE, student)
     # The kinds look for the target's cell by its plain first line; hints asked for there are taken back.
     cell = next(cell for cell in book["cells"] if _exercise(cell).split(" ")[:1] == [target])
     head, _, text = cell["source"].partition("\n")
-    case = draw(target, COURSE, student)
     if "--hint" in head:
         cell["source"] = f"%%answer {target}\n{text}"
         points[target] = str(judge(case, tidy(text), out_of=ALL[target].points).points)
@@ -191,6 +200,6 @@ def _spoil(
     expected.copied = [one for one in expected.copied if one[0] != student or one[1] not in lost]
     expected.counts["hostile"] += 1
     expected.counts[f"hostile: {kind.name}"] += 1
-    if kind.line:
+    if kind.line and not ("Answered" in kind.line and unanswered(text, case.start)):
         expected.lines.append((student, kind.line))
     return content

@@ -15,6 +15,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,21 @@ def main() -> int:
         "--nbgrader", type=int, default=0, metavar="N", help="students graded by nbgrader, too"
     )
     parser.add_argument("--work", type=Path, help="a folder to keep; what was generated there is used again")
+    parser.add_argument("--generate-only", action="store_true", help="stop before grading; needs --work")
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="svcnotes-bench-"))
     expected = _generated(work, options.students, options.seed)
     print(_counts(expected))
+    if options.generate_only:
+        return 0
+    begun = _used()
     whole, seconds, megabytes = _run(work / "course", work / "whole", options.workers)
+    processor = _used() - begun
     notebooks = expected.counts["notebooks"]
     print(
         f"graded {notebooks} notebooks in {seconds:.1f} s: {notebooks / seconds:.1f} a second, "
-        f"{seconds / notebooks * 1000:.1f} ms each; peak {megabytes:.0f} MB, all processes together"
+        f"{seconds / notebooks * 1000:.1f} ms each ({processor / notebooks * 1000:.1f} ms of processor time); "
+        f"peak {megabytes:.0f} MB, all processes together"
     )
     problems = [*_wrong_marks(whole, expected), *_missing_lines(whole, expected), *_canaries(work)]
     _copies(whole, expected)
@@ -61,7 +67,7 @@ def main() -> int:
     print(f"killed after {at} submissions and resumed: {'the same bytes' if same else 'OTHER BYTES'}")
     problems += [] if same else ["the resumed run gave other bytes"]
     if options.nbgrader:
-        _compare(work, whole, options.nbgrader, seconds / notebooks, problems)
+        _compare(work, whole, options.nbgrader, (seconds / notebooks, processor / notebooks), problems)
     for problem in problems[:20]:
         print(f"PROBLEM: {problem}")
     print("all as expected" if not problems else f"{len(problems)} problems")
@@ -71,17 +77,11 @@ def main() -> int:
 
 
 def _generated(work: Path, students: int, seed: int) -> Expected:
-    known = work / "expected.json"
-    if known.exists():
-        return Expected(
-            **{**json.loads(known.read_text()), "counts": Counter(json.loads(known.read_text())["counts"])}
-        )
     expected = Expected()
     with tqdm(total=students, unit=" students", desc="generating", disable=None) as bar:
         for batch in generated.make(work / "course", students, seed):
             expected.add(batch)
             bar.update(len(batch.points))
-    known.write_text(json.dumps(expected.__dict__))
     return expected
 
 
@@ -113,6 +113,12 @@ def _run(course: Path, out: Path, workers: int) -> tuple[dict[str, Any], float, 
     seconds = time.monotonic() - begun
     watching.join()
     return json.loads((out / "results.json").read_text(encoding="utf-8")), seconds, peak[0]
+
+
+def _used() -> float:
+    """The processor time of all child processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _watch(running: subprocess.Popen[bytes], peak: list[float]) -> None:
@@ -217,11 +223,13 @@ def _same(one: Path, other: Path) -> bool:
     )
 
 
-def _compare(work: Path, results: dict[str, Any], students: int, ours: float, problems: list[str]) -> None:
+def _compare(
+    work: Path, results: dict[str, Any], students: int, ours: tuple[float, float], problems: list[str]
+) -> None:
     """Time nbgrader's command on honest students' notebooks, one lesson after the other, and compare the marks."""
     course = work / "nbgrader"
     shutil.rmtree(course, ignore_errors=True)
-    shutil.copytree(work / "course", course, ignore=shutil.ignore_patterns("submitted", "canary"))
+    shutil.copytree(work / "course", course, ignore=shutil.ignore_patterns("submitted", "canary", "expected"))
     honest = [
         one for one in results["students"] if not any([one["remarks"], *(m["remarks"] for m in one["marks"])])
     ]
@@ -231,23 +239,23 @@ def _compare(work: Path, results: dict[str, Any], students: int, ours: float, pr
     programs = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "HOME": str(course)}
 
-    def nbgrader(*words: str) -> float:
-        begun = time.monotonic()
+    def nbgrader(*words: str) -> tuple[float, float]:
+        begun, used = time.monotonic(), _used()
         subprocess.run(  # noqa: S603 - the lecturer's own command
             [programs / "nbgrader", *words], cwd=course, env=environment, check=True, capture_output=True
         )
-        return time.monotonic() - begun
+        return time.monotonic() - begun, _used() - used
 
     lessons = sorted(path.name for path in (course / "submitted" / chosen[0]).iterdir())
-    seconds = 0.0
+    spent = []
     for lesson in lessons:
         nbgrader("generate_assignment", lesson)
-        seconds += nbgrader("autograde", lesson)
+        spent.append(nbgrader("autograde", lesson))
     count = len(lessons) * len(chosen)
-    each = seconds / count
+    clock, processor = (sum(one) / count for one in zip(*spent, strict=True))
     print(
-        f"nbgrader autograde: {count} notebooks of {len(chosen)} students in {seconds:.1f} s, {each:.2f} s each; "
-        f"ours {ours * 1000:.1f} ms each: {each / ours:.0f} times faster"
+        f"nbgrader autograde: {count} notebooks of {len(chosen)} students, {clock:.2f} s each ({processor:.2f} s of processor "
+        f"time): grading here is {clock / ours[0]:.0f} times faster by the clock, {processor / ours[1]:.0f} times by processor time"
     )
     problems += _other_marks(course, results, chosen)
 

@@ -1,6 +1,7 @@
 """Write the pages of the book that follow from its lessons.
 
 notebooks/misconceptions.md says which misconception has its moment in which cell of which lesson,
+notebooks/exercises.md what each exercise of the coursework tests,
 notebooks/glossary.md where each term of tools/terms.yaml is met first, notebooks/rules-and-chains.md where each
 kind of rule of tools/chains.yaml is taught. In each lesson the section "Your own case" follows from the catalogue of
 the coursework (tools/own_cases.py).
@@ -23,7 +24,11 @@ import yaml
 
 from svcnotes import rules, scenarios
 from svcnotes.exercises import coverage
-from svcnotes.exercises.misconceptions import LISTED
+from svcnotes.exercises.misconceptions import ALL as IDEAS
+from svcnotes.exercises.misconceptions import LISTED, NUMBER, ideas_of
+from svcnotes.exercises.personal import ALL as COURSEWORK
+from svcnotes.exercises.personal import KINDS
+from svcnotes.exercises.personal.skills import SKILLS
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
@@ -75,14 +80,14 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def misconceptions() -> str:
     """The page that says where each of the listed misconceptions has its moment."""
     found = [
-        (str(number), belief, moments(number, "kind"), moments(number, "link"))
+        (str(number), belief, moments(number, "kind"), moments(number, "link"), testing(*ideas_of(number)))
         for number, belief in LISTED.items()
     ]
     return page(
         "Misconceptions, and where each has its moment",
         "Each of these is believed by many, and none of them holds. In the cell named you commit to an answer, "
-        "and a wrong one is recognised by the idea behind it.",
-        table(("", "What many believe", "You meet it as", "Where"), found),
+        "and a wrong one is recognised by the idea behind it. The last column names the exercises of the [coursework](exercises.md) that test it.",
+        table(("", "What many believe", "You meet it as", "Where", "Tested by"), found),
     )
 
 
@@ -91,6 +96,53 @@ def moments(number: int, what: str) -> str:
     rows = [row for row in coverage.rows() if row.number == number]
     pairs = dict.fromkeys((row.kind, link(row.lesson, row.cell)) for row in rows)
     return "<br>".join(kind if what == "kind" else where for kind, where in pairs)
+
+
+def testing(*keys: str) -> str:
+    """The exercises of the coursework that test one of these ideas or skills, by id."""
+    wanted = set(keys)
+    return ", ".join(one.id for one in COURSEWORK.values() if wanted & set(one.tests))
+
+
+def coursework() -> str:
+    """The page that lists the exercises of the coursework, and which of them tests what."""
+    lessons = dict.fromkeys(one.lesson for one in COURSEWORK.values())
+    every = [
+        (f"`{one.id}`", one.title, one.kind, str(one.minutes), str(one.points), link(one.lesson))
+        for one in COURSEWORK.values()
+    ]
+    counts = [
+        (
+            link(lesson),
+            *(str(_count(lesson, kind)) for kind in KINDS),
+            str(sum(_count(lesson, kind) for kind in KINDS)),
+        )
+        for lesson in lessons
+    ]
+    others = [(words, testing(key)) for key, words in IDEAS.items() if NUMBER[key] is None and testing(key)]
+    return page(
+        "Coursework: the exercises, and what each tests",
+        "Each exercise is drawn anew for each student: addresses, ports, names, faults. The points are the same for everybody, "
+        "and each level of hints costs a tenth of them. The right answer stands nowhere: packets are followed, for each case.",
+        table(("Exercise", "Title", "Kind", "Minutes", "Points", "After"), every),
+        "## How many of each kind",
+        table(("Lesson", *KINDS, "all"), counts),
+        "## Skills",
+        table(("What one can do", "Tested by"), ((words, testing(key)) for key, words in SKILLS.items())),
+        "## Misconceptions",
+        "Those with a number are the [24 of the lessons](misconceptions.md).",
+        table(
+            ("", "What many believe", "Tested by"),
+            [
+                *((str(number), belief, testing(*ideas_of(number))) for number, belief in LISTED.items()),
+                *(("", *row) for row in others),
+            ],
+        ),
+    )
+
+
+def _count(lesson: str, kind: str) -> int:
+    return sum((one.lesson, one.kind) == (lesson, kind) for one in COURSEWORK.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +308,7 @@ def page(title: str, text: str, *parts: str) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "misconceptions.md": misconceptions,
+    "exercises.md": coursework,
     "glossary.md": glossary,
     "rules-and-chains.md": rules_and_chains,
     "teaching/plan.md": teaching_plan.plan,

@@ -10,10 +10,6 @@ from pathlib import Path
 
 import own_cases
 
-from svcnotes.exercises.misconceptions import ALL as IDEAS
-from svcnotes.exercises.personal import Definition
-from svcnotes.exercises.personal.skills import SKILLS
-
 _LESSON = re.compile(r"\]\((\d\d-[a-z-]+\.ipynb)")
 KINDS = {
     "predict": "say what a packet will do, before anybody looks",
@@ -41,20 +37,6 @@ def minutes(path: Path) -> int:
 def plan() -> str:
     """The page."""
     paths = sorted(own_cases.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
-    parts = [_overview(paths)]
-    for path in paths:
-        asked = own_cases.exercises(path.stem)
-        if asked:
-            rows = [
-                (f"`{one.id}`", one.title, one.kind, str(one.minutes), str(one.points), _tests(one))
-                for one in asked
-            ]
-            head = ("exercise", "title", "kind", "minutes", "points", "tests a skill, “a mistaken idea”")
-            parts.append(f"## {path.stem}\n\n{_table(head, rows)}")
-    return "\n\n".join(parts) + "\n"
-
-
-def _overview(paths: list[Path]) -> str:
     rows, lessons, exercises = [], 0, 0
     for path in paths:
         asked = own_cases.exercises(path.stem)
@@ -76,14 +58,9 @@ def _overview(paths: list[Path]) -> str:
         f"All lessons: {lessons} minutes of reading and trying. All exercises: {exercises} minutes for somebody who has just "
         "done the lesson; twice that for most.\n\n"
         + _table(("lesson", "afterwards one can", "minutes", "exercises", "points"), rows)
-        + f"\n\nFive kinds of exercises:\n\n{kinds}"
+        + f"\n\nFive kinds of exercises:\n\n{kinds}\n\n"
+        "[Every exercise](../exercises.md), with its minutes, its points and what it tests.\n"
     )
-
-
-def _tests(one: Definition) -> str:
-    """What an exercise tests, in words: skills, then mistaken ideas in quotes."""
-    skills = [SKILLS[key].rstrip(".") for key in one.skills]
-    return "; ".join([*skills, *(f"“{IDEAS[key].rstrip('.')}”" for key in one.ideas)])
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -14,7 +14,7 @@ FREE = frozenset({"manifest", "rules", "diagnose", "design"})
 """The kinds whose answers are texts of one's own; the others' are a word or two."""
 LIKE = Fraction(4, 5)
 RUN = 4
-LEAST = 12
+LEAST = 24
 COMMON_LEAST = 5
 COMMON_SHARE = Fraction(1, 10)
 """A group that is larger than both is the exercise's usual answer, and marked so."""
@@ -26,7 +26,7 @@ Runs = frozenset[int]
 
 DECLARED = (
     "An answer is read as words: lower case; spaces and line ends do not count; a word with a digit in it (an address, "
-    "a port, a numbered name: what differs from case to case) becomes #; lines of the given start are taken out, comments stay. "
+    "a port, a numbered name), and a word of one’s own case that at most half of the cases have, becomes #; lines of the given start are taken out, comments stay. "
     f"What remains is cut into runs of {RUN} words. Two answers are alike as far as they share runs, of all runs in either "
     f"(Jaccard); from {float(LIKE):.0%} on they are listed, in chains. Fewer than {LEAST} runs are too short to tell. "
     "Likeness is a reason to ask, and no proof."
@@ -43,11 +43,11 @@ def alike(students: Sequence[Student]) -> tuple[Alike, ...]:
     return tuple(group for exercise, given in answers.items() for group in _groups(exercise, given))
 
 
-def words(text: str, start: str = "") -> tuple[str, ...]:
-    """An answer as the words that are compared."""
-    left = Counter(line for line in map(_line, start.splitlines()) if line)
+def words(text: str, start: str = "", own: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """An answer as the words that are compared; `own` are the words of this student's case alone."""
+    left = Counter(line for line in (_line(line, own) for line in start.splitlines()) if line)
     found: list[str] = []
-    for line in map(_line, text.splitlines()):
+    for line in (_line(line, own) for line in text.splitlines()):
         if left[line]:
             left[line] -= 1
         else:
@@ -55,16 +55,22 @@ def words(text: str, start: str = "") -> tuple[str, ...]:
     return tuple(found)
 
 
-def _line(line: str) -> tuple[str, ...]:
-    return tuple("#" if any(c.isdigit() for c in word) else word for word in _WORD.findall(line.casefold()))
+def _line(line: str, own: frozenset[str]) -> tuple[str, ...]:
+    return tuple(
+        "#" if word in own or any(c.isdigit() for c in word) else word
+        for word in _WORD.findall(line.casefold())
+    )
 
 
 def _groups(exercise: str, given: Sequence[tuple[str, Mark]]) -> list[Alike]:
     """The groups of one exercise: equal texts first, then those that are like enough, joined in chains."""
     number: dict[tuple[str, ...], int] = {}
     runs_by_words: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for student, mark in given:
-        runs_by_words[words(mark.answer, mark.asked.start)].append(student)
+    cases = [frozenset(_WORD.findall(mark.asked.question.casefold())) for _, mark in given]
+    often = Counter(word for case in cases for word in case)
+    for (student, mark), case in zip(given, cases, strict=True):
+        own = frozenset(word for word in case if 2 * often[word] <= len(given))
+        runs_by_words[words(mark.answer, mark.asked.start, own)].append(student)
     texts = [
         (found, sorted(who))
         for one, who in sorted(runs_by_words.items())

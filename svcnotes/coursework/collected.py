@@ -8,10 +8,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from svcnotes.coursework.answer_text import UNANSWERED, AnswerText, read_answer, unanswered
+from svcnotes.coursework.course_notebook import MARKS_SUFFIX
 from svcnotes.coursework.notebook import Cell, Notebook, printable
 
-MARKS = "-marks"
-"""What the id of the locked cell with the marks ends with."""
 _STUDENT = re.compile(r"^%student[ \t]+(\S+)[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -133,7 +132,7 @@ def _of_ids(notebook: Notebook) -> list[str]:
 
 def _tampered(cell: Cell, place: str, exercises: Collection[str], locked: Callable[[str], str]) -> list[str]:
     """A marks cell that is not as the course has it."""
-    exercise = cell.grade_id.removesuffix(MARKS)
+    exercise = cell.grade_id.removesuffix(MARKS_SUFFIX)
     if exercise == cell.grade_id or exercise not in exercises:
         return []
     given = locked(exercise)

@@ -6,12 +6,11 @@ import csv
 import io
 import json
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svcnotes.coursework.course_notebook import exercises_in, source_notebook
+from svcnotes.coursework.course_notebook import exercises_in, links_between, source_notebook
 from svcnotes.coursework.course_texts import HUB_CONFIG, NBGRADER_CONFIG, README
 from svcnotes.coursework.roster import Roster, read_roster
 from svcnotes.errors import InputError
@@ -60,7 +59,7 @@ def create(folder: Path, name: str = "", roster: Path | None = None, lessons: Pa
     found = _lessons(lessons)
     assignments: dict[str, tuple[str, ...]] = {}
     for path in found:
-        lesson = json.loads(path.read_text(encoding="utf-8"))
+        lesson = json.loads(_read(path))
         made = source_notebook(lesson, path.stem, name)
         assignments[path.stem] = tuple(exercises_in(made))
         _write_assignment(folder / "source" / path.stem, path, made)
@@ -93,12 +92,17 @@ def _lessons(given: Path | None) -> list[Path]:
 
 
 def _write_assignment(folder: Path, lesson: Path, made: dict[str, Any]) -> None:
-    """A source notebook, and the pages that it links to."""
+    """A source notebook, and the pages that it links to, their own links leading to the assignments."""
     text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     _write(folder / lesson.name, text)
-    for page in sorted(set(_PAGE_LINK.findall(text))):
-        if (lesson.parent / page).is_file():
-            shutil.copy(lesson.parent / page, folder / page)
+    seen: set[str] = set()
+    while pages := set(_PAGE_LINK.findall(text)) - seen:
+        seen |= pages
+        there = [page for page in sorted(pages) if (lesson.parent / page).is_file()]
+        copies = {page: links_between(_read(lesson.parent / page)) for page in there}
+        for page, copy in copies.items():
+            _write(folder / page, copy)
+        text = "\n".join(copies.values())  # pages may link to further ones
 
 
 def students_csv(roster: Roster) -> str:
@@ -114,6 +118,10 @@ def students_csv(roster: Roster) -> str:
         first, _, last = person.name.rpartition(" ")
         writer.writerow([person.student, first, last, person.email])
     return page.getvalue()
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _write(path: Path, text: str) -> None:

@@ -25,7 +25,7 @@ def source_notebook(lesson: dict[str, Any], name: str, course: str) -> dict[str,
     seen: set[str] = set()
     for cell in made["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = _LESSON_LINK.sub(r"](../\1/\1.ipynb", _text(cell))
+            cell["source"] = links_between(_text(cell))
         cells.append(cell)
         given = read_answer(_text(cell)) if cell["cell_type"] == "code" else None
         if given is None:
@@ -37,6 +37,11 @@ def source_notebook(lesson: dict[str, Any], name: str, course: str) -> dict[str,
         cells.append(marks_cell(given.exercise, course))
     made["cells"] = cells
     return made
+
+
+def links_between(text: str) -> str:
+    """A text whose links from lesson to lesson lead from assignment to assignment, each in a folder of its own."""
+    return _LESSON_LINK.sub(r"](../\1/\1.ipynb", text)
 
 
 def exercises_in(lesson: dict[str, Any]) -> list[str]:

@@ -14,9 +14,10 @@ from svcnotes.exercises.misconceptions import ALL, LISTED, NUMBER
 def feedback(results: Results, student: Student) -> str:
     """The page of one student, as HTML."""
     share = student.points / student.out_of if student.out_of else Fraction(0)
+    known_as = f"<small>{name(student.student)}</small>" if student.name not in {"", student.student} else ""
     head = (
         f'<div class="head"><div><small>{text(results.title)}, course {text(results.course)}</small>'
-        f"<h1>{name(student.name or student.student)}</h1><small>{name(student.student)}</small></div>"
+        f"<h1>{name(student.name or student.student)}</h1>{known_as}</div>"
         f'<div class="total">{plain(student.points)} <small>of {student.out_of} points</small></div></div>'
         f"{meter(share, 'bar')}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +20,12 @@ MOST_NAMED = 5
 MANY_WORDS = 12
 DECLARED = (
     "Wrong in one’s own case, right in another’s. The same words (case and spaces aside) stand as a right answer with somebody "
-    "else; or the answer has addresses, ports or numbered names that stand in no place of one’s own case, but in another’s: "
+    "else; or the answer has addresses, ports or names that stand in no place of one’s own case, but in another’s: "
     f"the {TRIALS} cases that share most of them were tried. What fits more than {float(SHARE):.0%} of those who were right "
-    "says nothing and is not listed, nor is a choice such as “refused” or “2, 5”."
+    "says nothing and is not listed; nor is a short answer, such as “refused” or “2, 5”, that could be one’s own."
 )
-_WORD = re.compile(r"[\w./:-]*\d[\w./:-]*")
+LEAST_LETTERS = 3
+_WORD = re.compile(r"\w[\w./:-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,18 @@ def foreign(
     for exercise, marks in _by_exercise(students).items():
         right = _right(marks)
         few = max(LEAST, int(SHARE * sum(len(who) for who in right.values())))
-        cases = {student: _digits(f"{mark.asked.question}\n{mark.asked.start}") for student, mark in marks}
+        cases = {student: _words(f"{mark.asked.question}\n{mark.asked.start}") for student, mark in marks}
         holders = _holders(cases)
         for student, mark in marks:
-            if mark.judgement.state not in {WRONG, PARTIAL} or not _telling(mark):
+            if mark.judgement.state not in {WRONG, PARTIAL}:
                 continue
+            strange = _words(mark.answer) - cases[student]
             same = [other for other in right.get(_plain(mark.answer), ()) if other != student]
             if same:
-                if len(same) <= few:
+                if len(same) <= few and (_telling(mark) or strange & cases[same[0]]):
                     found.append(Foreign(exercise, student, tuple(same[:MOST_NAMED]), same_words=True))
                 continue
-            strange = _digits(mark.answer) - cases[student]
-            near = _nearest(strange, holders, student, max(LEAST, int(SHARE * len(marks))))
+            near = _nearest(strange, holders, student, len(marks))
             trials += (Trial(exercise, student, mark.answer, other) for other in near)
     fits: dict[tuple[str, str], list[str]] = defaultdict(list)
     for trial, right_there in tried(trials).items():
@@ -87,25 +89,28 @@ def _right(marks: Sequence[tuple[str, Mark]]) -> Mapping[str, list[str]]:
 
 
 def _telling(mark: Mark) -> bool:
-    """Whether an answer can belong to one case: many words, or an address, a port, a numbered name among few."""
-    return len(mark.answer.split()) >= MANY_WORDS or any(len(word) >= 4 for word in _digits(mark.answer))
+    """Whether an answer belongs to one case whatever it says: many different words, or an address, a port, a numbered name."""
+    words = _words(mark.answer)
+    return len(words) >= MANY_WORDS or any(
+        len(word) > LEAST_LETTERS and any(c.isdigit() for c in word) for word in words
+    )
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _digits(text: str) -> frozenset[str]:
-    """The words with a digit in them; of an address with a port or a range, its parts as well."""
-    return frozenset(_parts(text))
+def _words(text: str) -> frozenset[str]:
+    """The words, names, addresses and ports of a text; of an address with a port or a range, its parts as well."""
+    return frozenset(part for part in _parts(text) if len(part) >= LEAST_LETTERS)
 
 
 def _parts(text: str) -> Iterator[str]:
     for word in _WORD.findall(text.casefold()):
-        bare = word.strip(".:/-")
+        bare = word.rstrip(".:/-")
         yield bare
         if ":" in bare or "/" in bare:
-            yield from (part for part in re.split(r"[:/]", bare) if any(c.isdigit() for c in part))
+            yield from re.split(r"[:/]", bare)
 
 
 def _holders(cases: Mapping[str, frozenset[str]]) -> Mapping[str, list[str]]:
@@ -116,11 +121,20 @@ def _holders(cases: Mapping[str, frozenset[str]]) -> Mapping[str, list[str]]:
     return holders
 
 
-def _nearest(strange: frozenset[str], holders: Mapping[str, list[str]], student: str, most: int) -> list[str]:
-    """The students in whose cases most of the strange words stand; a word that many cases have says nothing."""
+def _nearest(
+    strange: frozenset[str], holders: Mapping[str, list[str]], student: str, cases: int
+) -> list[str]:
+    """The students whose cases share most of the strange words, the rarer the more; none that share too little to tell.
+
+    A word that a part p of the cases has counts as log2(1/p), in thousandths (whole numbers, so that no order of
+    adding matters); all together must count as much as one word that a `SHARE` of them has.
+    """
     shared: Counter[str] = Counter()
     for word in strange:
         who = holders.get(word, [])
-        if len(who) <= most:
-            shared.update(one for one in who if one != student)
-    return sorted(shared, key=lambda one: (-shared[one], one))[:TRIALS]
+        if 0 < 2 * len(who) <= cases:
+            weight = int(1000 * math.log2(cases / len(who)))
+            shared.update(dict.fromkeys((one for one in who if one != student), weight))
+    enough = min(int(1000 * math.log2(1 / SHARE)), int(1000 * math.log2(max(2, cases))))
+    best = sorted(shared, key=lambda one: (-shared[one], one))[:TRIALS]
+    return [one for one in best if shared[one] >= enough]

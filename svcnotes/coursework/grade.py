@@ -9,6 +9,7 @@ from typing import Any
 from svcnotes.coursework.alike import alike
 from svcnotes.coursework.foreign import Trial, foreign
 from svcnotes.coursework.journal import Journal, key_of
+from svcnotes.coursework.notebook import MAX_BYTES, read_notebook
 from svcnotes.coursework.pool import Made, Pool
 from svcnotes.coursework.results import Asked, Results, Student
 from svcnotes.coursework.submissions import Submission, Submitted
@@ -37,10 +38,9 @@ def grade(
     put into it at once. `name` is the module of the catalogue. Raises SvcnotesError where no worker can work.
     """
     known = catalogue(name).ALL
-    answers = _marked(submitted.submissions, course, exercises, pool, journal, name, progress)
+    answers, unread = _marked(submitted.submissions, course, exercises, pool, journal, name, progress)
     students = tuple(
-        _student(one, answers[one.student], unread)
-        for one, unread in _with_unread(submitted.submissions, answers)
+        _student(one, answers[one.student], unread[one.student]) for one in submitted.submissions
     )
 
     def tried(trials: Sequence[Trial]) -> Mapping[Trial, bool]:
@@ -65,8 +65,8 @@ def _marked(
     journal: Journal,
     name: str,
     progress: Progress,
-) -> dict[str, dict[str, Any]]:
-    """The answer to each student's task, from the journal or from the pool."""
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """The answer to each student's task, from the journal or from the pool; remarks on files that could not be read."""
     weight = {one.student: max(1, len(one.files)) for one in submissions}
     total = sum(weight.values())
     answers: dict[str, dict[str, Any]] = {}
@@ -77,9 +77,14 @@ def _marked(
         files, bad = [], []
         for file, source in one.files:
             try:
-                files.append((file, source.read()))
+                data = source.read()
             except InputError as error:
                 bad.append(f"{file}: {error}; not read.")
+                continue
+            if len(data) > MAX_BYTES:  # not worth carrying to a worker that would say the same
+                bad += (f"{file}: {remark}" for remark in read_notebook(data).remarks)
+            else:
+                files.append((file, data))
         unread[one.student] = bad
         return submission_task(course, one.student, exercises, files, name)
 
@@ -96,15 +101,7 @@ def _marked(
         journal.add(keys[student], answer)
         answers[student] = answer
         progress("notebooks", weight[student], total)
-    for student, bad in unread.items():
-        answers[student] = {**answers[student], "unread": bad}
-    return answers
-
-
-def _with_unread(
-    submissions: Sequence[Submission], answers: Mapping[str, Mapping[str, Any]]
-) -> list[tuple[Submission, tuple[str, ...]]]:
-    return [(one, tuple(answers[one.student]["unread"])) for one in submissions]
+    return answers, unread
 
 
 def _student(one: Submission, answer: Mapping[str, Any], unread: Sequence[str]) -> Student:

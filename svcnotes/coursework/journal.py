@@ -109,11 +109,9 @@ def version() -> str:
     root = Path(svcnotes.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
-        if path.suffix in {".py", ".yaml", ".json"} and "coursework" not in path.parts[len(root.parts) :]:
+        if path.suffix in {".py", ".yaml", ".json"}:
             digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
             digest.update(path.read_bytes())
-    for name in ("answer_text", "collected", "marking", "notebook", "task"):
-        digest.update((root / "coursework" / f"{name}.py").read_bytes())
     return f"{svcnotes.__version__}+{digest.hexdigest()[:16]}"
 
 

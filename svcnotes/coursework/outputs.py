@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from svcnotes.coursework.roster import Roster
 from svcnotes.errors import InputError
 
 JOURNAL = "journal.jsonl"
+RESULTS = "results.json"
 FEEDBACK = "feedback"
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _DEVICES = frozenset(
@@ -41,18 +42,18 @@ def write(results: Results, roster: Roster, out: Path, columns: Columns | None =
         "moodle.csv": marks_csv.moodle(results, roster, columns.scale),
         "canvas.csv": marks_csv.canvas(results, roster, columns.scale, columns.canvas),
         "blackboard.csv": marks_csv.blackboard(results, roster, columns.scale, columns.blackboard),
-        "results.json": to_json(results),
         "summary.html": overview(results, {student: f"{FEEDBACK}/{file}" for student, file in files.items()}),
     }
     try:
         (out / FEEDBACK).mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            _replace(out / name, text)
+            _replace(out / name, [text])
+        _replace(out / RESULTS, to_json(results))
         for student in results.students:
-            _replace(out / FEEDBACK / files[student.student], feedback(results, student))
+            _replace(out / FEEDBACK / files[student.student], [feedback(results, student)])
     except OSError as error:
         raise InputError(f"{out}: the reports cannot be written ({error.strerror})") from None
-    return tuple(out / name for name in texts)
+    return (*(out / name for name in texts), out / RESULTS)
 
 
 def feedback_files(students: Sequence[str]) -> dict[str, str]:
@@ -71,8 +72,9 @@ def feedback_files(students: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, pieces: Iterable[str]) -> None:
     """Write a file whole: its old content stays until the new one is there."""
     unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(text, encoding="utf-8", newline="")
+    with unfinished.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(pieces)
     unfinished.replace(path)

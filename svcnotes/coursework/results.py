@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -181,9 +181,9 @@ def mark_from_json(data: Mapping[str, Any]) -> Mark:
     return Mark(asked, judgement, data["answer"], data["place"], data["hints"], tuple(data["remarks"]))
 
 
-def to_json(results: Results) -> str:
-    """All results as JSON text; the same results give the same bytes."""
-    whole = {
+def to_json(results: Results) -> Iterator[str]:
+    """All results as pieces of one JSON text, a student a line; the same results give the same bytes."""
+    head = {
         "format": FORMAT,
         "course": results.course,
         "title": results.title,
@@ -191,20 +191,6 @@ def to_json(results: Results) -> str:
         "exercises": [
             {"exercise": one.exercise, "title": one.title, "lesson": one.lesson, "kind": one.kind}
             for one in results.exercises
-        ],
-        "students": [
-            {
-                "student": one.student,
-                "name": one.name,
-                "email": one.email,
-                "number": one.number,
-                "handed_in": one.handed_in,
-                "points": str(one.points),
-                "out_of": one.out_of,
-                "remarks": list(one.remarks),
-                "marks": [mark_to_json(mark) for mark in one.marks],
-            }
-            for one in results.students
         ],
         "remarks": list(results.remarks),
         "alike": [
@@ -226,4 +212,21 @@ def to_json(results: Results) -> str:
             for one in results.foreign
         ],
     }
-    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+    yield json.dumps(head, ensure_ascii=False, indent=1).removesuffix("\n}") + ',\n "students": ['
+    for number, student in enumerate(results.students):
+        yield (",\n" if number else "\n") + json.dumps(_student_to_json(student), ensure_ascii=False)
+    yield "\n ]\n}\n"
+
+
+def _student_to_json(student: Student) -> dict[str, Any]:
+    return {
+        "student": student.student,
+        "name": student.name,
+        "email": student.email,
+        "number": student.number,
+        "handed_in": student.handed_in,
+        "points": str(student.points),
+        "out_of": student.out_of,
+        "remarks": list(student.remarks),
+        "marks": [mark_to_json(mark) for mark in student.marks],
+    }

@@ -38,26 +38,39 @@ class Roster:
     platform: str = "own"
     columns: tuple[str, ...] = ()
 
-    def find(self, *names: str) -> Person | None:
-        """The person whom one of these names or numbers means; numbers and ids go before full names."""
-        for name in names:
-            found = self._index.get(name.strip().casefold()) if name.strip() else None
-            if found is not None:
-                return found
-        return None
+    def find(self, number: str, name: str, *, by_number: bool = False) -> Person | None:
+        """The person whom the platform's number means, else the name: an id, an address, a full name.
+
+        `by_number` leaves names out: where the list is the platform's own, its numbers say all, and a display
+        name is the student's to choose.
+        """
+        found = self._by_number.get(number.strip().casefold()) if number.strip() else None
+        if found is None and name.strip() and not by_number:
+            found = self._by_name.get(" ".join(name.split()).casefold())
+        return found
 
     @cached_property
-    def _index(self) -> Mapping[str, Person]:
+    def _by_number(self) -> Mapping[str, Person]:
+        return {
+            number.casefold(): person
+            for person in reversed(self.people)
+            for number in person.numbers
+            if number
+        }
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Person]:
         index: dict[str, Person] = {}
         doubtful: set[str] = set()
         for person in self.people:
-            for name in (person.student, *person.numbers, person.email):
-                index.setdefault(name.casefold(), person)
+            index.setdefault(person.student.casefold(), person)
+            if person.email:
+                index.setdefault(person.email.casefold(), person)
         for person in self.people:
             for spelling in _spellings(person.name):
                 if index.setdefault(spelling, person) is not person:
                     doubtful.add(spelling)  # two people of one name: it means neither
-        return {key: person for key, person in index.items() if key and key not in doubtful}
+        return {key: person for key, person in index.items() if key not in doubtful}
 
 
 def _spellings(name: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,11 +88,15 @@ def _put(
         return
     if layout == "nbgrader" and assignments and place.file.split("/")[0] not in assignments:
         return
-    person = roster.find(place.number, place.name)
+    person = roster.find(place.number, place.name, by_number=roster.platform == layout)
     if person is None:
-        person = Person(place.name, place.name, "", (place.number,))
+        person = _stranger(place, roster, piles)
         if roster.people:
             remarks.append(f"{shown}: {printable(person.student)} is not in the roster.")
+        elif person.student != place.name:
+            remarks.append(
+                f"{shown}: two people bear this name; a roster says under which names their cases are drawn."
+            )
     pile = piles.setdefault(person.student, _Pile(person))
     if source.refused:
         pile.remarks.append(f"{printable(place.file, 200)}: {source.refused}; not read.")
@@ -102,6 +106,14 @@ def _put(
             f"{printable(place.file, 200)}: the platform marks it as late; its marks are not lowered."
         )
     pile.files.append((place, source))
+
+
+def _stranger(place: Place, roster: Roster, piles: Mapping[str, _Pile]) -> Person:
+    """Somebody whom no roster knows, by the platform's name; with its number, where somebody else has that name."""
+    same = piles.get(place.name)
+    taken = same is not None and (place.number not in same.person.numbers or same.person in roster.people)
+    name = f"{place.name} [{place.number}]" if taken else place.name
+    return Person(name, place.name, "", (place.number,))
 
 
 def _submission(student: str, pile: _Pile) -> Submission:

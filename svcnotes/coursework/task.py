@@ -15,6 +15,7 @@ from svcnotes.coursework.notebook import Notebook, read_notebook
 from svcnotes.coursework.results import Asked, Mark, mark_from_json, mark_to_json
 from svcnotes.errors import SvcnotesError
 from svcnotes.exercises import Exercise
+from svcnotes.exercises.exercise import LONG
 
 CATALOGUE = "svcnotes.exercises.personal.catalogue"
 """The module that knows the exercises: `ALL`, `find`, `draw`."""
@@ -183,7 +184,7 @@ def _mark(
         stated.title,
         stated.lesson,
         stated.kind,
-        str(exercise) if exercise else "",
+        _question(exercise) if exercise else "",
         exercise.start if exercise else "",
     )
     name = f"judging {stated.id}"
@@ -207,6 +208,16 @@ def _mark(
     return Mark(
         asked, judgement, answer[:MAX_KEPT], given.place if given else "", hints, tuple(_bounded(remarks))
     )
+
+
+def _question(exercise: Exercise) -> str:
+    """The question and its choices, in lines that a page may break as it likes."""
+    choices = exercise.choices
+    if any(len(choice) > LONG for choice in choices):
+        return "\n".join(
+            [exercise.question, *(f"{number}. {choice}" for number, choice in enumerate(choices, 1))]
+        )
+    return f"{exercise.question}\nOne of: {', '.join(choices)}" if choices else exercise.question
 
 
 def _judged(stated: Stated, exercise: Exercise, given: Given) -> Judgement:

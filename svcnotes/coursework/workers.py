@@ -169,9 +169,7 @@ class Worker:
         overran = self._overran
         self._end()
         return (
-            f"took longer than {self._limits.seconds:g} seconds"
-            if overran
-            else "ended the process that judged it"
+            f"took longer than {self._limits.seconds:g} s" if overran else "ended the process that judged it"
         )
 
     def _watched(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import SvcnotesError
-from svcnotes.exercises.bounds import check_objects
+from svcnotes.exercises.bounds import check_manifest, check_objects
 from svcnotes.exercises.claims import Claim, judged, untried
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.misconceptions import check_ideas
@@ -37,6 +37,7 @@ def apply(
 
     def judge(answer: str) -> Verdict:
         try:
+            check_manifest(answer)
             before = cluster()
             after = before.apply(answer)
             check_objects(before, after)

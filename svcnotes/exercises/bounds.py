@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.control_plane.yaml_reader import read
 from svcnotes.errors import InputError, RuleError
 from svcnotes.netfilter.save import ChainText, layout
 
@@ -43,6 +44,32 @@ def check_rules(before: str, after: str) -> None:
             raise RuleError(
                 f"table {table}: {added} rules with -m statistic more: these cannot be followed in time"
             )
+
+
+def check_manifest(text: str) -> None:
+    """Raise InputError for workloads of more pods than can be followed, before any of them is made.
+
+    A text that is no YAML is left to kubectl's own words.
+    """
+    try:
+        documents = [document.value for document in read(text)]
+    except InputError:
+        return
+    wanted = sum(_replicas(value) for value in documents)
+    if wanted > MOST_PODS:
+        raise InputError(f"{wanted} pods are too many for an answer: make {MOST_PODS} at most")
+
+
+def _replicas(value: object) -> int:
+    """The replicas that an object asks for, or the objects of a list together."""
+    if not isinstance(value, Mapping):
+        return 0
+    items = value.get("items")
+    if isinstance(items, list):
+        return sum(_replicas(item) for item in items)
+    spec = value.get("spec")
+    wanted = spec.get("replicas") if isinstance(spec, Mapping) else 0
+    return wanted if isinstance(wanted, int) else 0
 
 
 def check_objects(before: Cluster, after: Cluster) -> None:

@@ -91,7 +91,12 @@ def ends(
         except (LookupError, StopIteration):
             return wrong(explanation="There is nothing to dial: what should be there is missing.", hint=hint)
         except SvcnotesError as error:
-            return wrong(said=str(error), explanation="So the packet cannot even set out.", hint=hint)
+            return wrong(
+                said=str(error),
+                explanation="So the packet cannot even set out.",
+                misconception=idea,
+                hint=hint,
+            )
         paths = [path for path in found.paths if only(path)]
         if not paths:
             return wrong(explanation="No connection goes there at all.", misconception=idea, hint=hint)
@@ -117,17 +122,25 @@ def stored(
     *,
     points: int = 1,
     idea: str = "",
+    absent: str = "",
     because: str = "",
     hint: str = "",
 ) -> Claim:
-    """Claim something of a Service (`namespace/name`) as kube-apiserver stored it."""
-    check_ideas([idea], text)
+    """Claim something of a Service (`namespace/name`) as kube-apiserver stored it.
+
+    `absent` is the idea of an answer without such a Service.
+    """
+    check_ideas([idea, absent], text)
 
     def judge(cluster: Cluster) -> Verdict:
         found = cluster.services.get(service)
         if found is None:
             there = ", ".join(cluster.services) or "none"
-            return wrong(explanation=f"There is no Service {service}; there are: {there}.", hint=hint)
+            return wrong(
+                misconception=absent,
+                explanation=f"There is no Service {service}; there are: {there}.",
+                hint=hint,
+            )
         if holds(found):
             return right()
         return wrong(misconception=idea, explanation=because, hint=hint)

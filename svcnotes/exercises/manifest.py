@@ -8,7 +8,7 @@ from dataclasses import replace
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod, Service, ServicePort
 from svcnotes.errors import SvcnotesError
-from svcnotes.exercises.bounds import check_objects
+from svcnotes.exercises.bounds import check_manifest, check_objects
 from svcnotes.exercises.evidence import arrival, ending_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.refusals import explain
@@ -41,6 +41,7 @@ def mend(
         worth, each = points
         claims = tuple(Part(_claim(port), ok=False, points=each) for port in wanted)
         try:
+            check_manifest(answer)
             after = before.create(answer)
             check_objects(before, after)
         except SvcnotesError as error:

@@ -116,10 +116,10 @@ def hint_lines(case: Personal, given: AnswerText) -> list[str]:
 
 def student(line: str, desk: Desk = DESK) -> None:
     """Say who answers: `%student COURSE NAME`; on a hub `%student COURSE` is enough."""
-    words = line.split()
-    if not 1 <= len(words) <= 2:
-        raise QuestionError("%student: write %student COURSE NAME, both without spaces")
-    desk.sit(*words)
+    course, _, name = line.strip().partition(" ")
+    if not course:
+        raise QuestionError("%student: write %student COURSE NAME")
+    desk.sit(course, name.strip())
     if desk.nameless:
         _say(
             f"Put your name as your course knows it in place of the question marks: %student {desk.course} NAME"

@@ -32,7 +32,10 @@ class Hostile:
     answer: str | None = None
 
     def of(self, book: dict, target: str, canary: Path) -> bytes:
-        return self.make(copy.deepcopy(book), target, canary)
+        changed = copy.deepcopy(book)
+        for cell in changed["cells"]:
+            cell["source"] = "".join(cell["source"])  # a text, or its lines
+        return self.make(changed, target, canary)
 
 
 class Pickled:

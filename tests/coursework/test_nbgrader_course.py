@@ -3,21 +3,27 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import MetadataValidator
 
 from svcnotes.cli import main
 from svcnotes.coursework.course import create, readme
 from svcnotes.coursework.course_notebook import exercises_in, source_notebook
 from svcnotes.errors import InputError, QuestionError
-from svcnotes.exercises.personal import find
+from svcnotes.exercises.personal import draw, find
 
 ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tools")]
+
+import answers  # noqa: E402 - tools are no package
+
 LESSONS = ROOT / "tests" / "data" / "coursework"
 EXERCISES = ["01-visitor", "01-repair", "01-put-back"]
 
@@ -110,11 +116,12 @@ def test_the_lessons_themselves_make_a_course(tmp_path):
     for name, exercises in made.assignments.items():
         lesson = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
         assert list(exercises) == exercises_in(lesson)
-        page = json.loads((made.folder / "source" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
-        for link in re.findall(
-            r"\]\(([^()#\s:]+)(?:#[^)]*)?\)", "\n".join("".join(c["source"]) for c in page["cells"])
-        ):
-            assert (made.folder / "source" / name / link).is_file(), f"{name}: {link}"
+        folder = made.folder / "source" / name
+        cells = json.loads((folder / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        texts += [page.read_text(encoding="utf-8") for page in folder.glob("*.md")]
+        for link in re.findall(r"\]\(([^()#\s:]+)(?:#[^)]*)?\)", "\n".join(texts)):
+            assert (folder / link).is_file(), f"{name}: {link}"
 
 
 def test_the_lecturers_page_adds_up_points_and_minutes():
@@ -182,15 +189,56 @@ def nbgrader(course, *words):
     )
 
 
-def test_nbgrader_releases_the_answer_cells_as_they_are(course):
+@pytest.fixture(scope="module")
+def released(course):
     done = nbgrader(course, "generate_assignment", "01-nodeport")
     assert done.returncode == 0, done.stderr
-    path = course.folder / "release" / "01-nodeport" / "01-nodeport.ipynb"
+    return course.folder / "release" / "01-nodeport"
+
+
+def test_nbgrader_releases_the_answer_cells_as_they_are(released):
+    path = released / "01-nodeport.ipynb"
     texts = ["".join(c["source"]) for c in json.loads(path.read_text(encoding="utf-8"))["cells"]]
     assert [text for text in texts if text.startswith("%%answer")] == [
         f"%%answer {one}\n???" for one in EXERCISES
     ]
-    assert (path.parent / "glossary.md").is_file()
+    assert (released / "glossary.md").is_file()
+
+
+def hand_in(course, released, student, answer):
+    folder = course.folder / "submitted" / student / "01-nodeport"
+    shutil.copytree(released, folder)
+    path = folder / "01-nodeport.ipynb"
+    text = path.read_text(encoding="utf-8")
+    given = json.dumps(f"%%answer 01-visitor\n{answer}")[1:-1]
+    for source in (r'"%%answer 01-visitor\n",' + "\n    " + '"???"', r'"%%answer 01-visitor\n???"'):
+        text = text.replace(source, f'"{given}"')
+    assert given in text
+    path.write_text(text, encoding="utf-8")
+    (folder / "timestamp.txt").write_text("2026-11-02 10:00:00.000000 UTC", encoding="utf-8")
+
+
+def test_marks_of_a_class_that_nbgrader_never_graded_are_nbgraders_own(course, released, tmp_path):
+    """Its gradebook, its export and a second run of ours agree on students that it first hears of from us."""
+    hand_in(course, released, "ana", answers.right("01-visitor", draw("01-visitor", "nets-2026", "ana")))
+    hand_in(course, released, "zoe", "near: 1.1.1.1\nfar: 1.1.1.1\ninside: 1.1.1.1")
+    for _ in range(2):
+        grade = ["course", "grade", str(course.folder), "--out", str(tmp_path / "marks"), "--workers", "1"]
+        assert main([*grade, "--roster", str(course.folder.parent / "roster.csv")]) == 0
+        with Gradebook(f"sqlite:///{course.folder / 'gradebook.db'}", "nets-2026") as book:
+            found = {one.student.id: one for one in book.assignment_submissions("01-nodeport")}
+            assert sorted(found) == ["ana", "zoe"], "ben handed nothing in"
+            assert [found[name].score for name in ("ana", "zoe")] == [3, 0]
+            assert found["ana"].max_score == sum(find(name).points for name in EXERCISES)
+            assert found["ana"].student.first_name == "Ana"
+            assert str(found["ana"].timestamp) == "2026-11-02 10:00:00"
+            assert not found["ana"].needs_manual_grade
+            (notebook,) = found["ana"].notebooks
+            assert len(notebook.comments) == len(notebook.grades) == 3
+    exported = nbgrader(course, "export")
+    assert exported.returncode == 0, exported.stderr
+    rows = (course.folder / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert any(row.startswith("01-nodeport,") and ",ana," in row and ",3.0," in row for row in rows)
 
 
 def test_nbgrader_takes_the_roster(course):

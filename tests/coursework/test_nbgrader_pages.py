@@ -80,7 +80,8 @@ def test_a_link_of_a_page_leads_somewhere(path):
 def test_the_readme_leads_lecturers_to_the_pages():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "](notebooks/teaching/README.md)" in readme
-    assert f"{len(ALL)} exercises" in readme
+    assert "Over fifty exercises" in readme
+    assert len(ALL) > 50
     linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", text_of("README.md")))
     assert linked == {path.name for path in PAGES} - {"README.md"}
 
@@ -111,10 +112,17 @@ def test_a_page_names_only_exercises_and_lessons_that_are_there(path):
         assert name in ALL or name in lessons, name
 
 
-def test_the_plan_names_every_exercise_with_its_minutes():
+def test_the_plan_adds_up_each_lessons_exercises_and_leads_to_all_of_them():
     text = text_of("plan.md")
+    for lesson in {one.lesson for one in ALL.values()}:
+        here = [one for one in ALL.values() if one.lesson == lesson]
+        (row,) = re.findall(rf"^\| \[{lesson}\].*$", text, re.MULTILINE)
+        minutes, points = sum(one.minutes for one in here), sum(one.points for one in here)
+        assert row.endswith(f"| {len(here)} in {minutes} minutes | {points} |")
+    every = (FOLDER.parent / "exercises.md").read_text(encoding="utf-8")
+    assert "](../exercises.md)" in text
     for one in ALL.values():
-        assert f"| `{one.id}` | {one.title} | {one.kind} | {one.minutes} | {one.points} |" in text
+        assert f"| `{one.id}` | {one.title} | {one.kind} | {one.minutes} | {one.points} |" in every
 
 
 def test_the_answer_shown_to_lecturers_has_the_form_that_the_exercise_asks_for():

@@ -1,5 +1,6 @@
 """The pages and files that grading leaves: everything is there, escaped, and asks nothing of the network."""
 
+import io
 import json
 import re
 from fractions import Fraction
@@ -11,6 +12,7 @@ from made import COURSE, answer, notebook, submitted, write
 
 from svcnotes.cli import main
 from svcnotes.coursework.feedback import feedback
+from svcnotes.coursework.grade_command import bars
 from svcnotes.coursework.marking import PARTIAL, UNJUDGED, WRONG, Judgement, Property, judge
 from svcnotes.coursework.outputs import feedback_files
 from svcnotes.coursework.overview import overview
@@ -273,3 +275,18 @@ def test_a_roster_of_moodle_gives_marks_back_to_moodle(tmp_path):
     lines = (tmp_path / "out/moodle.csv").read_text().splitlines()
     assert lines[1].startswith("Participant 12,Ada L,ada@x.org,Submitted,100,100,-")
     assert lines[2].startswith("Participant 13,Bob,bob@x.org,,,100,-")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_how_far_it_is(monkeypatch):
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    with bars() as progress:
+        for _ in range(4):
+            progress("notebooks", 2, 8)
+    assert "8/8" in shown.getvalue()
+    assert "notebooks" in shown.getvalue()

@@ -19,7 +19,10 @@ from svcnotes.coursework.roster import Roster
 from svcnotes.coursework.submissions import find_submissions
 
 START = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
-PLAIN = "the quick brown fox jumps over the lazy dog while {} reads the rules of the node from top to bottom aloud"
+PLAIN = (
+    "the quick brown fox jumps over the lazy dog while {} reads the rules of the node from top to bottom aloud "
+    "and writes down what each of them does to a packet"
+)
 
 
 def one(student, answer, *, kind="manifest", state=RIGHT, question="", start=""):
@@ -37,6 +40,16 @@ def test_a_copy_with_another_address_spacing_and_case_is_found():
     text = PLAIN.format("10.0.0.1:30080")
     copy = PLAIN.format("10.9.9.9:31111").upper().replace(" ", "\n  ")
     assert groups(one("ada", text), one("bob", copy), one("cyd", text[::-1])) == [(("ada", "bob"), False)]
+
+
+def test_a_copy_with_the_names_of_ones_own_case_is_found():
+    def case(student, name, text):
+        return one(student, text.format(name), question=f"Write a Service for {name} and say why.")
+
+    others = [case(f"s{n}", f"name-{chr(97 + n)}", "something else entirely") for n in range(6)]
+    assert groups(case("ada", "vote", PLAIN), case("bob", "wiki", PLAIN), *others) == [
+        (("ada", "bob"), False)
+    ]
 
 
 def test_what_the_exercise_gave_is_taken_out_before_answers_are_compared():

@@ -240,5 +240,25 @@ def test_the_roster_says_under_which_name_a_student_draws(tmp_path):
 
 def test_a_name_that_two_people_bear_means_neither(tmp_path):
     read = roster(tmp_path, "student,name\na1,Ada Lovelace\na2,Ada Lovelace\n")
-    assert read.find("Ada Lovelace") is None
-    assert read.find("a2").student == "a2"
+    assert read.find("", "Ada Lovelace") is None
+    assert read.find("", "a2").student == "a2"
+
+
+def test_a_platforms_number_is_never_taken_for_a_students_own_number(tmp_path):
+    read = roster(tmp_path, "student,name,moodle\n12,Ada,77\n77,Bob,12\n")
+    assert read.find("12", "").name == "Bob"
+    assert read.find("", "12").name == "Ada"
+
+
+def test_in_the_platforms_own_list_a_display_name_means_nobody(tmp_path):
+    write(tmp_path / "m/bob_99_assignsubmission_file_/x.ipynb", BOOK)
+    read = roster(tmp_path, MOODLE + "Participant 13,Bob,bob@x,,,,,,,\n")
+    with_files = [one for one in found(tmp_path / "m", read).submissions if one.files]
+    assert [one.person.numbers for one in with_files] == [("99",)]
+
+
+def test_two_people_of_one_name_on_a_platform_stay_two(tmp_path):
+    for number in (1, 2):
+        write(tmp_path / f"Ada_{number}_assignsubmission_file_/x.ipynb", BOOK)
+    assert files(tmp_path) == {"Ada": ["x.ipynb"], "Ada [2]": ["x.ipynb"]}
+    assert any("two people bear this name" in remark for remark in found(tmp_path).remarks)

@@ -117,13 +117,13 @@ def inside_only() -> Cause:
     )
 
 
-def local_policy() -> Cause:
-    """A Service of policy Local."""
+def local_policy(idea: str = "local-forwards") -> Cause:
+    """A Service of policy Local; `idea` is that of whoever suspects it in vain."""
     return _patched(
         "its externalTrafficPolicy is Local",
         {"externalTrafficPolicy": "Local"},
         ("local",),
-        "local-forwards",
+        idea,
         "Then a node without a pod drops what comes from outside, and the others serve.",
     )
 

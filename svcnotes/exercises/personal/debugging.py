@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.apply import apply
 from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.claims import ends, kept
@@ -25,10 +24,11 @@ from svcnotes.exercises.personal.causes import (
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.explain import Sighting, explain
-from svcnotes.exercises.personal.several import several
+from svcnotes.exercises.personal.fields import pods_left
+from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import APPS, Site, about, one_yaml, rules_of, site
 from svcnotes.exercises.questions import OUTCOMES, outcome
-from svcnotes.network.node_rules import rules_text
+from svcnotes.exercises.sources import source_seen
 
 LESSON = "07-debugging"
 _WORDS = (*OUTCOMES, "external")
@@ -79,6 +79,46 @@ def _probes(draw: Draw) -> Exercise:
         ),
     )
     return about(cluster, made, cluster.asks(tool, place.inside))
+
+
+def _sticky(draw: Draw) -> Exercise:
+    place = site(draw, draw.one("crowd", ((2, 1, 0), (2, 2, 0), (3, 1, 0), (3, 2, 0))))
+    cluster = place.whole(sessionAffinity="ClientIP")
+    entry = draw.keep("entry", place.empty())
+    other = draw.one("other", [host for host in place.hosts if host != entry])
+    pod = draw.one("pod", place.pods)
+    total = len(place.pods)
+    first = cluster.asks(place.client, place.dial(entry))
+    apart = {
+        str(total): (
+            "affinity-tells-all-clients-apart",
+            "Affinity knows an address, and nothing else of a client.",
+        )
+    }
+    masked = {
+        "1": (
+            "affinity-sees-the-masqueraded-source",
+            "The choice falls in nat's PREROUTING, before POSTROUTING masquerades: it goes by the client's own address.",
+        )
+    }
+    elsewhere = {"1": ("", "Each node remembers for itself.")}
+    made = several(
+        "sticky",
+        f"The Service has sessionAffinity: ClientIP. {place.client} has dialled {entry.name} and was answered by some pod. How many pods may answer the next connection?\n{place.told(service=place.said())}",
+        in_any_order(draw, [
+            pods_left(f"{place.client} dials {entry.name} again.", first, first),
+            pods_left(f"a colleague, who reaches the internet by the same address, {place.client}, dials {entry.name}.", first, first, apart),
+            pods_left(f"{place.stranger} dials {entry.name}.", first, cluster.asks(place.stranger, place.dial(entry)), masked),
+            pods_left(f"{place.client} dials {other.name}.", first, cluster.asks(place.client, place.dial(other)), elsewhere),
+            source_seen("seen", f"{place.client} dials {entry.name}, and {pod.name} answers: which source address does it see?", first, pod.key),
+        ]),
+        (
+            "By what is a client told from another, and who remembers it?",
+            "By the source address, as it is when the endpoint is chosen; each node remembers in lists of its own.",
+            "The same address at the same node: 1. Anybody else, or another node: all pods.",
+        ),
+    )  # fmt: skip
+    return about(cluster, made, first)
 
 
 def policy(place: Site, *sources: dict[str, Any]) -> dict[str, Any]:
@@ -168,15 +208,13 @@ def _allow(draw: Draw) -> Exercise:
 
 def _stale(draw: Draw) -> Exercise:
     place = site(draw, (2, 1, 0), tool_on="empty")
-    pod, gone = draw.one("pod", place.pods), f"{place.hosts[0].pods}.{draw.number('gone', 251, 254)}"
+    pod = draw.one("pod", place.pods)
+    gone = f"{pod.host.pods}.{draw.number('gone', 251, 254)}"
     node = place.tool.host
-    whole = place.whole()
-    old, new = f"--to-destination {pod.address}:{place.target}", f"--to-destination {gone}:{place.target}"
-
-    def stale(cluster: Cluster) -> Cluster:
-        return cluster.with_rules(node.name, rules_text(cluster, node.name).replace(old, new))
-
-    cluster = replace(whole, change=stale)
+    before = replace(
+        place, pods=tuple(replace(one, address=gone) if one == pod else one for one in place.pods)
+    ).whole()
+    cluster = replace(place.whole(), change=lambda now: now.with_stale_rules(node.name, before()))
     keys = [one.key for one in place.pods]
     made = edit_rules(
         "stale",
@@ -315,6 +353,8 @@ DEFINITIONS = (
                ("tell-the-outcome", "ping-proves-a-service", "ping-tests-a-service", "ports-are-the-same-thing", "silence-and-refusal-are-one"), _probes),
     Definition("07-office", LESSON, "What a policy sees", "predict", 7, 6,
                ("tell-the-outcome", "a-policy-sees-the-client", "local-forwards"), _office),
+    Definition("07-sticky", LESSON, "Who comes back to the same pod", "predict", 6, 5,
+               ("follow-a-packet", "affinity-tells-all-clients-apart", "affinity-sees-the-masqueraded-source"), _sticky),
     Definition("07-allow", LESSON, "A policy for what is really seen", "manifest", 8, 6,
                ("write-a-policy", "a-policy-sees-the-client"), _allow),
     Definition("07-stale", LESSON, "Rules that kube-proxy left behind", "rules", 8, 5,

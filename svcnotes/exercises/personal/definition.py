@@ -61,7 +61,8 @@ class Definition:
         """The exercise as this draw has it."""
         made = self.make(draw)
         stated = {one.name: getattr(made, one.name) for one in fields(Exercise)}
-        return Personal(**stated | {"name": self.id}, definition=self, drawn=draw.drawn)
+        stated |= {"name": self.id, "start": made.start or "???"}
+        return Personal(**stated, definition=self, drawn=draw.drawn)
 
 
 @dataclass(frozen=True)

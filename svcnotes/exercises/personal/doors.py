@@ -35,11 +35,11 @@ def some_door(
     sees: str = "",
     pods: Iterable[str] = (),
     points: int = 1,
-    doors: Callable[[Cluster], list[int]] = node_ports,
+    lost_idea: str = "",
 ) -> Claim:
     """Claim that one nodePort leads `client` to port `target` of a pod, on each of these nodes' addresses.
 
-    `sees` is the source that every pod must see, `pods` those (`namespace/name`) that must be reached in all, and no others.
+    `lost_idea` is the misconception of an answer by which a node serves nobody. `sees` is the source that every pod must see, `pods` those (`namespace/name`) that must be reached in all, and no others.
     """
     wanted, nodes = frozenset(pods), tuple(addresses)
 
@@ -48,11 +48,12 @@ def some_door(
             explanation="No nodePort leads a client outside there on every node asked for.",
             hint="type: NodePort",
         )
-        for door in doors(cluster):
+        for door in node_ports(cluster):
             paths = [path for address in nodes for path in trace(cluster, client, f"{address}:{door}").paths]
             lost = next((path for path in paths if path.outcome != "connected"), None)
             if lost is not None:
                 told = wrong(
+                    misconception=lost_idea,
                     said=f"nodePort {door}: {lost.outcome}",
                     explanation=f"{lost.reason}.",
                     rule=ending_rule(lost),
@@ -143,7 +144,12 @@ def spread(
         paths = trace(cluster, source, to, via=via).paths
         lost = next((path for path in paths if path.outcome != "connected"), None)
         if lost is not None:
-            return wrong(said=f"{to}: {lost.outcome}", explanation=f"{lost.reason}.", rule=ending_rule(lost))
+            return wrong(
+                misconception=idea,
+                said=f"{to}: {lost.outcome}",
+                explanation=f"{lost.reason}.",
+                rule=ending_rule(lost),
+            )
         found = {path.pod or path.answered_by for path in paths}
         if found == wanted:
             return right(explanation=f"{to} leads to {', '.join(sorted(found))}.")

@@ -89,20 +89,22 @@ def explain(
     check_ideas((cause.idea for cause in causes), name)
 
     @cache
-    def seen() -> tuple[Ends, ...]:
-        broken = causes[case[0]].breaks(whole(), case[1])
-        return tuple(one.within(broken) for one in sightings)
+    def broken(what: int, where: str) -> Cluster:
+        return causes[what].breaks(whole(), where)
 
     @cache
+    def shown(what: int, where: str, number: int) -> Ends:
+        return sightings[number].within(broken(what, where))
+
     def differs(what: int, where: str) -> str:
         """The first thing that would have looked otherwise, with that cause there; empty where nothing would."""
         try:
-            cluster = causes[what].breaks(whole(), where)
+            broken(what, where)
         except SvcnotesError:
             return "that cannot be broken there"
-        for one, real in zip(sightings, seen(), strict=True):
-            ends = one.within(cluster)
-            if ends != real:
+        for number, one in enumerate(sightings):
+            ends = shown(what, where, number)
+            if ends != shown(*case, number):
                 return f"broken so: {one.told(ends)}"
         return ""
 
@@ -140,7 +142,7 @@ def explain(
         )
 
     listed = "\n".join(f"  {number}. {cause.text}" for number, cause in enumerate(causes, 1))
-    told = "\n".join(f"  {one.told(ends)}" for one, ends in zip(sightings, seen(), strict=True))
+    told = "\n".join(f"  {one.told(shown(*case, number))}" for number, one in enumerate(sightings))
     text = f"{question}\nSeen:\n{told}\nWhat may be broken:\n{listed}\nWhere: {', '.join(places)}"
 
     return Exercise(

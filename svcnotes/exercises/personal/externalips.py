@@ -222,7 +222,7 @@ def _dead(draw: Draw) -> Exercise:
     causes = draw.order("causes", [
         Cause("no router knows its externalIP any more", unrouted, ("router", "route"), "an-external-ip-is-announced", "Then clients outside come to no node, and pods are served as before."),
         Cause("its externalIPs are gone", lambda cluster, name: cluster.patch("service", name, '{"spec": {"externalIPs": null}}'), ("gone",), "", "Then no node has a rule for that address: it is sent round in a circle, or out."),
-        local_policy(),
+        local_policy("local-skips-external-ips"),
         misspelt(place.label[0]),
     ])  # fmt: skip
     what, where = draw.number("what", 0, 3), draw.one("where", names)
@@ -288,7 +288,7 @@ DEFINITIONS = (
     Definition("05-reach", LESSON, "Who comes to an externalIP", "predict", 7, 6,
                ("tell-the-outcome", "an-external-ip-is-announced", "external-ips-catch-outsiders-only", "local-skips-external-ips"), _reach),
     Definition("05-sources", LESSON, "Whom a pod sees behind an externalIP", "predict", 6, 4,
-               ("name-the-source", "snat-uses-the-nodes-address", "local-skips-external-ips"), _sources),
+               ("name-the-source", "snat-uses-another-interface"), _sources),
     Definition("05-publish", LESSON, "Publish an address", "manifest", 6, 5,
                ("mend-a-service", "publish-an-address", "an-external-ip-uses-the-nodeport"), _publish),
     Definition("05-guard", LESSON, "A guard for an externalIP", "rules", 9, 6,

@@ -14,7 +14,7 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import arrived_at, even, spread
 from svcnotes.exercises.personal.explain import Cause, Sighting, explain
-from svcnotes.exercises.personal.fields import NO_NAME, dialled
+from svcnotes.exercises.personal.fields import NO_NAME, dialled, seen_outside
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Site, about, one_yaml, site
 from svcnotes.exercises.questions import outcome
@@ -58,7 +58,7 @@ def _ports(draw: Draw) -> Exercise:
         *place.members(),
         place.service(),
         alias(f"my-{short}", full, [{"port": place.port, "targetPort": served}]),
-        world=_outside(place, full, served),
+        world={**_outside(place, full, served), "cniMasquerade": True},
     )
     mapped = {
         "connected": (
@@ -95,6 +95,15 @@ def _ports(draw: Draw) -> Exercise:
     }
     for number, key in enumerate(draw.order("ways", sorted(doors)), 1):
         fields[f"way {number}"] = doors[key]
+    proxy = "Nobody stands between: an ExternalName is a name, and the packet goes from the pod's node straight to that host."
+    fields["seen"] = seen_outside(
+        f"which source address does {full} see, when tool dials my-{short}:{served}? (Nodes masquerade what their pods send to the outside.)",
+        cluster.asks(place.tool.source, f"my-{short}:{served}"),
+        {
+            "else": ("externalname-is-a-proxy", proxy),
+            place.tool.address: ("", "A pod's address means nothing outside: its node lends its own."),
+        },
+    )
     asked = cluster.asks(place.tool.source, f"my-{short}:{served}")
     made = several(
         "ports",
@@ -175,12 +184,12 @@ def _alias(draw: Draw) -> Exercise:
         f"A colleague began.\n{place.told(pods=False)}\n  the pod job is in the namespace {space}",
         cluster,
         (
-            ends(f"job, in {space}, reaches {full} as {short}:{served}", f"pod/{space}/job", f"{short}:{served}", points=2,
+            stored("it holds a name and no address", f"{space}/{short}", lambda service: service.external_name == full, idea="externalname-takes-an-address", absent="a-name-is-known-everywhere",
+                   because="An externalName is a DNS name and nothing else: no address, no port, no scheme."),
+            ends(f"job, in {space}, reaches {full} as {short}:{served}", f"pod/{space}/job", f"{short}:{served}", points=2, idea="a-name-is-known-everywhere",
                  because="The name leads it somewhere else."),
             stored("it is an alias, so it has no address of its own", f"{space}/{short}", lambda service: service.type == "ExternalName",
                    because="Another type has addresses and rules."),
-            stored("it holds a name and no address", f"{space}/{short}", lambda service: service.external_name == full, idea="externalname-takes-an-address",
-                   because="An externalName is a DNS name and nothing else: no address, no port, no scheme."),
         ),
         (
             "Where must a Service be, for a pod to find it by its short name? And what may stand in externalName?",
@@ -212,7 +221,7 @@ def _translate(draw: Draw) -> Exercise:
         cluster,
         node.name,
         (
-            ends(f"tool is served at my-{short}:{place.port}", place.tool.source, f"my-{short}:{place.port}", points=2, because="Nobody changes the port: an alias is for names only."),
+            ends(f"tool is served at my-{short}:{place.port}", place.tool.source, f"my-{short}:{place.port}", points=2, idea="externalname-maps-ports", because="Nobody changes the port: an alias is for names only."),
             kept(ends(f"tool is still served at my-{short}:443", place.tool.source, f"my-{short}:443", pod=lambda path: arrived_at(path) == 443, because="The rule is too wide: it says nothing of the port.")),
             kept(ends(f"tool is still served at {place.app}:{place.port}, by a pod", place.tool.source, f"{place.app}:{place.port}", pod=lambda path: bool(path.pod),
                       because="The rule is too wide: it says nothing of the address.")),
@@ -323,14 +332,14 @@ def _stand_in(draw: Draw) -> Exercise:
 
 
 DEFINITIONS = (
-    Definition("04-ports", LESSON, "The port that is dialled arrives", "predict", 6, 5,
-               ("tell-the-outcome", "externalname-maps-ports"), _ports),
+    Definition("04-ports", LESSON, "The port that is dialled arrives", "predict", 6, 6,
+               ("tell-the-outcome", "externalname-maps-ports", "externalname-is-a-proxy"), _ports),
     Definition("04-names", LESSON, "Five names", "predict", 7, 5,
                ("name-a-host", "a-name-is-known-everywhere", "externalname-takes-an-address"), _names),
     Definition("04-alias", LESSON, "A name for a host outside", "manifest", 6, 5,
                ("mend-a-service", "name-a-host", "externalname-takes-an-address", "a-name-is-known-everywhere"), _alias),
     Definition("04-translate", LESSON, "What an alias does not do", "rules", 8, 5,
-               ("edit-rules", "externalname-maps-ports", "externalname-has-rules"), _translate),
+               ("edit-rules", "externalname-maps-ports"), _translate),
     Definition("04-lost", LESSON, "An alias that leads astray", "diagnose", 7, 2,
                ("explain-a-symptom", "name-a-host", "externalname-takes-an-address"), _lost),
     Definition("04-stand-in", LESSON, "A Service for machines outside", "design", 12, 6,

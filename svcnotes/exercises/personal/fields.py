@@ -8,11 +8,13 @@ from ipaddress import ip_address
 
 from svcnotes.errors import QuestionError
 from svcnotes.exercises.asked import Asked
-from svcnotes.exercises.evidence import source_rule, target_rule
+from svcnotes.exercises.evidence import jump_rule, source_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.misconceptions import check_ideas
 from svcnotes.exercises.verdict import Verdict
-from svcnotes.trace import Path
+from svcnotes.trace import Path, trace
+
+_SECOND_PORT = 40999
 
 
 def address_of(answer: str) -> str:
@@ -135,3 +137,52 @@ def dialled(question: str, asked: Asked, ideas: Mapping[str, tuple[str, str]] | 
         )
 
     return Exercise("dialled", question, judge)
+
+
+def seen_outside(question: str, asked: Asked, ideas: Mapping[str, tuple[str, str]] | None = None) -> Exercise:
+    """Ask which source address the machine outside sees that gets the packet; `ideas` has one for any other, as `else`."""
+    check_ideas((idea for idea, _ in (ideas or {}).values()), question)
+
+    def judge(answer: str) -> Verdict:
+        path = next((path for path in asked.trace().paths if path.source_seen), None)
+        given = address_of(answer)
+        if path is None or not given:
+            return wrong(explanation="An answer is one address, such as 192.0.2.10.")
+        rule = source_rule(path)
+        if given == path.source_seen:
+            return right(given, explanation=f"{path.answered_by} sees {given}.", rule=rule)
+        idea, why = (ideas or {}).get(given) or (ideas or {}).get("else", ("", ""))
+        return wrong(
+            given,
+            misconception=idea,
+            explanation=why or "Follow the packet: who changes its source last?",
+            rule=rule,
+        )
+
+    return Exercise("seen", question, judge, ask=asked.trace)
+
+
+def pods_left(
+    question: str, first: Asked, second: Asked, ideas: Mapping[str, tuple[str, str]] | None = None
+) -> Exercise:
+    """Ask how many pods may answer `second`, when `first` has been answered; the hosts remember that."""
+    check_ideas((idea for idea, _ in (ideas or {}).values()), question)
+
+    def judge(answer: str) -> Verdict:
+        given = answer.strip().rstrip(".")
+        if not re.fullmatch(r"[0-9]{1,3}", given):
+            return wrong(explanation="An answer is a number.")
+        before = first.trace().paths[0]
+        found = trace(
+            first.cluster(), second.source, second.to, source_port=_SECOND_PORT, memories=before.memories
+        )
+        pods = {path.pod for path in found.paths if path.outcome == "connected"}
+        rule = jump_rule(found.paths[0], "KUBE-SEP-")
+        if int(given) == len(pods):
+            return right(given, explanation=f"It may come to {', '.join(sorted(map(str, pods)))}.", rule=rule)
+        idea, why = (ideas or {}).get(given, ("", ""))
+        return wrong(
+            given, misconception=idea, explanation=why or "Which node remembers what, and of whom?", rule=rule
+        )
+
+    return Exercise("left", question, judge, ask=first.trace)

@@ -71,13 +71,13 @@ def _lost(draw: Draw) -> Exercise:
         f"How large a part of the calls to the clusterIP, {place.inside}, gets no answer? Two clusters: in F, {node.name}'s bridge sends no frame back out of the port that it came in by; "
         f"in B that is in order, but net.bridge.bridge-nf-call-iptables is 0 on every node, so that what passes between two pods of one bridge is not shown to iptables.\n{place.told(service=place.said())}",
         {
-            "F one": share("lost", f"F: calls of {one.name}, on {node.name}.", flag.asks(one.source, place.inside), "timeout",
+            "F one": share("lost", f"calls of {one.name}, on {node.name}.", flag.asks(one.source, place.inside), "timeout",
                            ideas={"0": ("a-pod-always-reaches-itself", "When the choice falls on the caller itself, the frame must leave by the port it came from."), **nothing}),
-            "F other": share("lost", f"F: calls of {other.name}, on {other.host.name}.", flag.asks(other.source, place.inside), "timeout",
+            "F other": share("lost", f"calls of {other.name}, on {other.host.name}.", flag.asks(other.source, place.inside), "timeout",
                              ideas={f"1/{total}": ("without-hairpin-nothing-works", f"{other.host.name}'s bridge has its flag.")}),
-            "F all": share("lost", f"F: calls of all pods of {place.app}, each calling equally often.", [flag.asks(pod.source, place.inside) for pod in place.pods], "timeout",
+            "F all": share("lost", f"calls of all pods of {place.app}, each calling equally often.", [flag.asks(pod.source, place.inside) for pod in place.pods], "timeout",
                            ideas={f"1/{total}": ("every-choice-is-even", f"Only those on {node.name} lose any.")}),
-            "B one": share("lost", f"B: calls of {one.name}, on {node.name}.", unseen.asks(one.source, place.inside), "timeout",
+            "B one": share("lost", f"calls of {one.name}, on {node.name}.", unseen.asks(one.source, place.inside), "timeout",
                            ideas={"0": ("the-answer-needs-no-rule", "An answer from a pod of the same bridge goes straight back, and nobody gives it the Service's address again."), **nothing}),
         },
         (

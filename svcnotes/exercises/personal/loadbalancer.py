@@ -13,8 +13,9 @@ from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import closed
 from svcnotes.exercises.personal.explain import Sighting, explain
 from svcnotes.exercises.personal.fields import health
-from svcnotes.exercises.personal.several import several
+from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import Site, about, one_yaml, rules_of, site
+from svcnotes.exercises.questions import OUTCOMES, outcome
 from svcnotes.exercises.share import share
 from svcnotes.exercises.sources import source_seen
 
@@ -34,18 +35,27 @@ def _sources(draw: Draw) -> Exercise:
         cloud: place.balanced(cloud, externalTrafficPolicy="Local") for cloud in ("pass-through", "proxying")
     }
 
-    def sees(words: str, cloud: str, source: str) -> Exercise:
-        return source_seen("sees", words, clouds[cloud].asks(source, place.public), pod.key)
+    def sees(
+        words: str, cloud: str, source: str, ideas: dict[str, tuple[str, str]] | None = None
+    ) -> Exercise:
+        return source_seen("sees", words, clouds[cloud].asks(source, place.public), pod.key, ideas=ideas)
+
+    goes_round = {
+        place.vip: (
+            "inside-goes-round-by-the-balancer",
+            "The rules of tool's own node know that address, so its packet never goes there.",
+        )
+    }
 
     made = several(
         "sources",
         f"The policy is Local. In cluster H the load balancer hands packets on as they are, in cluster P it is a proxy. Somebody dials {place.public}, and "
         f"{pod.name} answers. Which source address does it see?\n{place.told(service=_said(place, 'Local'))}",
         {
-            "H outside": sees(f"H; {place.client} dials.", "pass-through", place.client),
-            "P outside": sees(f"P; {place.client} dials.", "proxying", place.client),
-            "H inside": sees("H; the pod tool dials.", "pass-through", place.tool.source),
-            "P inside": sees("P; the pod tool dials.", "proxying", place.tool.source),
+            "H outside": sees(f"{place.client} dials.", "pass-through", place.client),
+            "P outside": sees(f"{place.client} dials.", "proxying", place.client),
+            "H inside": sees("the pod tool dials.", "pass-through", place.tool.source, goes_round),
+            "P inside": sees("the pod tool dials.", "proxying", place.tool.source),
         },
         (
             "Who opens the connection that the pod gets: the caller, or the load balancer?",
@@ -57,7 +67,7 @@ def _sources(draw: Draw) -> Exercise:
 
 
 def _shares(draw: Draw) -> Exercise:
-    a, b = draw.one("crowds", ((2, 1), (3, 1), (3, 2), (4, 1), (4, 2), (4, 3)))
+    a, b = draw.one("crowds", ((2, 1), (3, 1), (3, 2), (4, 1), (4, 2)))
     place = site(draw, (a, b, 0))
     big = place.busiest()
     small = next(host for host in place.hosts if place.on(host) and host != big)
@@ -75,19 +85,19 @@ def _shares(draw: Draw) -> Exercise:
         "shares",
         f"Many clients dial {place.public}; the load balancer hands packets on, to every node it holds for healthy alike. How large a part of the connections comes to that pod?\n"
         f"{place.told(service=_said(place, 'as said below'))}",
-        {
-            "Local crowded": part(f"Local: {one.name}, on {big.name}.", local.asks(place.client, place.public), one.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
-            "Local other": part(f"Local: {other.name}, on {small.name}.", local.asks(place.client, place.public), other.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
-            "Cluster": part(f"Cluster: {other.name}.", cluster.asks(place.client, place.public), other.key, {f"1/{2 * b}": ("every-choice-is-even", "Under Cluster each node chooses among all pods.")}),
-            "to pods": part(f"Local, but the balancer sends straight to the pods: {one.name}.", pods.asks(place.client, place.public), one.key, {f"1/{2 * a}": ("backends-are-pods", "This one does send to pods, so nodes play no part.")}),
-        },
+        in_any_order(draw, [
+            part(f"Local: {one.name}, on {big.name}.", local.asks(place.client, place.public), one.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
+            part(f"Local: {other.name}, on {small.name}.", local.asks(place.client, place.public), other.key, {f"1/{a + b}": ("local-spreads-evenly", uneven)}),
+            part(f"Cluster: {other.name}.", cluster.asks(place.client, place.public), other.key, {f"1/{2 * b}": ("every-choice-is-even", "Under Cluster each node chooses among all pods.")}),
+            part(f"Local, but the balancer sends straight to the pods: {one.name}.", pods.asks(place.client, place.public), one.key, {f"1/{2 * a}": ("backends-are-pods", "This one does send to pods, so nodes play no part.")}),
+        ]),
         (
             "Who chooses first, and among what?",
             "The balancer chooses a node, then the node a pod: multiply.",
             "Local: 1/2 times one over the node's own pods. Cluster, and straight to the pods: one over all pods.",
         ),
     )  # fmt: skip
-    return about(local, made)
+    return about(local, made, local.asks(place.client, place.public))
 
 
 def _checks(draw: Draw) -> Exercise:
@@ -123,6 +133,47 @@ def _checks(draw: Draw) -> Exercise:
         ),
     )
     return about(cluster, asked)
+
+
+def _waiting(draw: Draw) -> Exercise:
+    place = site(draw, (1, 1, 1), tool_on="busy")
+    leaving = draw.one("leaving", place.pods)
+    stays = draw.one("stays", [pod for pod in place.pods if pod != leaving])
+    pending = place.cluster(*place.members(), place.service(type="LoadBalancer"))
+    nodes = [host.name for host in place.hosts]
+    members = [one for one in place.members() if one["metadata"]["name"] != leaving.name]
+    services = {
+        policy: place.service(type="LoadBalancer", externalTrafficPolicy=policy)
+        for policy in ("Local", "Cluster")
+    }
+    for service in services.values():
+        service["status"] = {"loadBalancer": {"ingress": [{"ip": place.vip, "ipMode": "VIP"}]}}
+    believes = {"cloud": "pass-through", "faults": [{"name": "balancer-believes", "nodes": nodes}]}
+    local, cluster = (
+        place.cluster(*members, services[policy], world=believes) for policy in ("Local", "Cluster")
+    )
+    host = leaving.host
+    made = several(
+        "waiting",
+        f"{place.told()}\n  {_said(place, 'as said below')}",
+        in_any_order(draw, [
+            outcome("pending", f"nobody serves load balancers here, and EXTERNAL-IP says <pending>; {place.client} dials {place.dial(host)}.", pending.asks(place.client, place.dial(host)),
+                               ideas=dict.fromkeys(("refused", "timeout"), ("pending-means-broken", "The nodePort works all the while: only the address is missing."))),
+            outcome("later", f"nobody serves load balancers here, and EXTERNAL-IP has said <pending> for a week; {place.client} dials {place.public}. (`external`: no machine has that address.)", pending.asks(place.client, place.public), words=(*OUTCOMES, "external"),
+                                    ideas={"connected": ("pending-passes-by-itself", "Nobody is at work on it: a controller must be there to give an address.")}),
+            share("lost", f"a balancer hands packets on, the policy is Local; {leaving.name} is gone, and the balancer has not noticed yet: what part of the connections to {place.public} is lost?", local.asks(place.client, place.public), "timeout",
+                                 ideas={"0": ("a-rollout-under-local-loses-nothing", "Until the next health checks have failed, the balancer sends to a node that drops.")}),
+            share("lost", f"a balancer hands packets on, the policy is Cluster; {leaving.name} is gone, and the balancer has not noticed yet: what part of the connections to {place.public} is lost?", cluster.asks(place.client, place.public), "timeout",
+                                   ideas={"1/3": ("cluster-needs-a-local-pod", "Under Cluster a node without a pod carries the packet on.")}),
+            source_seen("seen", f"a balancer hands packets on, the policy is Local: which source address does {stays.name} see, when {place.client} dials {place.public}?", local.asks(place.client, place.public), stays.key),
+        ]),
+        (
+            "What does a Service of type LoadBalancer have before anybody gives it an address?",
+            "A nodePort. And a balancer that has not noticed sends each node its part: what does each node do with it?",
+            "pending: connected, and never by itself an address. Local: the part of the node without a pod is dropped. Cluster: nothing is lost.",
+        ),
+    )  # fmt: skip
+    return about(local, made, local.asks(place.client, place.public))
 
 
 def _ranges(draw: Draw) -> Exercise:
@@ -246,6 +297,8 @@ DEFINITIONS = (
                ("reckon-shares", "local-spreads-evenly", "backends-are-pods"), _shares),
     Definition("03-checks", LESSON, "What the balancer hears", "predict", 6, 5,
                ("tell-the-outcome", "reckon-shares", "local-forwards"), _checks),
+    Definition("03-waiting", LESSON, "Before the address, and after the pod", "predict", 7, 5,
+               ("tell-the-outcome", "pending-means-broken", "pending-passes-by-itself", "a-rollout-under-local-loses-nothing"), _waiting),
     Definition("03-ranges", LESSON, "Who may come in", "manifest", 7, 6,
                ("mend-a-service", "guard-the-way-in"), _ranges),
     Definition("03-let-in", LESSON, "A guest for one night", "rules", 8, 5,
@@ -253,5 +306,5 @@ DEFINITIONS = (
     Definition("03-one-node", LESSON, "One call in three", "diagnose", 9, 2,
                ("explain-a-symptom", "silence-and-refusal-are-one"), _one_node),
     Definition("03-quiet", LESSON, "An address, and no door", "design", 12, 6,
-               ("weigh-demands", "publish-an-address", "keep-the-source", "source-ranges-guard-the-nodeport"), _quiet),
+               ("weigh-demands", "publish-an-address", "keep-the-source", "the-pod-sees-the-client"), _quiet),
 )  # fmt: skip

@@ -12,9 +12,9 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import arrived_at, no_door, only_doors, some_door
 from svcnotes.exercises.personal.explain import Sighting, explain
-from svcnotes.exercises.personal.several import several
+from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import about, one_yaml, rules_of, site
-from svcnotes.exercises.questions import outcome
+from svcnotes.exercises.questions import listener, outcome
 from svcnotes.exercises.sources import source_seen
 
 LESSON = "01-nodeport"
@@ -87,6 +87,36 @@ def _nodes(draw: Draw) -> Exercise:
         ),
     )
     return about(cluster, made, cluster.asks(place.client, place.dial(pod.host)))
+
+
+def _on_the_node(draw: Draw) -> Exercise:
+    place = site(draw, (2, 1, 0))
+    host = place.busiest()
+    node, door = f"node/{host.name}", place.dial(host)
+    cluster, local = place.whole(), place.whole(externalTrafficPolicy="Local")
+    hardened = place.whole(world={"sysctls": {"net.ipv4.conf.all.route_localnet": "0"}})
+    nobody = place.whole(selector={place.label[0]: "nobody"})
+    pod = draw.one("pod", place.on(host))
+    localhost = f"127.0.0.1:{place.node_port}"
+    made = several(
+        "on_the_node",
+        f"You are logged in on {host.name}.\n{place.told(service=place.said())}",
+        in_any_order(draw, [
+            listener("listed", f"{place.client} is served at {door}. Does `ss -lnt` on {host.name} list port {place.node_port}?", cluster.asks(place.client, door)),
+            outcome("localhost", f"a program on {host.name} dials {localhost}.", cluster.asks(node, localhost),
+                                 ideas=dict.fromkeys(("refused", "timeout"), ("localhost-never-answers", "In iptables mode kube-proxy's rules catch what goes to 127.0.0.1, and it sets route_localnet itself."))),
+            outcome("hardened", f"after `sysctl -w net.ipv4.conf.all.route_localnet=0`, a program on {host.name} dials {localhost}.", hardened.asks(node, localhost),
+                                ideas={"connected": ("localhost-is-like-any-address", "A packet from 127.0.0.1 may leave the machine only where route_localnet allows it.")}),
+            source_seen("sees", f"the policy is Local; a program on {host.name} dials {door}, and {pod.name} answers: which source address does it see?", local.asks(node, door), pod.key),
+            outcome("nobody", f"the selector matches no pod; {place.client} dials {door}.", nobody.asks(place.client, door)),
+        ]),
+        (
+            "Which of these needs a process on the node? Which source has a packet of the node itself, and is it marked?",
+            "Rules change the destination before the node asks who listens. What the node itself sends is masqueraded, under Local as well. Without endpoints the rule is a REJECT.",
+            f"Nobody listens. localhost: connected, then timeout. {pod.name} sees cni0. Nobody there: refused.",
+        ),
+    )  # fmt: skip
+    return about(cluster, made, cluster.asks(place.client, door))
 
 
 _REFUSED = ("8080 as nodePort", "no port", "no name", "one port twice")
@@ -263,10 +293,10 @@ def _two_doors(draw: Draw) -> Exercise:
         (
             some_door(f"outside, {place.app}'s port http is reached by nodes with pods, and the client is seen", place.client,
                       (host.address, other.address), place.target, sees=place.client, pods=[pod.key for pod in place.pods], points=2),
-            only_doors(f"one nodePort is open, from {low} to {high}", low, high),
             ends(f"tool reaches the port admin by {place.app}-admin", place.tool.source, f"{place.app}-admin:{place.port}",
                  pod=lambda path: arrived_at(path) == admin, because="It came to another port, or to none."),
             no_door("no node leads anybody outside to the port admin", place.client, host.address, admin, f"{place.key}-admin"),
+            only_doors(f"one nodePort is open, from {low} to {high}", low, high),
         ),
         (
             "One Service has one type. How many do you need?",
@@ -283,6 +313,9 @@ DEFINITIONS = (
                ("name-the-source", "snat-uses-the-dialled-address", "the-pod-sees-the-client", "everything-is-snated"), _visitor),
     Definition("01-nodes", LESSON, "Every node under Local", "predict", 5, 6,
                ("tell-the-outcome", "local-forwards", "local-refuses", "local-shuts-out-the-inside"), _nodes),
+    Definition("01-on-the-node", LESSON, "Seen from the node", "predict", 7, 5,
+               ("tell-the-outcome", "nodeport-shows-in-netstat", "localhost-never-answers", "localhost-is-like-any-address",
+                "local-always-keeps-the-client", "no-pods-means-timeout"), _on_the_node),
     Definition("01-repair", LESSON, "Mend a Service with two ports", "manifest", 6, 5,
                ("mend-a-service", "any-port-can-be-a-nodeport", "selector-mismatch", "wrong-targetport", "targetport-crossed"), _repair),
     Definition("01-put-back", LESSON, "The rule that was lost", "rules", 6, 4,

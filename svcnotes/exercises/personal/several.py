@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from svcnotes.exercises.exercise import Exercise, wrong
+from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.verdict import Part, Verdict
 
 _LINE = re.compile(r"[-* ]*([A-Za-z0-9][A-Za-z0-9 ._-]{0,40}?) *[:=] *(.*)")
@@ -60,6 +61,12 @@ def several(
 def _words(one: Exercise) -> str:
     """What may be answered, where that is given."""
     return f" ({' / '.join(one.choices)})" if one.choices else ""
+
+
+def in_any_order(draw: Draw, fields: Sequence[Exercise]) -> dict[str, Exercise]:
+    """The exercises as fields `line 1`, `line 2`, ..., in a drawn order: what is right in one draw is not in another."""
+    order = draw.order("lines", range(len(fields)))
+    return {f"line {number}": fields[index] for number, index in enumerate(order, 1)}
 
 
 def read_lines(answer: str, keys: tuple[str, ...]) -> dict[str, str]:

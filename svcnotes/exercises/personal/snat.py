@@ -40,10 +40,10 @@ def _plugins(draw: Draw) -> Exercise:
         f"the tunnel's end flannel.1, which has the .0 address of the node's pod range; with `routed`, a pod's cable has no address on the node's side, and there is no cni0. "
         f"{place.client} dials a node, and {pod.name} on {near.name} answers. Which source address does it see?\n{place.told(service=place.said())}",
         {
-            "bridge": sees(f"bridge; {far.name} is dialled, {place.dial(far)}.", bridge.asks(place.client, place.dial(far))),
-            "vxlan": sees(f"vxlan; {far.name} is dialled.", tunnel.asks(place.client, place.dial(far))),
-            "vxlan near": sees(f"vxlan; {near.name} is dialled, {place.dial(near)}.", tunnel.asks(place.client, place.dial(near))),
-            "routed near": sees(f"routed; {near.name} is dialled.", routed.asks(place.client, place.dial(near))),
+            "bridge": sees(f"{far.name} is dialled, {place.dial(far)}.", bridge.asks(place.client, place.dial(far))),
+            "vxlan": sees(f"{far.name} is dialled.", tunnel.asks(place.client, place.dial(far))),
+            "vxlan near": sees(f"{near.name} is dialled, {place.dial(near)}.", tunnel.asks(place.client, place.dial(near))),
+            "routed near": sees(f"{near.name} is dialled.", routed.asks(place.client, place.dial(near))),
         },
         (
             "MASQUERADE asks the interface by which the packet leaves. Which one is it, each time?",
@@ -147,7 +147,7 @@ def _hardened(draw: Draw) -> Exercise:
         "hardened",
         f"Since {entry.name} was hardened, {service} {place.dial(entry)} in vain. Mend it with as little as can be: what the other rules are for must stay. "
         f"Write commands such as `-D CHAIN ...`.\n{place.told(service=place.said())}\n  {place.stranger} serves 443 (https), and pods may call it\n"
-        f"Rules on {entry.name}:\n{rules_of(cluster(), entry, 'POSTROUTING', '-A KUBE-EXT')}",
+        f"Rules on {entry.name}, table nat:\n{rules_of(cluster(), entry, 'POSTROUTING', '-A KUBE-EXT')}",
         cluster,
         entry.name,
         (
@@ -246,7 +246,7 @@ def _everywhere(draw: Draw) -> Exercise:
         f"Write one manifest with several documents; containers need a name and an image, and ports with containerPort.\n{place.told()}",
         cluster,
         (
-            some_door("every node answers, and the pods see the client", place.client, addresses, place.target, sees=place.client, points=3),
+            some_door("every node answers, and the pods see the client", place.client, addresses, place.target, sees=place.client, points=3, lost_idea="local-forwards"),
             only_doors(f"one nodePort is open, from {low} to {low + 49}", low, low + 49),
             on_nodes(f"inside, {place.app}:{place.port} leads to pods on {', '.join(hosts)}", place.tool.source, f"{place.app}:{place.port}", len(hosts)),
         ),
@@ -262,13 +262,13 @@ def _everywhere(draw: Draw) -> Exercise:
 
 DEFINITIONS = (
     Definition("02-plugins", LESSON, "Three plugins, three sources", "predict", 6, 4,
-               ("name-the-source", "snat-uses-the-nodes-address", "snat-uses-another-interface", "snat-uses-the-dialled-address"), _plugins),
+               ("name-the-source", "snat-uses-another-interface", "snat-uses-the-dialled-address"), _plugins),
     Definition("02-without", LESSON, "The rule that is missing everywhere", "predict", 7, 5,
                ("tell-the-outcome", "without-snat-every-answer-is-lost", "the-answer-comes-back-the-same-way"), _without),
     Definition("02-exempt", LESSON, "The office is let through as it is", "rules", 8, 5,
                ("edit-rules", "keep-the-source", "read-a-chain"), _exempt),
     Definition("02-hardened", LESSON, "One rule too many", "rules", 7, 5,
-               ("edit-rules", "read-a-chain", "snat-happens-as-the-packet-comes-in"), _hardened),
+               ("edit-rules", "read-a-chain"), _hardened),
     Definition("02-keep", LESSON, "Keep the client's address", "manifest", 6, 6,
                ("mend-a-service", "keep-the-source", "the-pod-sees-the-client"), _keep),
     Definition("02-log", LESSON, "The log of one node", "diagnose", 9, 2,

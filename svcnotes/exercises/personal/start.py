@@ -60,7 +60,7 @@ def _first(draw: Draw) -> Exercise:
                       place.target, pods=[pod.key for pod in place.pods], points=2),
             only_doors(f"it is nodePort {place.node_port} that is open, and no other", place.node_port, place.node_port),
             spread(f"tool is served when it dials {place.app}:{place.port}", place.tool.source, f"{place.app}:{place.port}",
-                   [pod.key for pod in place.pods], because="Compare selector and targetPort with the pods."),
+                   [pod.key for pod in place.pods], idea="ports-are-the-same-thing", because="Compare selector, port and targetPort with what is asked for."),
         ),
         (
             "A Service has a type, a selector and ports.",

@@ -1,0 +1,85 @@
+"""Each draw of each exercise of the coursework keeps its promises; here a few draws, by `make seeds` a thousand."""
+
+import pytest
+from seed_checks import answers, check_seeds
+
+from svcnotes.exercises.personal import ALL, draw
+from svcnotes.exercises.personal.explain import explain
+
+SEEDS = 3
+COPIES = 8
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_right_answers_are_right_wrong_ones_wrong_and_half_right_ones_half_right(name):
+    findings = [check_seeds.examine(name, number) for number in range(SEEDS)]
+    assert [problem for finding in findings for problem in finding.problems] == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_way_of_its_packet_is_as_long_in_every_draw(name):
+    measured = [check_seeds.measures(draw(name, "length", f"student-{number}")) for number in range(3)]
+    for what in ("hops", "choices"):
+        assert len({one[what] for one in measured}) == 1, what
+    rules = [one["rules"] for one in measured]
+    assert max(rules) - min(rules) <= 2
+
+
+@pytest.mark.parametrize("name", ["00-visit", "01-nodes", "02-log", "03-ranges", "05-guard", "07-services"])
+def test_an_answer_copied_from_another_student_is_seldom_right(name):
+    cases = [draw(name, "copies", f"student-{number}") for number in range(COPIES)]
+    written = [answers.right(name, case) for case in cases]
+    right = sum(case.check(written[number - 1]).ok for number, case in enumerate(cases))
+    assert right <= COPIES // 4
+
+
+def test_a_broken_promise_is_found(monkeypatch):
+    """The checks themselves are tried: with an exercise that takes any answer for right."""
+    from dataclasses import replace
+
+    from svcnotes.exercises.exercise import right
+
+    lenient = replace(
+        ALL["01-visitor"], make=lambda case: replace(ALL["01-visitor"].make(case), judge=lambda _: right())
+    )
+    every = {**ALL, "01-visitor": lenient}
+    monkeypatch.setattr(check_seeds, "ALL", every)
+    monkeypatch.setattr("svcnotes.exercises.personal.catalogue.ALL", every)
+    assert check_seeds.examine("01-visitor", 0).problems
+
+
+def test_two_causes_that_look_the_same_are_found():
+    case = draw("01-silent", "twins", "ada")
+    causes = [case.drawn["causes"][0], case.drawn["causes"][0]]
+    site = case.drawn["site"]
+    whole = site.whole()
+    from svcnotes.exercises.personal.explain import Sighting
+
+    twins = explain(
+        "twins", "Which?", whole, causes, [host.name for host in site.hosts], (0, site.hosts[0].name),
+        [Sighting("dial", whole.asks(site.client, site.dial(site.hosts[0])))], ("one", "two", "three"),
+    )  # fmt: skip
+    both = [twins.check(f"what: {number}\nwhere: {site.hosts[0].name}").ok for number in (1, 2)]
+    assert both == [True, True]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if ALL[name].ideas])
+def test_the_misconceptions_that_it_tests_are_recognised_by_name(name):
+    wanted, found = set(ALL[name].ideas), set()
+    for number in range(4):
+        found |= answers.recognised(name, draw(name, "ideas", f"student-{number}"), wanted - found)
+        if found == wanted:
+            break
+    assert wanted - found == set()
+
+
+def test_the_page_of_difficulty_has_a_row_for_each_exercise_and_no_times():
+    findings = [
+        check_seeds.Finding(name, student, [], {"hops": 4}, 1.0, [2.0], "", 0.5)
+        for name in ALL
+        for student in ("ada", "bob")
+    ]
+    text = check_seeds.page(findings, 1)
+    assert [line.split(" | ")[0][2:] for line in text.splitlines() if line.startswith("| 0")] == list(ALL)
+    assert ", ms" not in text
+    assert "50%" in text
