@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "network"), str(ROOT / "tests" / "flow")]
 
 from svcnotes.kernel import Lab, available  # noqa: E402
-from svcnotes.kernel.probe import UNSHARE  # noqa: E402
+from svcnotes.kernel.loaders import LOADERS  # noqa: E402
+from svcnotes.kernel.probe import UNSHARE, unloadable  # noqa: E402
 
 
 def namespaces_work():
@@ -24,7 +25,7 @@ def namespaces_work():
 
 @pytest.fixture(scope="session", autouse=True)
 def here():
-    why = available()
+    why = available() or unloadable(frozenset(LOADERS))
     if why and os.environ.get("CI") and namespaces_work():
         pytest.fail(f"namespaces work here, and yet: {why}")
     if why:
