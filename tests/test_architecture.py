@@ -96,6 +96,7 @@ NAMES_A_MODE = {
     "netfilter/languages.py": "the list of languages: which walker reads a text",
     "netfilter/syntax.py": "a match of iptables called so",
     "netfilter/telling.py": "rules are told apart by their language",
+    "toolbox/ipvsadm.py": "a tool: it prints its language",
     "toolbox/nft.py": "a tool: it prints its language",
     "toolbox/tools.py": "a tool's name",
 }

@@ -20,9 +20,13 @@ def legs(hops: Sequence[Hop]) -> Iterator[Leg]:
             begun = number + 1
 
 
+HANDED, FIRST = "the load balancer hands it to", "the first to answer ARP is"
+"""How a step begins that tells which of several nodes the packet goes to: a balancer chose, or ARP's race."""
+
+
 def entered(hops: Sequence[Hop]) -> str:
-    """The node that a balancer's fabric chose for the first packet; empty where none did."""
+    """The node that was chosen of several for the first packet, by a balancer's fabric or by ARP; empty where none was."""
     for hop, after in pairwise(hops):
-        if any(step.rule.startswith("the load balancer hands it to") for step in hop.steps):
+        if any(step.rule.startswith((HANDED, FIRST)) for step in hop.steps):
             return after.host
     return ""

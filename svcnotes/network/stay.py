@@ -15,6 +15,7 @@ from svcnotes.network.flight import DELIVERED, DROPPED, REFUSED, Ending, Flight
 from svcnotes.network.flight import NO_ROUTE as NOWHERE
 from svcnotes.network.hooks import pass_hook, reverse_path
 from svcnotes.network.host import LOOPBACK, Host, Route
+from svcnotes.network.legs import FIRST
 from svcnotes.network.topology import Topology
 from svcnotes.network.wire import send, stays_on_port
 from svcnotes.packet import Packet
@@ -256,6 +257,11 @@ def _looped(net: Topology, host: Host, flight: Flight) -> Outcome:
 def _out(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
     """Choose among a balancer's nodes where there is a choice, then hand the packet to the wire."""
     if route.kind != "spread":
+        segment, hop = host.interfaces[route.interface].segment, route.next_hop or flight.packet.destination
+        answering = net.answering(segment, hop)
+        if answering:
+            yield from _first_to_answer(net, host, flight, route, answering)
+            return
         yield send(net, host, flight, route.interface, route.next_hop or flight.packet.destination)
         return
     packet = flight.packet
@@ -278,3 +284,22 @@ def _out(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
         if not known:
             picked = picked.noting("", "routing", text, "forward")
         yield send(net, host, picked, route.interface, node)
+
+
+def _first_to_answer(
+    net: Topology, host: Host, flight: Flight, route: Route, answering: tuple[str, ...]
+) -> Outcome:
+    """Several nodes answer ARP for one address: who is first is not known, and gets all until the next asking."""
+    destination = flight.packet.destination
+    known = flight.chosen.get(destination)
+    for name in answering:
+        address = net.cluster.nodes[name].address(4)
+        if known not in (None, address):
+            continue
+        picked = replace(flight, chosen={**flight.chosen, destination: address})
+        if not known:
+            count = len(answering)
+            text = f"{FIRST} {name}, one of {count} that have {destination} (arp_ignore is 0)"
+            picked = replace(picked, probability=flight.probability / count)
+            picked = picked.noting("", "routing", text, "forward")
+        yield send(net, host, picked, route.interface, address)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network import cloud
 from svcnotes.network.host import Host
 from svcnotes.network.node_host import BRIDGE, NODES, TUNNEL, bridge_segment, node_host, pod_host
@@ -85,6 +86,23 @@ class Topology:
             return pod.node, node_host(self.cluster, pod.node).veths[pod.key]
         node = segment.removeprefix("bridge of ")
         return (node, BRIDGE) if next_hop in node_host(self.cluster, node).addresses else None
+
+    def answering(self, segment: str, address: str) -> tuple[str, ...]:
+        """The nodes that answer ARP for an address of kube-proxy's own interface, where nobody announces it.
+
+        Linux answers on every interface for every address that it has, unless arp_ignore says otherwise (arp_process
+        in net/ipv4/arp.c). In IPv6 it does not: neighbour discovery knows an interface's own addresses only.
+        """
+        if segment != NODES or ":" in address or not mode_named(self.proxy_mode or "").dummy:
+            return ()
+        if address in self.plan.node_of or address in self.announced or address in self.router.addresses:
+            return ()
+        hosts = (self.host(name) for name in self.cluster.nodes)
+        return tuple(
+            host.name
+            for host in hosts
+            if host.is_local(address) and host.sysctl("net.ipv4.conf.all.arp_ignore") == "0"
+        )
 
     def _segment_of(self, pod: Pod) -> str:
         return pod_host(self.cluster, pod.key).interfaces["eth0"].segment

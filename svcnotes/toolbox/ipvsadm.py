@@ -1,7 +1,6 @@
-"""`ipvsadm -Ln`, `ipvsadm -Sn` and `ipset list`, `ipset save`: what IPVS mode has beside its rules.
+"""`ipvsadm -Ln`, `ipvsadm -Lcn`, `ipvsadm -Sn` and `ipset list`, `ipset save`: what IPVS mode has beside its rules.
 
-As ipvsadm 1.31 and ipset 7.17 print them. Simplified: no connection is counted (ActiveConn, InActConn), and the sizes
-in memory that `ipset list` tells are left out.
+As ipvsadm 1.31 and ipset 7.17 print them. Simplified: the sizes in memory that `ipset list` tells are left out.
 """
 
 from __future__ import annotations
@@ -10,24 +9,30 @@ from collections.abc import Iterator
 
 from svcnotes.kube_proxy import ip_sets, virtual_servers
 from svcnotes.kube_proxy.modes import mode_named
-from svcnotes.virtual_servers import VirtualServer, listed, saved
+from svcnotes.netfilter.balancing import Served
+from svcnotes.netfilter.ipvs.serving import counted, with_leaving
+from svcnotes.network.flight import Memory
+from svcnotes.packet import endpoint_text
 from svcnotes.toolbox.options import UsageError, read
 from svcnotes.toolbox.output import Printed, err, note, out
 from svcnotes.toolbox.session import Call
+from svcnotes.virtual_servers import VirtualServer, listed, saved
 
 _LONG = {
-    "--list": "-L", "-l": "-L", "--save": "-S", "--numeric": "-n", "--tcp-service": "-t", "--udp-service": "-u",
+    "--list": "-L", "-l": "-L", "--save": "-S", "--connection": "-c", "-ln": "-Ln", "-lcn": "-Lcn", "--numeric": "-n", "--tcp-service": "-t", "--udp-service": "-u",
 }  # fmt: skip
 _USAGE = "Try `ipvsadm -h' or 'ipvsadm --help' for more information.\n"
 
 
 def ipvsadm(call: Call) -> Printed:
-    """`ipvsadm -L -n [-t|-u ADDRESS:PORT]`, `ipvsadm -S -n`."""
+    """`ipvsadm -L -n [-t|-u ADDRESS:PORT]`, `ipvsadm -L -c -n` for the connections, `ipvsadm -S -n`."""
     args = [_LONG.get(word, word) for word in call.args]
     try:
-        found = read(args, flags=("L", "S", "n"), valued=("t", "u", "sctp-service"))
+        found = read(args, flags=("L", "S", "c", "n"), valued=("t", "u", "sctp-service"))
     except UsageError as error:
         return err(f"ipvsadm: unrecognized option '{error.option}'\n{_USAGE}", 2)
+    if found.has("c"):
+        return out(_connections(call))
     servers = _servers(call)
     wanted = [(name, found.get(option)) for option, name in (("t", "tcp"), ("u", "udp")) if found.has(option)]
     if wanted:
@@ -44,11 +49,39 @@ def ipvsadm(call: Call) -> Printed:
 
 
 def _servers(call: Call) -> list[VirtualServer]:
-    """The node's virtual servers, IPv4 first."""
-    families = sorted(call.cluster.families)
+    """The node's virtual servers, IPv4 first, with how many connections each real one has."""
+    now = call.session.now
     return [
-        one for family in families for one in virtual_servers(call.cluster, call.place.host, None, family)
+        counted(with_leaving(one, memory.balancing), memory.balancing, now)
+        for family, memory in _memories(call)
+        for one in virtual_servers(call.cluster, call.place.host, None, family)
     ]
+
+
+def _memories(call: Call) -> Iterator[tuple[int, Memory]]:
+    """What the node remembers of each IP family that the cluster has."""
+    for family in sorted(call.cluster.families):
+        yield family, call.session.memories.get((call.place.host, family), Memory())
+
+
+def _connections(call: Call) -> Iterator[str]:
+    """The connections that IPVS remembers, one a line (print_conn of ipvsadm.c)."""
+    yield "IPVS connection entries"
+    yield f"pro expire {'state':<11} {'source':<18} {'virtual':<18} destination"
+    for _, memory in _memories(call):
+        for one in memory.balancing.alive(call.session.now):
+            yield _connection(one, round(one.expires - call.session.now))
+
+
+def _connection(one: Served, left: int) -> str:
+    asked = one.request
+    source = endpoint_text(asked.source, asked.source_port)
+    virtual = endpoint_text(asked.destination, asked.destination_port)
+    minutes, seconds = divmod(left, 60)
+    return (
+        f"{asked.protocol.upper():<3} {minutes:02}:{seconds:02}  {one.state:<11} "
+        f"{source:<18} {virtual:<18} {one.real_text}"
+    )
 
 
 def ipset(call: Call) -> Printed:

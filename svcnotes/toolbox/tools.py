@@ -164,7 +164,7 @@ TOOLS: Mapping[str, Tool] = {
     "cat": Tool(cat, EVERYWHERE, "cat /etc/resolv.conf | /proc/sys/... | FILE"),
     "dmesg": Tool(dmesg, NODES, "dmesg"),
     "nstat": Tool(nstat, NODES, "nstat -az"),
-    "ipvsadm": Tool(ipvsadm, NODES, "ipvsadm -Ln [-t ADDRESS:PORT] | ipvsadm -Sn"),
+    "ipvsadm": Tool(ipvsadm, NODES, "ipvsadm -Ln [-t ADDRESS:PORT] | ipvsadm -Lcn | ipvsadm -Sn"),
     "ipset": Tool(ipset, NODES, "ipset list [NAME] | ipset save"),
     "nft": Tool(
         nft, NODES, "nft list tables | ruleset | table FAMILY NAME | chain|set|map FAMILY TABLE NAME"

@@ -16,6 +16,7 @@ import pytest
 from svcnotes.control_plane.load import load, loads
 from svcnotes.errors import InputError, RuleError
 from svcnotes.kube_proxy import Counts, counts, ip_sets, own_addresses, partial_sync, rules, virtual_servers
+from svcnotes.netfilter import Ruleset
 from svcnotes.virtual_servers import (
     RealServer,
     VirtualServer,
@@ -24,7 +25,6 @@ from svcnotes.virtual_servers import (
     read_saved,
     saved,
 )
-from svcnotes.netfilter import Ruleset
 
 DATA = Path(__file__).parent.parent / "data"
 SCENARIOS = sorted(path.parent.name for path in (DATA / "oracle").glob("*/cluster.yaml"))

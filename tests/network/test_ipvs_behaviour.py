@@ -309,6 +309,21 @@ def test_strict_arp_sets_the_two_switches():
     assert "arp_ignore = 1" not in shown[1]
 
 
+@pytest.mark.parametrize(("strict", "answering"), [(False, 3), (True, 0)])
+def test_without_strict_arp_every_node_answers_for_an_external_ip_of_the_nodes_network(strict, answering):
+    """arp_process and arp_ignore in net/ipv4/arp.c; what MetalLB's documentation asks strictARP for."""
+    where = with_mode(cluster("extip-cluster"), MODE)
+    where = replace(where, proxy=replace(where.proxy, strict_arp=strict))
+    own = where.patch("service", "web", json.dumps({"spec": {"externalIPs": ["172.18.0.200"]}}))
+    found = follow(own, CLIENT, "172.18.0.200:80")
+    assert len({path.hops[2].host for path in found.paths if path.hops[2].host in own.nodes}) == answering
+    assert sum(path.probability for path in found.paths) == 1
+    if strict:
+        assert [path.how for path in found.paths] == ["icmp-host-unreachable"]
+    told = follow(own, CLIENT, "172.18.0.200:80", via="node-2")
+    assert {path.hops[2].host for path in told.paths} == {"node-2"}, "who was told to announce it has it"
+
+
 # ---- schedulers ---------------------------------------------------------------------------------------------------
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from svcnotes import scenarios
 from svcnotes.kube_proxy import ip_sets, virtual_servers
-from svcnotes.virtual_servers import read_listed, read_saved
 from svcnotes.scenarios.changes import with_mode
 from svcnotes.toolbox import Terminal
+from svcnotes.virtual_servers import read_listed, read_saved
 
 
 def node(mode, command):
@@ -73,3 +73,16 @@ def test_ipvsadm_says_what_it_does_not_know(command, said):
 
 def test_in_another_mode_ipvsadm_has_nothing_and_the_terminal_says_why():
     assert "runs in mode iptables: IPVS has no virtual server" in str(node("iptables", "ipvsadm -Ln"))
+
+
+def test_ipvsadm_counts_connections_and_lists_them():
+    terminal = Terminal(with_mode(scenarios.load("nodeport"), "ipvs"))
+    for _ in range(3):
+        terminal.run("client", "curl -s 172.18.0.13:30080")
+    (server,) = read_listed(str(terminal.run("node-3", "ipvsadm -Ln -t 172.18.0.13:30080")))
+    assert sorted((real.active, real.inactive) for real in server.real_servers) == [(0, 1), (0, 2)]
+    head, columns, *lines = str(terminal.run("node-3", "ipvsadm -Lcn")).splitlines()
+    assert (head, columns.split()[:3]) == ("IPVS connection entries", ["pro", "expire", "state"])
+    assert [line.split()[0] for line in lines] == ["TCP"] * 3
+    assert {line.split()[-1] for line in lines} == {"10.244.1.10:80", "10.244.2.10:80"}
+    assert str(terminal.run("node-1", "ipvsadm -Lcn")).splitlines() == [head, columns]
