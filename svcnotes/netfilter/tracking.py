@@ -86,6 +86,9 @@ def _reset_passes(s: Skb, log: Log, connection: Connection, entry: Entry, consul
     before = s.as_packet()
     verdict = consult()
     if verdict == ACCEPT:
+        if s.nat:
+            rule = log.steps[-1]
+            log.steps[-1] = replace(rule, after=replace(rule.before, mark=rule.after.mark))
         s.take(before)
         s.nat = ""
         s.note(connection)
