@@ -16,6 +16,7 @@ from svcnotes.views.marks import Names, short_name
 from svcnotes.views.prose import Prose, Run, code, prose, strong
 
 ENDS = frozenset({"drop", "reject"})
+ENDINGS = frozenset({"accept", "receive", "closed", "deliver", "end"})  # told after all that the host did
 MARKING = "KUBE-MARK-MASQ"  # kube-proxy's own chain: other programs mark for other ends
 FIELDS = ("source", "destination")
 
@@ -70,8 +71,8 @@ class _Draft:
     step: Step | None = None
 
     def moment(self, number: int) -> Moment:
-        before = self.step.before if self.step else self.hop.packet
-        after = self.step.after if self.step else self.hop.packet
+        came = _taken_in(self.hop) if self.kind in ENDINGS else self.hop.packet
+        before, after = (self.step.before, self.step.after) if self.step else (came, came)
         return Moment(
             number=number,
             kind=self.kind,
@@ -144,6 +145,11 @@ def stray(path: Path) -> bool:
     seen = last.steps[-1].after if last.steps else last.packet
     asked = first.packet
     return (seen.source, seen.source_port) != (asked.destination, asked.destination_port)
+
+
+def _taken_in(hop: Hop) -> Packet:
+    """The packet as the host's process gets it, after the host's rules and connection tracking."""
+    return hop.steps[-1].after if hop.steps else hop.packet
 
 
 def _refuses(hop: Hop) -> bool:
@@ -303,13 +309,13 @@ class _Hop:
             return None
         if self._receives and not _refuses(hop):
             return self._say(
-                "receive", "receives", " receives it and sees the source ", self._source(hop.packet), "."
+                "receive", "receives", " receives it and sees the source ", self._source(self._seen()), "."
             )
         if hop.direction == "there" and _refuses(hop):
-            text = f" ({self._whose()}) takes it in, but no process listens on port {hop.packet.destination_port}."
+            text = f" ({self._whose()}) takes it in, but no process listens on port {self._seen().destination_port}."
             return self._say("closed", "takes it in: nobody listens", text)
         if self.index + 1 in second_connections(self.path):
-            source = self._source(hop.packet)
+            source = self._source(self._seen())
             return self._say(
                 "accept", "accepts", " accepts the connection itself, and sees the source ", source, "."
             )
@@ -339,6 +345,4 @@ class _Hop:
         return self._say("end", "ends it", ": ", why) if why else None
 
     def _seen(self) -> Packet:
-        """The packet as the host's process sees it, after connection tracking on the host."""
-        changed = [step.after for step in self.hop.steps]
-        return changed[-1] if changed else self.hop.packet
+        return _taken_in(self.hop)

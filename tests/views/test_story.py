@@ -55,6 +55,13 @@ def test_moments_go_there_and_back_and_are_numbered_from_one():
     assert [m.direction for m in story.moments].index("back") == 6
 
 
+def test_a_node_that_asked_gets_the_answer_as_its_own_conntrack_put_it_back():
+    trace = svcnotes.trace(scenarios.load("modes"), "node/node-1", "127.0.0.1:30080", proxy_mode="iptables")
+    last = told(trace).moments[-1]
+    assert (last.kind, last.before, last.after.source_text) == ("deliver", last.after, "127.0.0.1:30080")
+    assert last.after.destination_text == "127.0.0.1:40112"
+
+
 def test_jumps_between_chains_are_no_moments_and_the_router_is_part_of_the_arrow():
     story = told(cluster_policy())
     assert not [
