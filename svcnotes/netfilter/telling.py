@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from svcnotes.netfilter.ipvs.hooks import TABLE as VIRTUAL_SERVERS
 from svcnotes.netfilter.languages import split
 from svcnotes.netfilter.nftables.chain import rule_lines
 from svcnotes.netfilter.nftables.layout import layout
@@ -41,7 +42,9 @@ def remark(step: Step) -> str:
 
 
 def heading(table: str) -> str:
-    """How a text begins a table."""
+    """How a text begins a table; IPVS's has no beginning, and is told by its tool."""
+    if table == VIRTUAL_SERVERS:
+        return "# ipvsadm -Sn"
     return f"table {table}" if is_nft(table) else f"*{table}"
 
 

@@ -408,7 +408,7 @@ function render({ model, el }) {
     }
     const ruled = lines.some(([, kind]) => kind !== "kernel"); // a bridge or a routing table decides without one
     const real = message.story.packets; // then the kernel itself has told which rules matched
-    const tools = new Set(lines.filter(([, kind]) => kind === "table").map(([text]) => (text.startsWith("*") ? "iptables-save" : "nft")));
+    const tools = new Set(lines.filter(([, kind]) => kind === "table").map(([text]) => (text.startsWith("*") ? "iptables-save" : text.startsWith("# ") ? text.slice(2) : "nft")));
     const printed = `as ${[...tools].join(" and ")} print${tools.size > 1 ? "" : "s"} ${tools.size > 1 ? "them" : "it"}`;
     const title = h("h4", {}, ruled
       ? `Rules of ${moment.host}${moment.hook ? `, ${moment.hook}` : ""} · ▶ the one that fired at step ${number}, ${real ? "as Linux itself traced it" : printed}`

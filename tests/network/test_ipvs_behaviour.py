@@ -22,6 +22,7 @@ from svcnotes.scenarios.changes import with_mode
 from svcnotes.toolbox import Terminal
 from svcnotes.trace import Trace, to_json
 from svcnotes.trace import trace as follow
+from svcnotes.views.listing import listing
 
 MODE = "ipvs"
 CLIENT, NODE, TOOL, TOOL_3 = "192.0.2.10", "node/node-1", "pod/default/tool-1", "pod/default/tool-3"
@@ -242,6 +243,12 @@ def test_the_steps_show_the_virtual_server_and_the_real_one_as_ipvsadm_prints_th
     assert all(step.rule in saved.splitlines() for step in told)
     assert told[1].rule.startswith(f"-a -t {NODE_3}:30080 -r 10.244.")
     assert told[1].element == "in turn: any of 3, who was last is not known"
+
+
+def test_a_listing_names_the_tool_that_prints_the_virtual_server():
+    hop = ask(THIRDS, CLIENT, f"{NODE_3}:30080").paths[0].hops[2]
+    lines = [line.text for line in listing(hop, "INPUT", {})]
+    assert lines[lines.index("# ipvsadm -Sn") + 1] == f"-A -t {NODE_3}:30080 -s rr"
 
 
 def test_looking_a_virtual_server_up_counts_as_one():
