@@ -9,7 +9,7 @@ from svcnotes.scenarios.scale import Cost, cost, many
 MAP = next(name for name in MODES if name != DEFAULT and MODES[name].followed)
 """The mode that looks Services up in maps."""
 THOUSAND, HUNDRED = 1_000, 100
-ENTRIES, SECONDS = 262_144, 120
+NEW, SECONDS = 5_000, 120
 SPREAD = 2.0  # the recordings are good to a factor of two
 
 

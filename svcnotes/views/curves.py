@@ -1,6 +1,6 @@
 """Curves over a growing number, both axes in steps of ten: as a drawing, a picture for a page, a table and words.
 
-A series keeps one colour (Okabe and Ito's) and one mark; what was measured has hollow marks and a broken line.
+A series keeps one colour (Okabe and Ito's, with grey for their black) and one mark; what was measured has hollow marks and a broken line.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ STYLES = (
     ("#CC79A7", "◆"),
     ("#E69F00", "▼"),
     ("#56B4E9", "✚"),
+    ("#808080", "✖"),
 )
 # A mark's outline around (0, 0), 5 pixels from its middle.
 _OUTLINES = {
@@ -35,6 +36,7 @@ _OUTLINES = {
     "◆": "M0 -6L6 0L0 6L-6 0z",
     "▼": "M0 5.5L5.5 -4.5L-5.5 -4.5z",
     "✚": "M-2 -5.5h4v3.5h3.5v4h-3.5v3.5h-4v-3.5h-3.5v-4h3.5z",
+    "✖": "M-5.5 -3.5l2 -2L0 -2l3.5 -3.5l2 2L2 0l3.5 3.5l-2 2L0 2l-3.5 3.5l-2 -2L-2 0z",
 }
 Point = tuple[float, float]
 

@@ -109,11 +109,15 @@ HEADS = (
     "rules",
     "chains",
     "elements",
-    "all of it as text",
+    "the rules as text",
     "the packet tries",
     "one change rewrites",
     "that as text",
 )
+
+
+OF_A_CHANGE = ("one change rewrites", "that as text")
+"""The heads of what answers how much one change rewrites."""
 
 
 def scale_row(cost: Cost, packet: str) -> tuple[str, ...]:

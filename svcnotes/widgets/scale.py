@@ -18,7 +18,17 @@ from svcnotes.scenarios.scale_ahead import count_ahead
 from svcnotes.views.curves import BOTTOM, HEIGHT, TOP, WIDTH, Curves, Frame, drawing, plain
 from svcnotes.views.display import register
 from svcnotes.views.html import page
-from svcnotes.views.scale import HEADS, MEASURES, VISITED, scale_curves, scale_row, scale_sentence, style_of
+from svcnotes.views.scale import (
+    CHANGE,
+    HEADS,
+    MEASURES,
+    OF_A_CHANGE,
+    VISITED,
+    scale_curves,
+    scale_row,
+    scale_sentence,
+    style_of,
+)
 
 HERE = Path(__file__).parent
 STYLE = "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("stage.css", "scale.css"))
@@ -123,8 +133,8 @@ class Scale(anywidget.AnyWidget):
     def text(self) -> str:
         """All that is shown, in words and numbers."""
         rows = [
-            HEADS,
-            *(scale_row(cost, self.packet) for cost in self._known.get(self.services, {}).values()),
+            self._told(HEADS),
+            *self._rows(self._known.get(self.services, {}), self.packet),
         ]
         return "\n".join(
             [self._question, self.sentence, *(" | ".join(row) for row in rows), "", str(self.curves)]
@@ -147,6 +157,17 @@ class Scale(anywidget.AnyWidget):
     def _not_yet(self, services: int) -> str:
         return f"{plain(services)} Services: their rules are being written and counted. A few seconds more."
 
+    def _told(self, row: Sequence[str]) -> list[str]:
+        """The cells of a row that answer what is asked here: who is to guess what a change costs is not told yet."""
+        return [
+            cell
+            for head, cell in zip(HEADS, row, strict=True)
+            if head not in OF_A_CHANGE or CHANGE in self._measures
+        ]
+
+    def _rows(self, by_mode: Mapping[str, Cost], packet: str) -> list[list[str]]:
+        return [self._told(scale_row(cost, packet)) for cost in by_mode.values()]
+
     def _curves(self, measure: str, packet: str) -> Curves:
         found = [cost for _, by_mode in sorted(self._known.items()) for cost in by_mode.values()]
         return scale_curves(found, measure, packet, self._steps)
@@ -165,14 +186,14 @@ class Scale(anywidget.AnyWidget):
                 "measures": [[one, MEASURES[one].label] for one in self._measures],
                 "byPacket": VISITED,
                 "modes": [[mode, style_of(mode)] for mode in MODES],
-                "heads": HEADS,
+                "heads": self._told(HEADS),
                 "sentences": {
                     f"{step}|{m}|{p}": scale_sentence(by_mode, m, p)
                     for step, by_mode in known.items()
                     for m, p in views
                 },
                 "rows": {
-                    f"{step}|{p}": [scale_row(cost, p) for cost in by_mode.values()]
+                    f"{step}|{p}": self._rows(by_mode, p)
                     for step, by_mode in known.items()
                     for p in self._packets
                 },

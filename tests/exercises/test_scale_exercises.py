@@ -20,8 +20,9 @@ WRONG = [
     ("wide", "exactly as many", ""),
     ("idle", "nothing: it asks for no Service", "an-idle-service-costs-nothing"),
     ("idle", "half of the list, on average", "an-idle-service-costs-nothing"),
-    ("entries", "262,144", ""),
-    ("entries", "1092", ""),
+    ("entries", "5,000", ""),
+    ("entries", "1,200,000", ""),
+    ("entries", "41.7", ""),
     ("onward", "6.7 s", "costs-grow-in-proportion"),
     ("onward", "5.5", ""),
     ("notes", "1, 3", ""),
@@ -36,8 +37,8 @@ RIGHT = [
     ("blank", "27"),
     ("wide", "some twenty more"),
     ("idle", "the whole list"),
-    ("entries", "about 2,185 a second"),
-    ("entries", "2184.5"),
+    ("entries", "about 600,000 entries"),
+    ("entries", "600000"),
     ("onward", "9.5 s"),
     ("notes", "3, 5"),
 ]
@@ -74,6 +75,13 @@ def test_the_setting_with_maps_is_right():
     verdict = scale.setting.check(scale.setting.start.replace("???", "nftables"))
     assert verdict.ok
     assert "more than 16 rules" in verdict.explanation
+    assert "deprecated" not in verdict.explanation
+
+
+def test_the_setting_with_a_table_of_servers_is_right_and_said_to_be_deprecated():
+    verdict = scale.setting.check(scale.setting.start.replace("???", "ipvs"))
+    assert verdict.ok
+    assert "deprecated since 1.35" in verdict.explanation
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,14 @@ def test_in_nftables_mode_a_change_is_the_same_text_among_ten_services_and_a_tho
     assert (cost(10, MAPS).rewritten, cost(1_000, MAPS).rewritten) == (3, 3)
 
 
+def test_in_ipvs_mode_a_change_takes_three_servers_and_writes_its_few_rules_anew():
+    """slider-explained"""
+    for services in (10, 300):
+        change = one_change(services, "ipvs")
+        assert (change.deleted.map_elements, change.written.rules) == (3, 21)
+        assert cost(services, "ipvs").rewritten == 24
+
+
 def test_all_modes_hold_more_with_more_services():
     """explain-rewrite, slider-explained"""
     for mode in MODES:
@@ -170,7 +178,7 @@ def test_an_exponent_is_what_the_lesson_says_of_it():
 
 
 def test_the_worked_packet_tries_24_rules_of_which_21_are_in_the_lines():
-    """worked-explained"""
+    """worked-explained, live-explained"""
     told = trace(many(10), "pod/default/caller", "10.96.1.9:80")
     tried = []
     for path in told.paths:
@@ -209,6 +217,8 @@ def test_a_larger_table_mends_it():
     assert noon.run("node-1", "sysctl -w net.netfilter.nf_conntrack_max=262144").exit_code == 0
     paths = trace(noon.cluster, scale.CLIENT, f"172.18.0.11:{scale.node_port(99)}").paths
     assert {path.outcome for path in paths} == {"connected"}
+    tried = sum(path.probability * path.hops[2].visited for path in paths)
+    assert float(tried) == cost(100, LIST).visited[NODE_PORT]  # the list is as long as it was
 
 
 def test_services_without_endpoints_have_their_rules_in_filter_where_every_new_connection_meets_them():

@@ -62,6 +62,11 @@ def test_each_style_has_a_mark_and_a_colour_of_its_own():
     assert len({glyph for _, glyph in STYLES}) == len({colour for colour, _ in STYLES}) == len(STYLES)
 
 
+def test_two_recorded_versions_have_a_mark_for_each_of_their_series():
+    series = recorded("one_change_sync_ms", "milliseconds", "One change", ("1.36", "1.30")).series
+    assert len({one.glyph for one in series}) == len({one.colour for one in series}) == len(series) == 6
+
+
 def test_what_was_measured_has_hollow_marks_and_a_broken_line():
     pieces = drawing(Curves("One", "x", "y", (FLAT,)))
     (line,) = [piece for piece in pieces if piece.tag == "polyline"]

@@ -51,6 +51,13 @@ def test_the_curves_of_all_packets_stand_on_the_same_axes(small):
     assert len(ticks) == 1
 
 
+def test_who_is_asked_about_packets_only_is_not_told_what_a_change_costs(small):
+    asked = Scale(10, steps=(10,), packets=("last",), measures=("visited",))
+    assert "one change rewrites" not in asked.text
+    assert "rewrites" not in asked.message
+    assert "one change rewrites" in small.text
+
+
 def test_what_is_not_there_is_refused(small):
     for name, value in (("services", 11), ("packet", "middle"), ("measure", "beauty")):
         with pytest.raises(traitlets.TraitError):

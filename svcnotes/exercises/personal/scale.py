@@ -104,28 +104,28 @@ def _list(draw: Draw) -> Exercise:
     made = several(
         "list",
         f"Beside {whole} there are Services with the same pods behind them: {', '.join(served)}. And there are some that have no pods at all: {', '.join(empty)}. "
-        f"All have a clusterIP and the port {place.port}. kube-proxy is in iptables mode and writes the Services in the order of their names. "
-        f"How many rules of the chain {LIST} on {host.name}, the one that fits included?\n{place.told(service=place.said())}",
+        f"All have a clusterIP and the port {place.port}. kube-proxy is in iptables mode, and here it has written the Services in the order of their names. "
+        f"Count rules of the chain {LIST} on {host.name}: how many does a packet try there, the one that fits included?\n{place.told(service=place.said())}",
         {
             "first packet": count(
-                f"{place.tool.name} opens a connection to {called}; table nat.",
+                f"{place.tool.name} opens a connection to {called}; tried in the table nat.",
                 lambda: _tried(first.trace().paths[0], host),
                 all_of_it,
                 Other(lambda: sorted((*names, whole)).index(called) + 1, "A Service without endpoints has no rule there: there is nothing to choose from.", ""),
             ),
             "no Service": count(
-                f"{place.tool.name} opens a connection to {pod.name} at {pod.address}; table nat. (The last rule sends what is for the node itself on to KUBE-NODEPORTS.)",
+                f"{place.tool.name} opens a connection to {pod.name} at {pod.address}; tried in the table nat. (The last rule sends what is for the node itself on to KUBE-NODEPORTS.)",
                 lambda: _held(cluster(), host, "nat"),
                 nothing,
                 Other(lambda: everything, "A Service without endpoints has no rule there.", ""),
             ),
             "later packet": count(
-                f"that connection to {called} is open, and {place.tool.name} sends more; table nat.",
+                f"that connection to {called} is open, and {place.tool.name} sends more; tried in the table nat.",
                 lambda: _later(first, host),
                 walks,
             ),
             "filter": count(
-                f"and how many rules has {LIST} in the table filter?",
+                f"how many rules has the chain {LIST} of the table filter, tried or not?",
                 lambda: _held(cluster(), host, "filter"),
                 Other(lambda: 0, "What has no endpoints is refused, and that needs a rule in filter.", "an-idle-service-costs-nothing"),
                 Other(lambda: everything, "Only what must be refused stands there.", ""),
