@@ -156,7 +156,11 @@ doors = choose(
             "a-nodeport-is-open-on-every-address",
             "127.0.0.1 is shut, that is right. But look how many addresses stand in the set nodeport-ips.",
         ),
-        Choice("172.18.0.11 only", _end("connected", "refused", "refused")),
+        Choice(
+            "172.18.0.11 only",
+            _end("connected", "refused", "refused"),
+            because="The set nodeport-ips holds the node's primary address, and no other. The two others no rule catches, and no program listens there: the node's own kernel refuses.",
+        ),
         Choice(
             "none of them: nodePorts are for clients outside",
             _end("refused", "refused", "refused"),
@@ -247,7 +251,7 @@ listed = outcome(
     "nftables mode. A colleague has set nodePortAddresses: [127.0.0.0/8, 172.18.0.0/24]. A program on node-1 dials 127.0.0.1:30080. How does it end?",
     Asked(_listed, NODE, "127.0.0.1:30080"),
     (
-        "Is 127.0.0.1 in nodeport-ips now? Try svcnotes.rules.",
+        "Is 127.0.0.1 in nodeport-ips now? What would the kernel have to allow (route_localnet)?",
         "kube-proxy leaves loopback addresses out of the set: NAT from 127.0.0.1 to a pod needs a setting of the kernel (route_localnet) that nftables mode does not make.",
         "No rule fits, and no program listens there.",
     ),
@@ -336,7 +340,7 @@ led = choose(
         ),
     ),
     (
-        "A virtual server with real servers forwards. What does the rule for KUBE-NODE-PORT-LOCAL-TCP do?",
+        "A virtual server with real servers forwards. And who changes the source? Look into the chain KUBE-NODE-PORT, at its rule for Local.",
         "It says RETURN, before the mark is put on. So who changes the source?",
         "Nobody. Think of the way home of the pod's answer.",
     ),
@@ -380,7 +384,7 @@ notes = find_mistakes(
         Line(
             "Under Local a pod sees the client's own address.",
             lambda seen: {p.source_seen for p in seen.traces[4].paths} == {CLIENT},
-            "the policy means the same in every mode.",
+            "the policy means the same in both modes.",
         ),
         Line(
             "In the Services nothing has to be changed: the mode is a setting of kube-proxy.",

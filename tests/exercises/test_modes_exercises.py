@@ -62,7 +62,7 @@ def test_an_answer_on_modes_is_judged_by_trace(name, answer, misconception, rule
         ("nobody", "3", "filter-output"),
         ("led", "1", "Which rule should drop it?"),
         ("notes", "1", "what they do to this packet is the same"),
-        ("notes", "4", "the policy means the same in every mode"),
+        ("notes", "4", "the policy means the same in both modes"),
     ],
 )
 def test_a_wrong_answer_on_modes_without_a_known_idea_is_explained(name, answer, said):

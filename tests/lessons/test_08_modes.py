@@ -193,6 +193,15 @@ def test_the_way_back_asks_no_rule_of_nat_in_nftables_mode():
     assert len([step for step in back if step.verdict == "translate"]) == 2
 
 
+def test_the_filter_chains_find_nothing_for_a_packet_that_has_a_pod():
+    """rules-intro: what the cell leaves out are jumps to checks, each on the way to its end."""
+    path = svcnotes.trace(shop("nftables"), OUTSIDE, NODE_PORT).paths[0]
+    left = [s for hop in path.hops if hop.host == "node-2" and hop.direction == "there" for s in hop.steps]
+    left = [step.verdict for step in left if step.number and "filter" in step.chain]
+    assert left
+    assert all(verdict.startswith("jump ") and verdict.endswith("-check") for verdict in left)
+
+
 def test_the_name_of_a_chain_is_made_of_namespace_service_protocol_and_port():
     """rules-explained"""
     text = svcnotes.rules(shop("nftables"), "node-2")
@@ -235,13 +244,16 @@ def test_a_map_is_asked_once_however_long_it_is_and_a_list_rule_by_rule():
 
 
 def test_what_the_table_of_three_languages_says_is_there():
-    """maps-explained"""
+    """maps-explained, explain-dummy; explain-servers: how step 3 writes it."""
     nft, ipvs = svcnotes.rules(shop("nftables"), "node-1"), svcnotes.rules(shop("ipvs"), "node-1")
     assert "10.244.1.10 . 10.244.1.10 . tcp . 8080" in nft.partition("set hairpin-connections {")[2]
     assert "add KUBE-LOOP-BACK 10.244.1.10,tcp:8080,10.244.1.10" in ip_sets(shop("ipvs"), "node-1")
     assert re.search("-A KUBE-NODE-PORT .*-j KUBE-MARK-MASQ", ipvs)
     at = [one.text for one in virtual_servers(shop("ipvs"), "node-1")]
     assert at == ["10.96.0.80:80", "172.18.0.11:30080", "10.244.1.1:30080"]
+    path = svcnotes.trace(shop("ipvs"), OUTSIDE, NODE_PORT).paths[0]
+    (server,) = [step.rule for step in steps_there(path) if step.verdict == "dnat"]
+    assert server.startswith("-a -t 172.18.0.12:30080 -r 10.244.1.10:8080 ")
     cluster = shop("iptables")
     assert [port.port for port in cluster.services["default/shop"].ports] == [80]
     assert cluster.pods["default/asker"].node == "node-3"
@@ -254,6 +266,12 @@ def test_a_packet_for_the_right_port_has_another_destination_when_it_comes_to_th
         s for s in steps_there(path) if s.verdict == "jump cluster-ips-check" and s.hook == "FORWARD"
     ][:1]
     assert check.before.destination.startswith("10.244.")
+    text = svcnotes.rules(shop("nftables"), "node-3")
+    bases = re.findall(r"chain (\S+) {([^}]*)}", text)
+    assert [name for name, body in bases if "jump cluster-ips-check" in body] == [
+        "filter-forward",
+        "filter-output",
+    ]
     lost = svcnotes.trace(shop("nftables"), ASKER, "10.96.0.80:9999").paths[0]
     assert lost.hops[-1].packet.destination == "10.244.3.10"  # the refusal, at asker
 
