@@ -2,7 +2,7 @@
 
 It is a table of its own beside conntrack's. Sources: ip_vs_conn.c, ip_vs_proto_tcp.c, ip_vs_proto_udp.c in
 net/netfilter/ipvs. Simplified: of TCP's eleven states there are four, SCTP has two, and the timeouts are the kernel's
-own, which kube-proxy leaves alone unless it is told otherwise.
+own: ipvs.tcpTimeout and its like in KubeProxyConfiguration are read and not heeded.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from functools import lru_cache
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
 from svcnotes.kube_proxy import ip_sets, rules, virtual_servers
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.netfilter import Rules, read_rules
 from svcnotes.netfilter.sets import read_sets
 from svcnotes.network.addresses import family as family_of
@@ -31,7 +32,8 @@ def rules_text(cluster: Cluster, node: str, proxy_mode: str | None = None, famil
         return text
     if cluster.world.cni_masquerade:
         text = with_cni_masquerade(text, cluster, node, version)
-    text = with_policies(text, cluster, node, version)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
+    text = with_policies(text, cluster, node, version, sent_anew="ipvsadm" in mode.formats)
     return with_faults(text, cluster, node, version)
 
 

@@ -26,6 +26,7 @@ from svcnotes.network.plan import plan
 from svcnotes.network.rule_text import with_rules
 
 LONGEST_REMARK = 255
+_SENT_ANEW = "-m addrtype ! --src-type LOCAL -m ipvs --ipvs"
 # What IPv6 asks instead of ARP is a packet: a bridge shows it to FORWARD too, where no connection knows it
 # (bridge-nf-call-ip6tables, RFC 4861). Without these a policy would keep a Pod from its neighbours.
 NEIGHBOURS = {6: tuple(f"-p ipv6-icmp -m icmp6 --icmpv6-type {kind}" for kind in (135, 136))}
@@ -47,8 +48,12 @@ INGRESS = Way("Ingress", "NETPOL-INGRESS", "NETPOL-IN-", "-d", "-s", "no Network
 EGRESS = Way("Egress", "NETPOL-EGRESS", "NETPOL-OUT-", "-s", "-d", "no NetworkPolicy lets it out of")
 
 
-def with_policies(text: str, cluster: Cluster, node: str, version: int) -> str:
-    """The node's rules with those of the NetworkPolicies that isolate its Pods; `version` is the IP family."""
+def with_policies(text: str, cluster: Cluster, node: str, version: int, *, sent_anew: bool = False) -> str:
+    """The node's rules with those of the NetworkPolicies that isolate its Pods; `version` is the IP family.
+
+    `sent_anew`: the node has IPVS, which sends a packet on without FORWARD. So OUTPUT asks about those too, but for the
+    node's own, as kube-router has it.
+    """
     if not cluster.world.network_policy or not cluster.network_policies:
         return text
     jumps, chains, rules = [], [], []
@@ -61,6 +66,8 @@ def with_policies(text: str, cluster: Cluster, node: str, version: int) -> str:
         if not isolated:
             continue
         jumps.append(f'-A FORWARD -m comment --comment "network policies: {way.type}" -j {way.chain}')
+        if sent_anew:
+            jumps.append(f"-A OUTPUT {_SENT_ANEW} {_remark(f'network policies: {way.type}')} -j {way.chain}")
         chains.append(way.chain)
         rules.append(f"-A {way.chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN")
         rules += [f"-A {way.chain} {one} -j RETURN" for one in NEIGHBOURS.get(version, ())]

@@ -5,6 +5,7 @@ from replay import cluster
 
 import svcnotes
 from svcnotes.network.node_rules import rules_text
+from svcnotes.scenarios.changes import with_mode
 from svcnotes.trace import trace
 
 CLIENT, NODE_1, NODE_2 = "192.0.2.10", "172.18.0.11:30080", "172.18.0.12:30080"
@@ -245,3 +246,27 @@ def test_a_long_name_makes_no_comment_that_iptables_would_refuse():
     where = under(WEB).apply(pod)
     assert trace(where, CLIENT, "10.244.1.61:80").paths[0].outcome == "timeout"
     svcnotes.trace(where.with_rules("node-1", rules_text(where, "node-1")), CLIENT, NODE_1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "source", "to"),
+    [
+        (WEB, CLIENT, NODE_1),
+        (WEB, "pod/default/tool-1", "10.96.0.10:80"),
+        (CLIENTS, CLIENT, NODE_1),
+        (CLIENTS, CLIENT, NODE_2),
+        (
+            "  podSelector: {matchLabels: {app: tool}}\n  policyTypes: [Egress]\n",
+            "pod/default/tool-1",
+            "10.96.0.10:80",
+        ),
+    ],
+)
+def test_a_policy_holds_in_ipvs_mode_too_though_forward_never_sees_the_packet(spec, source, to):
+    """For a Pod of the node that IPVS sends from: as kube-router hangs its chains into OUTPUT."""
+    where = under(spec)
+    assert outcomes(with_mode(where, "ipvs"), source, to) == outcomes(where, source, to)
+
+
+def test_the_nodes_own_packet_passes_in_ipvs_mode_too():
+    assert outcomes(with_mode(under(WEB), "ipvs"), "node/node-1", "10.96.0.10:80")["web-a"] == "connected"
