@@ -92,10 +92,12 @@ def names_of(trace: Trace, cluster: Cluster | None = None) -> Names:
     """Work out whose each address is, from the cluster where it is given, else from the trace alone.
 
     From a trace alone an address is a pod's where a pod received it, a node's where a node put it into a
-    packet's source, and a Service's own where the client dialled it and no node claims it.
+    packet's source, and a Service's own where the client dialled it and no node claims it. (Where the cluster is
+    given, and no Service of it has the address, that is what is said.)
     """
     found: dict[str, Named] = {}
-    for address, named in [*(_from_cluster(cluster) if cluster else ()), *_from_trace(trace)]:
+    nobodys = "no Service has it" if cluster else "Service"
+    for address, named in [*(_from_cluster(cluster) if cluster else ()), *_from_trace(trace, nobodys)]:
         found.setdefault(address, named)
     return Names(MappingProxyType(found))
 
@@ -121,7 +123,7 @@ def _from_cluster(cluster: Cluster) -> Iterator[tuple[str, Named]]:
         yield host.address, Named(OUTSIDE, host.name)
 
 
-def _from_trace(trace: Trace) -> Iterator[tuple[str, Named]]:
+def _from_trace(trace: Trace, nobodys: str) -> Iterator[tuple[str, Named]]:
     source_kind = trace.source.split("/", 1)[0]
     if source_kind in {POD, NODE}:
         yield trace.source_address, Named(source_kind, short_name(trace.source))
@@ -147,7 +149,7 @@ def _from_trace(trace: Trace) -> Iterator[tuple[str, Named]]:
     entry = next((hop for hop in hops if hop.kind == NODE and hop.direction == "there"), None)
     if entry and _took_for_its_own(entry, address):
         yield address, Named(NODE, entry.host)
-    yield address, Named(SERVICE, "Service")
+    yield address, Named(SERVICE, nobodys)
 
 
 # How rules ask whether an address is the node's own, or one that it serves nodePorts at.
