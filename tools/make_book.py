@@ -123,7 +123,7 @@ def coursework() -> str:
     return page(
         "Coursework: the exercises, and what each tests",
         "Each exercise is drawn anew for each student: addresses, ports, names, faults. The points are the same for everybody, "
-        "and each level of hints costs a tenth of them. The right answer stands nowhere: packets are followed, for each case.",
+        "and each level of hints costs a tenth of those reached. The right answer stands nowhere: packets are followed, for each case.",
         table(("Exercise", "Title", "Kind", "Minutes", "Points", "After"), every),
         "## How many of each kind",
         table(("Lesson", *KINDS, "all"), counts),

@@ -1,7 +1,6 @@
 """A case of the coursework is a student's own, the same whenever it is drawn, and whatever is answered to it has its mark."""
 
 import time
-from fractions import Fraction
 
 import pytest
 
@@ -9,7 +8,7 @@ from svcnotes import loads
 from svcnotes.errors import InputError, QuestionError
 from svcnotes.exercises.exercise import Exercise, right
 from svcnotes.exercises.misconceptions import ALL as IDEAS
-from svcnotes.exercises.personal import ALL, HINT_COST, KINDS, Definition, draw, find, marks
+from svcnotes.exercises.personal import ALL, KINDS, Definition, draw, find
 from svcnotes.exercises.personal.chance import Draw, seed_of
 from svcnotes.exercises.personal.definition import out_of
 from svcnotes.exercises.personal.several import several
@@ -115,16 +114,6 @@ def test_a_definition_that_contradicts_itself_is_refused():
     for change in ({"kind": "guess"}, {"lesson": "02-snat"}, {"tests": ("no-such-thing",)}, {"tests": ()}):
         with pytest.raises(InputError, match="01-visitor"):
             Definition(**{**vars(definition), **change})
-
-
-def test_hints_cost_a_tenth_each_and_never_more_than_there_is():
-    verdict = Verdict((Part("a", ok=True, points=3), Part("b", ok=False, points=1)))
-    assert Fraction(1, 10) == HINT_COST
-    assert marks(verdict) == 3
-    assert marks(verdict, 1) == 3 - Fraction(4, 10)
-    assert marks(verdict, 3) == 3 - Fraction(12, 10)
-    assert marks(Verdict((Part("a", ok=False, points=4),)), 2) == 0
-    assert marks(verdict, -5) == 3
 
 
 def test_a_verdict_on_an_unreadable_answer_is_out_of_all_points():

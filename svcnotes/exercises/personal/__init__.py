@@ -2,6 +2,6 @@
 
 from svcnotes.exercises.personal.catalogue import ALL, draw, find
 from svcnotes.exercises.personal.chance import Draw
-from svcnotes.exercises.personal.definition import HINT_COST, KINDS, Definition, Personal, marks
+from svcnotes.exercises.personal.definition import KINDS, Definition, Personal
 
-__all__ = ["ALL", "HINT_COST", "KINDS", "Definition", "Draw", "Personal", "draw", "find", "marks"]
+__all__ = ["ALL", "KINDS", "Definition", "Draw", "Personal", "draw", "find"]

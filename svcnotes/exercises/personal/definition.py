@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from fractions import Fraction
 from typing import Any
 
 from svcnotes.errors import InputError
@@ -15,8 +14,6 @@ from svcnotes.exercises.personal.skills import SKILLS
 from svcnotes.exercises.verdict import Part, Verdict
 
 KINDS = ("predict", "manifest", "rules", "diagnose", "design")
-HINT_COST = Fraction(1, 10)
-"""What each level of hints costs, as a share of all points; the student is told before."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,3 @@ def out_of(verdict: Verdict, points: int) -> Verdict:
     return Verdict(
         (part,), verdict.misconception, verdict.said, verdict.explanation, verdict.rule, verdict.hint
     )
-
-
-def marks(verdict: Verdict, hints: int = 0) -> Fraction:
-    """The marks for an answer, in points: each level of hints taken costs a tenth of all points, down to none."""
-    return max(Fraction(0), verdict.points - verdict.out_of * HINT_COST * max(0, hints))

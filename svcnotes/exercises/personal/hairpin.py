@@ -12,7 +12,7 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import only_doors, some_door, spread
 from svcnotes.exercises.personal.explain import Sighting, explain
-from svcnotes.exercises.personal.several import several
+from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import about, one_yaml, rules_of, site
 from svcnotes.exercises.share import share
 from svcnotes.exercises.sources import source_seen
@@ -70,23 +70,23 @@ def _lost(draw: Draw) -> Exercise:
         "lost",
         f"How large a part of the calls to the clusterIP, {place.inside}, gets no answer? Two clusters: in F, {node.name}'s bridge sends no frame back out of the port that it came in by; "
         f"in B that is in order, but net.bridge.bridge-nf-call-iptables is 0 on every node, so that what passes between two pods of one bridge is not shown to iptables.\n{place.told(service=place.said())}",
-        {
-            "F one": share("lost", f"calls of {one.name}, on {node.name}.", flag.asks(one.source, place.inside), "timeout",
+        in_any_order(draw, [
+            share("lost", f"F: calls of {one.name}, on {node.name}.", flag.asks(one.source, place.inside), "timeout",
                            ideas={"0": ("a-pod-always-reaches-itself", "When the choice falls on the caller itself, the frame must leave by the port it came from."), **nothing}),
-            "F other": share("lost", f"calls of {other.name}, on {other.host.name}.", flag.asks(other.source, place.inside), "timeout",
+            share("lost", f"F: calls of {other.name}, on {other.host.name}.", flag.asks(other.source, place.inside), "timeout",
                              ideas={f"1/{total}": ("without-hairpin-nothing-works", f"{other.host.name}'s bridge has its flag.")}),
-            "F all": share("lost", f"calls of all pods of {place.app}, each calling equally often.", [flag.asks(pod.source, place.inside) for pod in place.pods], "timeout",
+            share("lost", f"F: calls of all pods of {place.app}, each calling equally often.", [flag.asks(pod.source, place.inside) for pod in place.pods], "timeout",
                            ideas={f"1/{total}": ("every-choice-is-even", f"Only those on {node.name} lose any.")}),
-            "B one": share("lost", f"calls of {one.name}, on {node.name}.", unseen.asks(one.source, place.inside), "timeout",
+            share("lost", f"B: calls of {one.name}, on {node.name}.", unseen.asks(one.source, place.inside), "timeout",
                            ideas={"0": ("the-answer-needs-no-rule", "An answer from a pod of the same bridge goes straight back, and nobody gives it the Service's address again."), **nothing}),
-        },
+        ]),
         (
             "F: to which pod must a call be led, to need the flag? B: which answers pass no iptables?",
             "F: to the caller itself, one in all pods, and only on that node. B: answers of other pods on the caller's bridge; its own call to itself is masqueraded, so its answer goes to the node.",
-            "F all: the share of pods on that node, times one over all pods. B one: the other pods of that node, over all pods.",
+            "F, all pods: the share of pods on that node, times one over all pods. B: the other pods of that node, over all pods.",
         ),
     )  # fmt: skip
-    return about(flag, made)
+    return about(flag, made, flag.asks(one.source, place.inside))
 
 
 def _mark(draw: Draw) -> Exercise:
