@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from svcnotes import scenarios
-from svcnotes.control_plane.cluster import Cluster
+from svcnotes.exercises import modes_clusters as clusters
 from svcnotes.exercises.asked import Asked, Seen
 from svcnotes.exercises.choose import Choice, choose
 from svcnotes.exercises.evidence import steps_there
@@ -14,7 +12,6 @@ from svcnotes.exercises.manifest import CLIENT
 from svcnotes.exercises.mistakes import Line, find_mistakes
 from svcnotes.exercises.questions import outcome
 from svcnotes.exercises.sources import source_seen
-from svcnotes.scenarios.changes import with_mode
 from svcnotes.trace import Trace
 
 __all__ = ["doors", "led", "listed", "nobody", "notes", "ping", "silent", "undefined", "visitor", "word"]
@@ -22,48 +19,6 @@ __all__ = ["doors", "led", "listed", "nobody", "notes", "ping", "silent", "undef
 SERVICE = "10.96.0.80"
 ASKER, NODE = "pod/default/asker", "node/node-1"
 ENDS = ("connected", "refused", "timeout", "external")
-
-
-def _iptables() -> Cluster:
-    return with_mode(scenarios.load("modes"), "iptables")
-
-
-def _nftables() -> Cluster:
-    return with_mode(scenarios.load("modes"), "nftables")
-
-
-def _external() -> Cluster:
-    return _nftables().patch("service", "shop", "spec: {externalIPs: [80.11.12.10]}")
-
-
-def _local() -> Cluster:
-    return _nftables().patch("service", "shop", "spec: {externalTrafficPolicy: Local}")
-
-
-def _local_ipvs() -> Cluster:
-    return with_mode(_local(), "ipvs")
-
-
-def _listed() -> Cluster:
-    """In nftables mode, with 127.0.0.0/8 among the addresses for nodePorts."""
-    cluster = _nftables()
-    asked = ("127.0.0.0/8", "172.18.0.0/24")
-    return replace(cluster, proxy=replace(cluster.proxy, node_port_addresses=asked))
-
-
-def _nobody(cluster: Cluster) -> Cluster:
-    """No pod is left, and the Service has an external IP."""
-    for name in ("shop-1", "shop-2"):
-        cluster = cluster.delete("pod", name)
-    return cluster.patch("service", "shop", "spec: {externalIPs: [80.11.12.10]}")
-
-
-def _nobody_iptables() -> Cluster:
-    return _nobody(_iptables())
-
-
-def _nobody_nftables() -> Cluster:
-    return _nobody(_nftables())
 
 
 def ended(found: Trace) -> str:
@@ -91,7 +46,7 @@ def map_rule(seen: Seen) -> str:
 visitor = source_seen(
     "visitor",
     "kube-proxy runs in nftables mode. You, 192.0.2.10, dial node-2 at 172.18.0.12:30080, and shop-1 over on node-1 answers. Which source does it see?",
-    Asked(_nftables, CLIENT, "172.18.0.12:30080"),
+    Asked(clusters.nftables, CLIENT, "172.18.0.12:30080"),
     "default/shop-1",
     (
         "The policy is Cluster, as in the first lesson. Is its reason for SNAT gone?",
@@ -104,7 +59,7 @@ visitor = source_seen(
 undefined = choose(
     "undefined",
     "The pod asker dials 10.96.0.80, the Service's own address, on port 9999. The Service has port 80 only. What happens in iptables mode, and what in nftables mode?",
-    [Asked(_iptables, ASKER, f"{SERVICE}:9999"), Asked(_nftables, ASKER, f"{SERVICE}:9999")],
+    [Asked(clusters.iptables, ASKER, f"{SERVICE}:9999"), Asked(clusters.nftables, ASKER, f"{SERVICE}:9999")],
     (
         Choice(
             "It is refused in both.",
@@ -142,7 +97,7 @@ _DOORS = ("172.18.0.11:30080", "10.244.1.1:30080", "127.0.0.1:30080")
 doors = choose(
     "doors",
     "node-1 has three addresses: 172.18.0.11 (eth0), 10.244.1.1 (its bridge cni0), 127.0.0.1 (lo). In nftables mode a program on node-1 dials port 30080 of each. Which of them lead to the shop?",
-    [Asked(_nftables, NODE, to) for to in _DOORS],
+    [Asked(clusters.nftables, NODE, to) for to in _DOORS],
     (
         Choice(
             "all three",
@@ -179,7 +134,7 @@ doors = choose(
 word = choose(
     "word",
     "nftables mode. The Service gets an external IP, 80.11.12.10, and the map service-ips a new element. Fill the blank:  80.11.12.10 . tcp . 80 : goto ____-E2IH552V-default/shop/tcp/http",
-    Asked(_external, CLIENT, "80.11.12.10:80", "node-2"),
+    Asked(clusters.external, CLIENT, "80.11.12.10:80", "node-2"),
     (
         Choice(
             "service",
@@ -212,7 +167,7 @@ word = choose(
 silent = outcome(
     "silent",
     "nftables mode, externalTrafficPolicy: Local. You dial node-3, which has no pod of the shop. How does it end?",
-    Asked(_local, CLIENT, "172.18.0.13:30080"),
+    Asked(clusters.local, CLIENT, "172.18.0.13:30080"),
     (
         "What did iptables mode do there? The lesson on NodePort has it.",
         "Another language, the same decision. Look into the map no-endpoint-nodeports on node-3.",
@@ -223,7 +178,7 @@ silent = outcome(
 ping = outcome(
     "ping",
     "nftables mode. asker pings 10.96.0.80; both pods of the shop are well. How does the ping end?",
-    Asked(_nftables, ASKER, SERVICE, protocol="icmp"),
+    Asked(clusters.nftables, ASKER, SERVICE, protocol="icmp"),
     (
         "The map service-ips asks for an address, a protocol and a port. Has a ping a port?",
         "So no element fits, and the packet goes on to the chain cluster-ips-check.",
@@ -249,7 +204,7 @@ ping = outcome(
 listed = outcome(
     "listed",
     "nftables mode. A colleague has set nodePortAddresses: [127.0.0.0/8, 172.18.0.0/24]. A program on node-1 dials 127.0.0.1:30080. How does it end?",
-    Asked(_listed, NODE, "127.0.0.1:30080"),
+    Asked(clusters.listed, NODE, "127.0.0.1:30080"),
     (
         "Is 127.0.0.1 in nodeport-ips now? What would the kernel have to allow (route_localnet)?",
         "kube-proxy leaves loopback addresses out of the set: NAT from 127.0.0.1 to a pod needs a setting of the kernel (route_localnet) that nftables mode does not make.",
@@ -267,8 +222,8 @@ nobody = choose(
     "nobody",
     "The Service has the external IP 80.11.12.10, and no pods. A program on node-1 dials 80.11.12.10:80. What happens in iptables mode, and what in nftables mode?",
     [
-        Asked(_nobody_iptables, NODE, "80.11.12.10:80"),
-        Asked(_nobody_nftables, NODE, "80.11.12.10:80"),
+        Asked(clusters.nobody_iptables, NODE, "80.11.12.10:80"),
+        Asked(clusters.nobody_nftables, NODE, "80.11.12.10:80"),
     ],
     (
         Choice(
@@ -313,7 +268,7 @@ def _led(outcome: str, *, to_a_pod: bool) -> Callable[[Seen], bool]:
 led = choose(
     "led",
     "IPVS mode, externalTrafficPolicy: Local. You, outside, dial node-3 at 172.18.0.13:30080; it has no pod of the shop, but its virtual server has both as real servers. What happens?",
-    Asked(_local_ipvs, CLIENT, "172.18.0.13:30080"),
+    Asked(clusters.local_ipvs, CLIENT, "172.18.0.13:30080"),
     (
         Choice(
             "node-3 drops the packet, as in the other modes",
@@ -357,11 +312,11 @@ notes = find_mistakes(
     "notes",
     "What a colleague noted before the cluster was switched from iptables to nftables mode. Which lines are wrong?",
     [
-        Asked(_iptables, CLIENT, "172.18.0.12:30080"),
-        Asked(_nftables, CLIENT, "172.18.0.12:30080"),
-        Asked(_nftables, CLIENT, "10.244.2.1:30080", "node-2"),
-        Asked(_nftables, ASKER, "10.96.7.7:80"),
-        Asked(_local, CLIENT, "172.18.0.11:30080"),
+        Asked(clusters.iptables, CLIENT, "172.18.0.12:30080"),
+        Asked(clusters.nftables, CLIENT, "172.18.0.12:30080"),
+        Asked(clusters.nftables, CLIENT, "10.244.2.1:30080", "node-2"),
+        Asked(clusters.nftables, ASKER, "10.96.7.7:80"),
+        Asked(clusters.local, CLIENT, "172.18.0.11:30080"),
     ],
     (
         Line(

@@ -3,7 +3,7 @@
 import pytest
 
 import svcnotes
-from svcnotes.exercises import modes
+from svcnotes.exercises import modes, modes_clusters
 from svcnotes.exercises.misconceptions import ALL
 
 MAP = "vmap @service-ips"
@@ -80,7 +80,7 @@ def test_each_question_on_modes_has_three_hints_and_no_free_points(name):
 
 
 def test_a_map_leads_a_clusterip_and_an_external_ip_to_different_chains():
-    cluster = modes._external()
+    cluster = modes_clusters.external()
     inside = svcnotes.trace(cluster, modes.ASKER, "10.96.0.80:80")
     outside = svcnotes.trace(cluster, modes.ASKER, "80.11.12.10:80")
     assert modes.goes_to(inside, "service")
