@@ -86,6 +86,7 @@ NAMES_A_MODE = {
     "control_plane/objects.py": "the default of KubeProxyConfiguration",
     "control_plane/settings.py": "KubeProxyConfiguration is checked: its modes, and a section for each",
     "exercises/modes.py": "what is asked is the difference between two modes",
+    "exercises/modes_clusters.py": "the same",
     "exercises/personal/modes.py": "what is asked is the difference between two modes",
     "kernel/nft_steps.py": "a loader: rules are told by what the walker of their language reads",
     "kernel/restore.py": "a loader: part of a program's name",
