@@ -15,7 +15,7 @@ CONFORMANCE_FLAGS ?=
 SEEDS_FLAGS ?=
 GRADING_FLAGS ?=
 
-.PHONY: lab test lint types notebooks book benchmarks conformance grading seeds picture clean
+.PHONY: lab test lint types notebooks book benchmarks conformance grading seeds picture clean modes
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir='$(CURDIR)' \
@@ -47,6 +47,10 @@ grading: $(VENV)/.test
 # A thousand draws of every exercise of the coursework: right answers, wrong ones, how hard, how alike.
 seeds: $(VENV)/.test
 	$(BIN)/python tools/check_seeds.py $(SEEDS_FLAGS)
+
+# What each proxy mode costs at 10 to 100,000 Services, as tables.
+modes: $(VENV)/.test
+	$(BIN)/python benchmarks/modes_table.py
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)

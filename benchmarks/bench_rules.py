@@ -5,10 +5,9 @@ recordings were made, took 1.9 s. The objects are in memory, already read, as ku
 """
 
 import tracemalloc
-from dataclasses import replace
 
 import pytest
-from many_services import cluster_of
+from many_services import cluster_of, one_endpoint_less
 
 from svcnotes.kube_proxy import counts, partial_sync, rules
 
@@ -42,10 +41,7 @@ def test_the_time_grows_with_the_services_and_no_faster(benchmark, mode):
 def test_one_endpoint_less(benchmark, mode):
     """What kube-proxy would hand to its tool when one of 10,000 Services loses one of its endpoints."""
     before = cluster_of(10_000)
-    key = ("EndpointSlice", "default", "web-000003-x")
-    piece = before.state.objects[key]
-    objects = {**before.state.objects, key: {**piece, "endpoints": piece["endpoints"][:-1]}}
-    after = replace(before, state=replace(before.state, objects=objects))
+    after = one_endpoint_less(before, 3)
     sync = benchmark.pedantic(partial_sync, args=(before, after, "node-1", mode), rounds=5, warmup_rounds=1)
     benchmark.extra_info["rules written"] = sync.written.rules
     assert benchmark.stats.stats.median < 1.9

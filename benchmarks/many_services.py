@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from svcnotes.control_plane.api_server.state import ApiState
@@ -88,3 +89,11 @@ def cluster_of(services: int, endpoints: int = 5) -> Cluster:
     cluster = Cluster(state, KubeProxyConfiguration(cluster_cidrs=("10.244.0.0/16",)))
     assert len(cluster.services) == len(cluster.endpoint_slices) == services  # read now, not when timed
     return cluster
+
+
+def one_endpoint_less(cluster: Cluster, number: int) -> Cluster:
+    """The cluster when the Service of that number has lost its last endpoint."""
+    key = ("EndpointSlice", "default", f"web-{number:06}-x")
+    piece = cluster.state.objects[key]
+    objects = {**cluster.state.objects, key: {**piece, "endpoints": piece["endpoints"][:-1]}}
+    return replace(cluster, state=replace(cluster.state, objects=objects))
