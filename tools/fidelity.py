@@ -19,7 +19,7 @@ The first list was met by the comparison and is left out of it; the second canno
 |---|---|
 | Where send() fails with EPERM at a REJECT in OUTPUT, nothing more is told. | An ICMP error is made as well and walks OUTPUT and INPUT; nobody reads it. |
 | A vxlan tunnel is a wire: its outer packets are not shown. | They pass the nodes' OUTPUT and INPUT and may be dropped there. |
-| A routing loop is told by its first rounds and its end. | Every round is there; only the end is compared. |
+| A routing loop is told by its first rounds and its end; a rule that tosses (`numgen`, `statistic`) does so in those rounds only. | Every round is there; only the end is compared, and where a rule tosses, nothing. |
 | An address that nobody has on a wire fails at once. | ARP asks first; the lab lets it ask once, for 20 ms. |
 | A port drawn at random is one that a hash picks. | It is random; ports are not compared, only whether the asker's was kept where no rule changes it. |
 | A router without a route answers each packet. | Linux answers one a second to each host; the lab's router has a REJECT rule in place of the missing route. |
