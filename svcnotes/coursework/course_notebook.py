@@ -74,8 +74,8 @@ def header(course: str) -> list[dict[str, Any]]:
         "first line is your answer, as text. Run such a cell to see **your own case** (each student's is another) and what "
         "the check says; try as often as you like. The cell after it shows the marks; leave both first lines and marks cells as they are. "
         "Hints cost: each level that you ask for takes 10 % of the points reached.\n\n"
-        "Run the next cell first. On your university's hub leave it as it is; elsewhere put your name, "
-        "as your course knows it, in place of the question marks."
+        "Run the next cell first. On your university's hub leave it as it is; elsewhere put your user name, "
+        "as your lecturer told you, in place of the question marks. **Save before you hand in:** what stands in this file is what counts."
     )
     return [
         {"cell_type": "markdown", "id": "coursework", "metadata": {}, "source": text},

@@ -64,13 +64,14 @@ nbgrader release_assignment 01-nodeport       # into the exchange; or upload rel
 ## Take in and mark
 
 ```
-nbgrader collect 01-nodeport                  # from the exchange into submitted/
-svcnotes course grade . --out marks           # marks, reports and feedback; runs nobody's code
+nbgrader collect 01-nodeport --update         # from the exchange into submitted/; the last one handed in counts
+svcnotes course grade . --out marks           # marks, reports and feedback of all assignments; runs nobody's code
 ```
 
 `svcnotes course grade` reads `submitted/` (a folder or a zip of notebooks from a learning platform will do as well).
 It writes marks into `gradebook.db`, and into `marks/` CSV files for learning platforms, a summary, and a feedback page
-for each student.
+for each student. Of one assignment alone: `--assignment 01-nodeport --out marks-01`. To mark again, late work too, run it again:
+only what changed is judged anew.
 nbgrader's own `autograde`, `generate_feedback` and `release_feedback` work, too, and give honest submissions the same marks;
 but they **run** what students wrote, with your rights. Use them in a container, or not at all.
 

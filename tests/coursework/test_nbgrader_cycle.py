@@ -201,3 +201,22 @@ def test_feedback_names_points_and_reasons_and_can_be_fetched(course, theirs):
 
 def test_no_remark_is_made_about_an_honest_student(ours):
     assert {tuple(mark["remarks"]) for mark in ours.values()} == {()}
+
+
+def test_our_feedback_pages_go_through_the_exchange_by_the_commands_of_the_lecturers_page(course, tmp_path):
+    page = (ROOT / "notebooks" / "teaching" / "jupyterhub.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^```\n(for secret in .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    copy = shutil.copytree(course, tmp_path / COURSE, ignore=shutil.ignore_patterns("feedback"))
+    assert main(["course", "grade", str(copy), "--out", str(copy / "marks"), "--workers", "1"]) == 0
+    home = course.parent / "home"
+    path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", "-e", "-c", commands], cwd=copy, env=os.environ | {"HOME": str(home), "PATH": path}, check=True
+    )
+    assert [one.name for one in (copy / "feedback").iterdir()] == [FETCHES], "the others handed in otherwise"
+    place = course.parent / "reads"  # beside the home that knows what was submitted
+    place.mkdir()
+    shutil.copy(course.parent / FETCHES / "nbgrader_config.py", place)
+    nbgrader(place, "fetch_feedback", ASSIGNMENT, f"--student={FETCHES}")
+    (fetched,) = (place / ASSIGNMENT / "feedback").glob(f"*/{ASSIGNMENT}.html")
+    assert fetched.read_bytes() == (copy / "marks" / "feedback" / f"{FETCHES}.html").read_bytes()
