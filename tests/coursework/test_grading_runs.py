@@ -117,7 +117,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_worker(tmp_path):
     children = _children(running.pid)
     assert children
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=50)
     assert running.returncode == 130
     assert "the same command goes on from there" in said
     assert "Traceback" not in said

@@ -31,8 +31,8 @@ TOSS = "-m statistic --mode random --probability 0.5 -j MARK --set-mark 1"
 @pytest.mark.parametrize("name", scenarios.names())
 def test_the_rules_of_every_scenario_are_allowed(name):
     cluster = scenarios.load(name)
-    for node in cluster.nodes:
-        text = rules(cluster, node)
+    for node in cluster.nodes:  # rules are edited in iptables' words
+        text = rules(cluster, node, "iptables")
         check_rules(text, text)
 
 

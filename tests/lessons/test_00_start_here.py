@@ -152,7 +152,7 @@ def test_a_list_as_kubectl_prints_it_can_be_loaded():
 def test_the_map_calls_each_lesson_by_its_title():
     """dump"""
     rows = re.findall(r"^\| \d\. \[(.+?)\]\((.+?)\.ipynb\)", ledger.cells(LESSON)["dump"][1], re.MULTILINE)
-    assert len(rows) == 7
+    assert len(rows) == 9
     for title, lesson in rows:
         assert ledger.cells(lesson)["title"][1].startswith(f"# {title}\n")
 

@@ -121,7 +121,8 @@ def _ends(draw: Draw) -> Exercise:
             "cluster-ips-check: reject, then drop. nodeport-ips: the primary address. no-endpoint-nodeports: drop.",
         ),
     )  # fmt: skip
-    return about(clusters[NFTABLES], made)
+    # Whichever lines were drawn, the length of one way is measured: the same in every draw.
+    return about(clusters[NFTABLES], made, clusters[NFTABLES].asks(tool.source, missed))
 
 
 def _switched(draw: Draw) -> Exercise:
