@@ -47,7 +47,7 @@ def report(
         "",
         "Written by `make conformance`; do not edit. The simulation (rules in text, walked by `svcnotes.netfilter`) and the",
         "real kernel (namespaces, `iptables-restore`, `nft`, sockets: `svcnotes.kernel`) were asked the same questions, in each of",
-        "kube-proxy's modes in which packets can be followed. Compared for each:",
+        "kube-proxy's modes whose rules the lab can load. Compared for each:",
         "the outcome, how it was refused and by whom, the Pod that answered, the source that it saw, every rule matched on the way",
         "there and back (host, hook, table, chain, number, verdict), every host passed and the addresses before and after it,",
         "what NAT made of them in each hook. Each question was asked until every end that the model foretells had been seen.",

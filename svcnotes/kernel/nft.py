@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from svcnotes.kernel.load import PLACES, Load, given, tried
+from svcnotes.kernel.load import PLACES, Load, finished, given, tried
 from svcnotes.kernel.netlink import Netlink, attributes, text
 from svcnotes.kernel.nft_pieces import pieces
 
@@ -120,8 +120,6 @@ def transaction(before: str, after: str) -> str:
 
 def _made_ready(before: str, after: str) -> Iterator[str]:
     """The commands after which the text can be added."""
-    if not before:
-        yield from (f"table inet {OWN_TABLE}", f"flush table inet {OWN_TABLE}", _OWN)
     now = tables(after)
     for title, old in tables(before).items():
         new = now.get(title)
@@ -143,6 +141,11 @@ def _emptied(title: str, old: Table, new: Table) -> Iterator[str]:
     for name, declared in old.sets.items():
         if declared != new.sets.get(name):
             yield f"delete {declared[0]} {title} {name}"
+
+
+def start_telling() -> str:
+    """Load the lab's own table in the namespace that the process is in; what nft complained about, empty for nothing."""
+    return finished(given([program(), "-f", "-"], _OWN)) if program() else "no nft"
 
 
 def start(load: Load) -> subprocess.Popen[str]:

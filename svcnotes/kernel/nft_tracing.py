@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from svcnotes.kernel.capture import telling
 from svcnotes.kernel.dissect import dissect
 from svcnotes.kernel.netlink import NETFILTER, Netlink, attributes, messages
-from svcnotes.kernel.nft import LOG_GROUP, OWN_TABLE
+from svcnotes.kernel.nft import LOG_GROUP, OWN_TABLE, start_telling
 from svcnotes.kernel.tracing import PAYLOAD, hear_group, logged
 
 _GETCHAIN, _GETRULE, _TRACE, _GROUP = 10 << 8 | 4, 10 << 8 | 7, 10 << 8 | 17, 9
@@ -67,6 +67,7 @@ class NftTracing:
         self.net.socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _GROUP)
         self.net.socket.setsockopt(1, 8, 1 << 20)
         self.net.socket.setblocking(False)
+        start_telling()  # without nft there is less to hear: what tracing itself shows of a packet
         self._logged = Netlink(NETFILTER)
         hear_group(self._logged, LOG_GROUP)
         self._wholes: list[bytes] = []
