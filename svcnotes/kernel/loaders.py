@@ -17,7 +17,7 @@ LOADERS: dict[str, Loader] = {one.LANGUAGE: one for one in (nft, restore)}
 def lacking(languages: Iterable[str]) -> str:
     """Say which of these languages nothing here loads; empty where there is a loader for each."""
     unknown = [one for one in languages if one not in LOADERS]
-    return f"no loader for what {' and '.join(unknown)} would print" if unknown else ""
+    return f"simulated only, nothing here loads what {' and '.join(unknown)} would print" if unknown else ""
 
 
 def variant(languages: Collection[str], otherwise: str) -> str:

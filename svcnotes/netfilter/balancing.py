@@ -11,33 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from svcnotes.netfilter.conntrack import Flow
 from svcnotes.packet import Packet, endpoint_text
 
 SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE = "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE"
 INIT, UDP = "INIT1", "UDP"
 TIMEOUTS: Mapping[str, int] = {SYN_RECV: 60, ESTABLISHED: 900, FIN_WAIT: 120, CLOSE: 10, INIT: 3, UDP: 300}
 """How long IPVS remembers a connection in each state after its last packet, in seconds."""
-
-
-class Key(NamedTuple):
-    """One direction of a connection: protocol, from where, to where."""
-
-    protocol: str
-    source: str
-    source_port: int
-    destination: str
-    destination_port: int
-
-    @classmethod
-    def of(cls, packet: Packet) -> Key:
-        """The direction that a packet travels in."""
-        return cls(
-            packet.protocol,
-            packet.source,
-            packet.source_port,
-            packet.destination,
-            packet.destination_port,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +27,17 @@ class Served:
     `state` is named as `ipvsadm -Lcn` does; `expires` is the host's time at which it is forgotten, in seconds.
     """
 
-    request: Key
+    request: Flow
     real: str
     real_port: int
     state: str
     expires: float
 
     @property
-    def answer(self) -> Key:
+    def answer(self) -> Flow:
         """How the real server's packets come, once conntrack has put the client's address back."""
         asked = self.request
-        return Key(asked.protocol, self.real, self.real_port, asked.source, asked.source_port)
+        return Flow(asked.protocol, self.real, self.real_port, asked.source, asked.source_port)
 
     @property
     def server(self) -> str:
@@ -91,8 +71,8 @@ class Balancing:
     servers (virtual server, `IP:port`) that kube-proxy took away while connections were open: weight 0 for those.
     """
 
-    requests: Mapping[Key, Served] = field(default_factory=dict)
-    answers: Mapping[Key, Served] = field(default_factory=dict)
+    requests: Mapping[Flow, Served] = field(default_factory=dict)
+    answers: Mapping[Flow, Served] = field(default_factory=dict)
     kept: Mapping[tuple[str, str], Kept] = field(default_factory=dict)
     places: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     leaving: frozenset[tuple[str, str]] = frozenset()
@@ -112,7 +92,7 @@ class Balancing:
             answers={**self.answers, one.answer: one},
         )
 
-    def without(self, gone: frozenset[Key]) -> Balancing:
+    def without(self, gone: frozenset[Flow]) -> Balancing:
         """The memory without the connections of these requests."""
         if not gone:
             return self

@@ -13,7 +13,7 @@ from dataclasses import replace
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy import virtual_servers
 from svcnotes.netfilter import Balancing, Conntrack, Flow
-from svcnotes.netfilter.balancing import Key, server_name
+from svcnotes.netfilter.balancing import server_name
 from svcnotes.network.flight import Memory
 
 GRACEFUL = "tcp"
@@ -56,10 +56,10 @@ def _real_servers(
     }
 
 
-def _forgotten(table: Conntrack, over: frozenset[Key]) -> Conntrack:
+def _forgotten(table: Conntrack, over: frozenset[Flow]) -> Conntrack:
     """Conntrack's table without the entries of connections that IPVS has forgotten (ip_vs_conn_drop_conntrack)."""
     for key in over:
-        found = table.find(Flow(*key))
+        found = table.find(key)
         if found is not None:
             table = table.without_entry(found[0])
     return table

@@ -82,11 +82,11 @@ def test_what_nft_printed_on_a_real_node_is_loaded_beside_the_iptables_of_others
 
 def test_a_mode_for_whose_formats_there_is_no_loader_is_refused_in_a_sentence(lab, monkeypatch):
     where = cluster("nodeport-cluster")
-    said = "proxy mode ipvs: no loader for what ipset and ipvsadm would print; ask the simulation"
+    said = "proxy mode ipvs: simulated only, nothing here loads what ipset and ipvsadm would print; ask the simulation"
     with pytest.raises(QuestionError, match=said):
         real_trace(where, CLIENT, NODEPORT, proxy_mode="ipvs", lab=lab)
     monkeypatch.delitem(LOADERS, nft.LANGUAGE)
-    with pytest.raises(QuestionError, match="proxy mode nftables: no loader for what nft would print"):
+    with pytest.raises(QuestionError, match="proxy mode nftables: simulated only, nothing here loads what nft would print"):
         real_trace(where, CLIENT, NODEPORT, proxy_mode=MODE, lab=lab)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from svcnotes.netfilter.addresses import number
-from svcnotes.netfilter.balancing import Key, Served
-from svcnotes.netfilter.conntrack import ORIGINAL
+from svcnotes.netfilter.balancing import Served
+from svcnotes.netfilter.conntrack import ORIGINAL, Flow
 from svcnotes.netfilter.ipvs.serving import Lookup, serve
 from svcnotes.netfilter.skb import FLAGS, Skb
 from svcnotes.netfilter.targets import ACCEPT, DROP, REJECT, RESEND, Outcome
@@ -61,7 +61,7 @@ class Answers(Hook):
             return ACCEPT
         packet = s.as_packet()
         inner = packet.inner if packet.is_error else None
-        key = Key.of(packet) if inner is None else _turned(inner)
+        key = Flow.of(packet) if inner is None else _turned(inner)
         found = s.balancing.answers.get(key)
         if found is None or found.expires < s.context.time:
             return ACCEPT
@@ -96,7 +96,7 @@ class Requests(Hook):
         if s.served is not None or s.packet.protocol not in PROTOCOLS:
             return ACCEPT
         packet, time = s.as_packet(), s.context.time
-        found = s.balancing.requests.get(Key.of(packet))
+        found = s.balancing.requests.get(Flow.of(packet))
         if found is not None and found.expires < time:
             found = None
         if found is not None and not self._stays(found, s):
@@ -176,8 +176,8 @@ def _give_up(s: Skb, found: Served) -> bool:
     return True
 
 
-def _turned(inner: Packet) -> Key:
-    return Key(inner.protocol, inner.destination, inner.destination_port, inner.source, inner.source_port)
+def _turned(inner: Packet) -> Flow:
+    return Flow.of(inner).inverted()
 
 
 def _visit(s: Skb, chain: str, tried: int, *, matched: bool) -> None:

@@ -14,11 +14,11 @@ from svcnotes.netfilter.balancing import (
     TIMEOUTS,
     Balancing,
     Kept,
-    Key,
     Served,
     first_state,
     server_name,
 )
+from svcnotes.netfilter.conntrack import Flow
 from svcnotes.netfilter.ipvs.schedulers import Choice, schedule
 from svcnotes.netfilter.skb import Skb
 from svcnotes.packet import Packet
@@ -69,7 +69,7 @@ def serve(servers: Lookup, s: Skb, packet: Packet) -> Serving | None:
         until = s.context.time + server.persistent
         balancing = balancing.with_kept(name, s.source(), Kept(real.text, until))
     state = first_state(packet.protocol)
-    connection = Served(Key.of(packet), real.address, real.port, state, s.context.time + TIMEOUTS[state])
+    connection = Served(Flow.of(packet), real.address, real.port, state, s.context.time + TIMEOUTS[state])
     number = server.real_servers.index(real) + 2
     return Serving(server, lines, connection, number, choice.why, balancing)
 
