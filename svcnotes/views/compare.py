@@ -121,12 +121,7 @@ def accord(before: Story, after: Story) -> Prose:
 
 def _matched(story: Story, at: int) -> Prose:
     """Name one of the rules that matched, in the order of `agreement.rules`."""
-    matched = [
-        (hop.host, step)
-        for hop in agreement.told(story.path)
-        for step in hop.steps
-        if step.chain
-    ]
+    matched = [(hop.host, step) for hop in agreement.told(story.path) for step in hop.steps if step.chain]
     if at >= len(matched):
         return prose("none more")
     host, step = matched[at]

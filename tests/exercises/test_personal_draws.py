@@ -24,7 +24,8 @@ def test_there_are_forty_exercises_and_five_kinds_in_every_lesson_on_the_ways_in
     assert len(LESSONS) == 10
     for lesson in LESSONS:
         mine = [definition for definition in ALL.values() if definition.lesson == lesson]
-        if lesson in {"08-modes", "09-scale"}:  # they compare and count: there is nothing of one's own to write
+        # These two compare and count: there is nothing of one's own to write.
+        if lesson in {"08-modes", "09-scale"}:
             assert len(mine) >= 2
         else:
             assert {definition.kind for definition in mine} == set(KINDS), lesson

@@ -86,7 +86,9 @@ def test_a_mode_for_whose_formats_there_is_no_loader_is_refused_in_a_sentence(la
     with pytest.raises(QuestionError, match=said):
         real_trace(where, CLIENT, NODEPORT, proxy_mode="ipvs", lab=lab)
     monkeypatch.delitem(LOADERS, nft.LANGUAGE)
-    with pytest.raises(QuestionError, match="proxy mode nftables: simulated only, nothing here loads what nft would print"):
+    with pytest.raises(
+        QuestionError, match="proxy mode nftables: simulated only, nothing here loads what nft would print"
+    ):
         real_trace(where, CLIENT, NODEPORT, proxy_mode=MODE, lab=lab)
 
 

@@ -192,7 +192,9 @@ def test_a_rule_of_elsewhere_that_is_not_understood_is_named_by_node_and_line():
     for path in svcnotes.trace(lenient, CLIENT, NODEPORT).paths:
         assert path.outcome == "connected"
         (said,) = path.not_understood
-        assert said.startswith("node-1, ip kube-proxy nat-prerouting rule 1: `meta skuid 0 accept` not understood")
+        assert said.startswith(
+            "node-1, ip kube-proxy nat-prerouting rule 1: `meta skuid 0 accept` not understood"
+        )
 
 
 def test_interfaces_that_a_node_has_not_are_told():
