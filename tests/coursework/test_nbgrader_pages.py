@@ -173,12 +173,12 @@ def test_the_lessons_are_laid_out_for_a_student_and_never_over_the_students_own(
     command = yaml.safe_load(text_of("zero-to-jupyterhub.yaml"))["singleuser"]["lifecycleHooks"]["postStart"][
         "exec"
     ]["command"]
-    (tmp_path / "work").mkdir()
+    (tmp_path / "kept").mkdir()
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     environment = os.environ | {"HOME": str(tmp_path)}
     subprocess.run(command, env=environment, check=True)
     assert (tmp_path / "lessons" / "00-start-here.ipynb").is_file()
-    mine = tmp_path / "work" / "lessons" / "01-nodeport.ipynb"
+    mine = tmp_path / "kept" / "lessons" / "01-nodeport.ipynb"
     mine.write_bytes(b"mine")
     subprocess.run(command, env=environment, check=True)
     assert mine.read_bytes() == b"mine"
