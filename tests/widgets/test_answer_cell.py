@@ -80,6 +80,33 @@ def test_an_answer_is_never_run(tmp_path):
     assert not canary.exists()
 
 
+@pytest.mark.parametrize("rest", ["", "\n", "   ", "\n   \n", " --hint 2", " --hint 2   \n\n"])
+def test_an_emptied_answer_cell_says_what_to_do_and_is_no_error(rest, capsys):
+    shell = InteractiveShell()
+    svcnotes.load_ipython_extension(shell)
+    svcnotes.load_ipython_extension(shell)
+    assert shell.run_cell(f"%%answer {VISITOR}{rest}").success
+    text, errors = capsys.readouterr()
+    assert "No answer yet: write it below the first line, then run the cell again." in text
+    assert ("Hint 2: " in text) == ("--hint 2" in rest)
+    assert "UsageError" not in text + errors
+
+
+def test_a_magic_without_an_exercise_is_told_so_when_the_cell_is_empty_too(capsys):
+    shell = InteractiveShell()
+    svcnotes.load_ipython_extension(shell)
+    assert not shell.run_cell("%%answer").success
+    assert "names no exercise" in capsys.readouterr().out
+
+
+def test_in_a_terminal_an_answer_can_be_typed_below_its_first_line():
+    shell = InteractiveShell()
+    svcnotes.load_ipython_extension(shell)
+    assert shell.check_complete(f"%%answer {VISITOR}")[0] == "incomplete"
+    assert shell.check_complete("%%time")[0] == "incomplete"
+    assert shell.run_cell("%%answer?").success
+
+
 def test_a_form_or_a_start_is_offered_only_where_there_is_no_answer_yet(capsys, desk, written, forms):
     case = draw("01-repair", "self-study", "anyone")
     text = said(capsys, "01-repair --hint 1", "???", desk=desk)
