@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 MAGIC = "%%answer"
 UNANSWERED = "???"
+SEATED = "Your cases are those of {student} in {course}."
+"""What `%student` answers."""
 HINTS = "--hint"
 MAX_HINTS = 9
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

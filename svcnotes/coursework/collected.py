@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from svcnotes.coursework.answer_text import UNANSWERED, AnswerText, read_answer, unanswered
+from svcnotes.coursework.answer_text import AnswerText, read_answer, unanswered
+from svcnotes.coursework.claims import claims, nameless
 from svcnotes.coursework.course_notebook import MARKS_SUFFIX
 from svcnotes.coursework.notebook import Cell, Notebook, printable
-
-_STUDENT = re.compile(r"^%student[ \t]+(\S+)[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +29,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The answer that counts for each exercise, remarks on an exercise's answer, remarks on the whole."""
+    """The answer that counts for each exercise, remarks on an exercise's answer, remarks on the whole.
+
+    `nameless` has a remark on each file that does not say whose it is; it matters where no hub says so either.
+    """
 
     answers: dict[str, Given]
     of_exercise: dict[str, tuple[str, ...]]
     remarks: tuple[str, ...]
+    nameless: dict[str, str]
 
 
 def collect(
@@ -56,13 +58,16 @@ def collect(
     every: dict[str, list[Given]] = {exercise: [] for exercise in exercises}
     remarks: list[str] = []
     about: dict[str, list[str]] = {exercise: [] for exercise in exercises}
+    unnamed: dict[str, str] = {}
     for file, notebook in notebooks:
         remarks += [f"{file}: {remark}" for remark in notebook.remarks]
         remarks += [f"{file}: {remark}" for remark in _of_ids(notebook)]
+        if said := nameless(file, notebook, course, student):
+            unnamed[file] = said
         for cell in notebook.cells:
             place = f"{file}, cell {cell.number}"
             answer = read_answer(cell.source)
-            remarks += _claims(cell, place, course, student)
+            remarks += claims(cell, place, course, student)
             remarks += _tampered(cell, place, every, locked)
             if answer is None:
                 if cell.grade_id in about and cell.kind == "code" and cell.source.strip():
@@ -87,7 +92,7 @@ def collect(
         if given:
             chosen[exercise], odd = _chosen(given, start(exercise))
             about[exercise] += odd
-    return Collected(chosen, {name: tuple(said) for name, said in about.items()}, tuple(remarks))
+    return Collected(chosen, {name: tuple(said) for name, said in about.items()}, tuple(remarks), unnamed)
 
 
 def _chosen(given: list[Given], start: str) -> tuple[Given, list[str]]:
@@ -139,16 +144,3 @@ def _tampered(cell: Cell, place: str, exercises: Collection[str], locked: Callab
     if not given or cell.source.split() == given.split():
         return []
     return [f"{place}: the marks cell of {exercise} was changed; it is never run here, and has no effect."]
-
-
-def _claims(cell: Cell, place: str, course: str, student: str) -> list[str]:
-    """A `%student` line that names somebody else."""
-    if cell.kind != "code" or "%student" not in cell.source:
-        return []
-    said = _STUDENT.search(cell.source[:2000])
-    if said is None or (said[1], said[2]) in {(course, student), (course, UNANSWERED)}:
-        return []
-    return [
-        f"{place} says it is of course {printable(said[1], 60)}, student {printable(said[2], 60)}; "
-        f"it was handed in by {printable(student, 60)}, whose case counts."
-    ]

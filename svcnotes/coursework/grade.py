@@ -38,7 +38,7 @@ def grade(
     put into it at once. `name` is the module of the catalogue. Raises SvcnotesError where no worker can work.
     """
     known = catalogue(name).ALL
-    answers, unread = _marked(submitted.submissions, course, exercises, pool, journal, name, progress)
+    answers, unread = _marked(submitted, course, exercises, pool, journal, name, progress)
     students = tuple(
         _student(one, answers[one.student], unread[one.student]) for one in submitted.submissions
     )
@@ -58,7 +58,7 @@ def grade(
 
 
 def _marked(
-    submissions: Sequence[Submission],
+    submitted: Submitted,
     course: str,
     exercises: Sequence[str],
     pool: Pool,
@@ -67,6 +67,8 @@ def _marked(
     progress: Progress,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
     """The answer to each student's task, from the journal or from the pool; remarks on files that could not be read."""
+    submissions = submitted.submissions
+    says_who = submitted.layout != "nbgrader"  # there a hub, or the exchange, knows
     weight = {one.student: max(1, len(one.files)) for one in submissions}
     total = sum(weight.values())
     answers: dict[str, dict[str, Any]] = {}
@@ -86,7 +88,7 @@ def _marked(
             else:
                 files.append((file, data))
         unread[one.student] = bad
-        return submission_task(course, one.student, exercises, files, name)
+        return submission_task(course, one.student, exercises, files, name, says_who=says_who)
 
     left: list[tuple[str, Made]] = []
     for one in submissions:

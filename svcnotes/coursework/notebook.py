@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from svcnotes.coursework.answer_text import SEATED
+
 MAX_BYTES = 8_000_000
 """A notebook that is larger is not read; an honest one, with its outputs, stays far below."""
 MAX_CELLS = 2_000
@@ -14,13 +16,17 @@ RIGHT_MARK = "✔ Right"
 """How a Verdict on a right answer begins; what stands in an output is only compared, never believed."""
 _LOOKED_AT = 100_000
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_SEATED = re.compile(
+    re.escape(SEATED).replace(r"\{student\}", "(.+?)").replace(r"\{course\}", r"(\S+)") + r"\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cell: its number (from 1), its kind (code, markdown, raw), its text, nbgrader's id of it.
 
-    `says_right` tells whether a stored output begins with the words of a right answer.
+    `says_right` tells whether a stored output begins with the words of a right answer; `seated` are the course and
+    the student that a stored output of `%student` names.
     """
 
     number: int
@@ -28,6 +34,7 @@ class Cell:
     source: str
     grade_id: str = ""
     says_right: bool = False
+    seated: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,7 @@ def _cell(number: int, cell: object) -> Cell | str:
         source = "".join(source)
     if not isinstance(source, str):
         return f"its source is a {type(source).__name__}, not a text"
+    said = _said(cell.get("outputs"))
     metadata = cell.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
@@ -110,13 +118,18 @@ def _cell(number: int, cell: object) -> Cell | str:
         kind,
         _SURROGATES.sub("\ufffd", source),
         _SURROGATES.sub("\ufffd", grade_id)[:100] if isinstance(grade_id, str) else "",
-        _says_right(cell.get("outputs")),
+        any(RIGHT_MARK in text for text in said),
+        next((_seat(found) for text in said if (found := _SEATED.fullmatch(text))), None),
     )
 
 
-def _says_right(outputs: object) -> bool:
-    """Whether a stored output claims a right answer."""
-    return isinstance(outputs, list) and any(RIGHT_MARK in text for text in _texts(outputs, 4))
+def _seat(found: re.Match[str]) -> tuple[str, str]:
+    return _SURROGATES.sub("\ufffd", found[2]), _SURROGATES.sub("\ufffd", found[1])
+
+
+def _said(outputs: object) -> list[str]:
+    """The texts of the stored outputs: compared, never believed."""
+    return _texts(outputs, 4) if isinstance(outputs, list) else []
 
 
 def _texts(value: object, deep: int) -> list[str]:

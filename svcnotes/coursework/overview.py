@@ -29,6 +29,7 @@ def overview(results: Results, files: Mapping[str, str]) -> str:
         _ideas(results),
         _foreign(results, files),
         _alike(results, files),
+        _odd(results, files),
         _students(results, files),
     ]
     return page(f"{results.title}: the class", "\n".join(part for part in parts if part))
@@ -114,6 +115,17 @@ def _alike(results: Results, files: Mapping[str, str]) -> str:
     ]
     head = ['<tr><th>exercise</th><th>students</th><th class="n">alike</th></tr>'] if rows else []
     return _card("Free answers that are nearly the same", HOW_ALIKE, [*head, *rows])
+
+
+def _odd(results: Results, files: Mapping[str, str]) -> str:
+    """Every remark on a student's files and answers; those on what is not there at all stand in the list of students."""
+    rows = [
+        f"<tr><td>{_link(one.student, files)}</td><td>{text(remark)}</td></tr>"
+        for one in results.students
+        if one.handed_in
+        for remark in (*one.remarks, *(remark for mark in one.marks for remark in mark.remarks))
+    ]
+    return _card("What is odd about files and answers", "Each student’s page says the same.", rows)
 
 
 def _students(results: Results, files: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from svcnotes.coursework.collected import Collected, Given, collect
 from svcnotes.coursework.course_notebook import marks_cell
-from svcnotes.coursework.marking import MISSING, UNJUDGED, Judgement, judge
+from svcnotes.coursework.marking import MISSING, PARTIAL, UNJUDGED, WRONG, Judgement, judge
 from svcnotes.coursework.notebook import Notebook, read_notebook
 from svcnotes.coursework.results import Asked, Mark, mark_from_json, mark_to_json
 from svcnotes.errors import SvcnotesError
@@ -81,14 +81,20 @@ def submission_task(
     exercises: Sequence[str],
     files: Sequence[tuple[str, bytes]],
     name: str = CATALOGUE,
+    *,
+    says_who: bool = False,
 ) -> dict[str, Any]:
-    """Ask for a student's marks; `files` are (name, bytes) in the order in which they count."""
+    """Ask for a student's marks; `files` are (name, bytes) in the order in which they count.
+
+    `says_who`: a notebook must say whose it is, for no hub does.
+    """
     return {
         "kind": "submission",
         "catalogue": name,
         "course": course,
         "student": student,
         "exercises": list(exercises),
+        "says_who": says_who,
         "files": [[file, base64.b64encode(data).decode("ascii")] for file, data in files],
     }
 
@@ -149,7 +155,15 @@ def _submission(known: Catalogue, task: Mapping[str, Any], step: Step, keep: Kee
             done[name] = mark_to_json(mark)
             keep(name, done[name])
         marks.append(done[name])
-    return {"marks": marks, "remarks": _bounded([*remarks, *found.remarks])}
+    unnamed = _unnamed(found, marks) if task.get("says_who") else []
+    return {"marks": marks, "remarks": _bounded([*unnamed, *remarks, *found.remarks])}
+
+
+def _unnamed(found: Collected, marks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Remarks on the files that do not say whose they are, where an answer in them got less than all points."""
+    less = {mark["exercise"] for mark in marks if mark["state"] in {PARTIAL, WRONG}}
+    files = {given.file for exercise, given in found.answers.items() if exercise in less}
+    return [said for file, said in found.nameless.items() if file in files]
 
 
 def _marks_cell(exercise: str, course: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from svcnotes.coursework.answer_text import MAGIC, AnswerText, read_answer, tidy, unanswered
+from svcnotes.coursework.answer_text import MAGIC, SEATED, AnswerText, read_answer, tidy, unanswered
 from svcnotes.coursework.course_desk import DESK, SELF_STUDY, Desk, autograding
 from svcnotes.coursework.marking import judge
 from svcnotes.errors import QuestionError
@@ -125,7 +125,7 @@ def student(line: str, desk: Desk = DESK) -> None:
             f"Put your name as your course knows it in place of the question marks: %student {desk.course} NAME"
         )
     else:
-        _say(f"Your cases are those of {desk.student} in {desk.course}.")
+        _say(SEATED.format(student=desk.student, course=desk.course))
 
 
 def answer_new(line: str, desk: Desk = DESK) -> None:

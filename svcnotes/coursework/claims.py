@@ -1,0 +1,48 @@
+"""Whose a notebook says it is: its `%student` lines and what they answered. No mark follows it; reports tell of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from svcnotes.coursework.answer_text import UNANSWERED
+from svcnotes.coursework.notebook import Cell, Notebook, printable
+
+_LINE = re.compile(r"^[ \t]*%student[ \t]+(\S+)(?:[ \t]+(\S.*?))?\s*$", re.MULTILINE)
+_LOOKED_AT = 2_000
+
+
+def claims(cell: Cell, place: str, course: str, student: str) -> list[str]:
+    """A remark on each `%student` line that names somebody else; on a hub its output names them."""
+    return [
+        f"{place} says it is of course {printable(said_course, 60)}, student {printable(said, 60)}; "
+        f"it was handed in by {printable(student, 60)}, whose case counts."
+        for said_course, said in dict.fromkeys(_named(cell))
+        if said not in {student, UNANSWERED} or said_course != course
+    ]
+
+
+def nameless(file: str, notebook: Notebook, course: str, student: str) -> str:
+    """What it means, and the remedy, where a notebook of a course does not say whose it is; else empty."""
+    named = [said for cell in notebook.cells for said in _named(cell)]
+    if any(said != UNANSWERED for _, said in named):
+        return ""
+    line = f"%student {printable(course, 60)}"
+    why = f"the question marks stayed in {line} {UNANSWERED}" if named else f"it has no line {line} NAME"
+    return (
+        f"{file} does not say whose it is: {why}. So what it showed on the screen was nobody’s case. Marks are for the case of "
+        f"{printable(student, 60)}, who handed it in, and an answer that was right there may be wrong here. To mend it: "
+        f"write {line} {printable(student, 60)} into the first cell of code, run it, answer the questions that the notebook "
+        "shows then, save it, and hand it in again."
+    )
+
+
+def _named(cell: Cell) -> Iterator[tuple[str, str]]:
+    """Each (course, student) that a cell names; the student is `???` where nobody put a name."""
+    if cell.kind != "code" or "%student" not in cell.source:
+        return
+    for found in _LINE.finditer(cell.source[:_LOOKED_AT]):
+        said = found[2] or UNANSWERED
+        if said == UNANSWERED and cell.seated and cell.seated[0] == found[1]:
+            said = cell.seated[1]  # a hub knew who it was
+        yield found[1], said
