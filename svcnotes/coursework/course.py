@@ -35,7 +35,14 @@ class Course:
         count = len(self.assignments)
         return (
             f"{self.folder}: course {self.name}, {count} assignment{'s' * (count != 1)}, {exercises} exercises, "
-            f"{len(self.students)} students\nNext: cd {self.folder} && nbgrader generate_assignment {next(iter(self.assignments))}"
+            f"{len(self.students)} students\nNext: cd {self.folder} && nbgrader generate_assignment {self.first}"
+        )
+
+    @property
+    def first(self) -> str:
+        """The assignment to hand out first: the first lesson, for 00 is for trying how answering works, without marks."""
+        return next(
+            (name for name in self.assignments if not name.startswith("00-")), next(iter(self.assignments))
         )
 
 

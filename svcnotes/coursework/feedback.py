@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import groupby
 
-from svcnotes.coursework.marking import HINT_COST
+from svcnotes.coursework.marking import HINT_COST, MISSING
 from svcnotes.coursework.page import STATES, meter, name, page, text
 from svcnotes.coursework.results import Mark, Results, Student, plain
 from svcnotes.exercises.misconceptions import ALL, LISTED, NUMBER
@@ -22,11 +22,21 @@ def feedback(results: Results, student: Student) -> str:
         f"{meter(share, 'bar')}"
     )
     remarks = _remarks(student.remarks)
-    cards = "\n".join(_card(mark) for mark in student.marks)
     return page(
-        f"{student.name or student.student}: {results.title}",
-        f"{head}\n{remarks}\n{_overview(student)}\n{cards}",
+        f"{student.name or student.student}: {results.title}", f"{head}\n{remarks}\n{_marks(student)}"
     )
+
+
+def _marks(student: Student) -> str:
+    """Every exercise; where there is not one answer cell, that is said once."""
+    if not student.handed_in:
+        return ""
+    if all(mark.judgement.state == MISSING for mark in student.marks):
+        return (
+            f'<div class="card"><p>None of the {len(student.marks)} exercises has an answer cell in what was handed in: '
+            "a cell of code whose first line is %%answer and the exercise’s name.</p></div>"
+        )
+    return "\n".join([_overview(student), *(_card(mark) for mark in student.marks)])
 
 
 def _overview(student: Student) -> str:

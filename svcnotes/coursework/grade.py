@@ -108,7 +108,8 @@ def _marked(
 
 def _student(one: Submission, answer: Mapping[str, Any], unread: Sequence[str]) -> Student:
     marks, remarks = student_marks(answer)
-    nothing = () if one.files else ("Nothing was handed in.",)
+    what = "No notebook" if one.remarks else "Nothing"  # another file is named in a remark
+    nothing = () if one.files else (f"{what} was handed in, so there is no answer to any of the exercises.",)
     return Student(
         one.student,
         one.person.name,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from svcnotes.coursework import maximum
 from svcnotes.coursework.assignment import (
     course_of,
     exercises_named,
@@ -21,7 +22,7 @@ from svcnotes.coursework.nbgrader_marks import has_gradebook, write_marks
 from svcnotes.coursework.outputs import JOURNAL, Columns, write
 from svcnotes.coursework.places import LAYOUTS
 from svcnotes.coursework.pool import DaskPool, LocalPool, Pool
-from svcnotes.coursework.results import Results
+from svcnotes.coursework.results import Results, plain
 from svcnotes.coursework.roster import Roster, read_roster
 from svcnotes.coursework.submissions import Submitted, find_submissions
 from svcnotes.coursework.task import CATALOGUE, Stated, catalogue
@@ -54,7 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exercises", default="", help="lessons or exercises, with commas; else the lessons handed in"
     )
     parser.add_argument("--title", default="", help="the assignment's name in reports")
-    parser.add_argument("--scale", type=int, default=0, metavar="POINTS", help="the platform's maximum grade")
+    parser.add_argument(
+        "--scale",
+        type=int,
+        default=0,
+        metavar="POINTS",
+        help="the platform's maximum grade: marks in its CSV are out of that (the maximum that the roster or the column "
+        "states, else the exercises' points)",
+    )
     parser.add_argument("--canvas-column", default="", metavar="NAME", help="as Canvas names it: Title (123)")
     parser.add_argument(
         "--blackboard-column", default="", metavar="NAME", help="Title [Total Pts: 10 Score] |123"
@@ -112,6 +120,8 @@ def graded(options: argparse.Namespace) -> Results:
         options.submissions, roster, layout=options.layout, assignments=options.assignment
     )
     exercises, remarks = _exercises(options, submitted, known)
+    columns = Columns(options.scale, options.canvas_column, options.blackboard_column)
+    remarks += _scaled(columns, roster, sum(known[name].points for name in exercises))
     title = options.title or ", ".join(options.assignment) or course
     options.out.mkdir(parents=True, exist_ok=True)
     pool = _pool(options)
@@ -135,9 +145,8 @@ def graded(options: argparse.Namespace) -> Results:
             )
     finally:
         pool.close()
-    write(
-        results, roster, options.out, Columns(options.scale, options.canvas_column, options.blackboard_column)
-    )
+    folders = {one.student: one.folder for one in submitted.submissions if one.folder}
+    write(results, roster, options.out, columns, folders)
     return results
 
 
@@ -151,6 +160,26 @@ def _exercises(
     root = options.submissions.parent if options.submissions.name == "submitted" else options.submissions
     named = exercises_of_source(root, options.assignment, known) if submitted.layout == "nbgrader" else ()
     return (named, ()) if named else exercises_of_files(submitted.submissions, known)
+
+
+def _scaled(columns: Columns, roster: Roster, points: int) -> tuple[str, ...]:
+    """What the platforms' own maxima mean for their files; InputError for a --scale that contradicts one."""
+    said = []
+    for platform, most in (
+        ("moodle", maximum.of_moodle(roster)),
+        ("canvas", maximum.of_canvas(roster, columns.canvas)),
+        ("blackboard", maximum.of_blackboard(columns.blackboard)),
+    ):
+        if most and columns.scale not in {0, most}:
+            raise InputError(
+                f"--scale {columns.scale}: the maximum in {platform}'s own file is {plain(most)}. Leave --scale "
+                "away and marks are out of that, or change the maximum there and download the file again"
+            )
+        if most and most != points:
+            said.append(
+                f"{platform}.csv has marks out of {plain(most)}, the maximum there, not out of {points}."
+            )
+    return tuple(said)
 
 
 def _pool(options: argparse.Namespace) -> Pool:

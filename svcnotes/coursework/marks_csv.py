@@ -42,7 +42,7 @@ def safe(cell: str) -> str:
     return f"'{cell}" if full_width.startswith(DANGEROUS) and bare != "-" else cell
 
 
-def scaled(points: Fraction, out_of: int, scale: int) -> str:
+def scaled(points: Fraction, out_of: int, scale: Fraction | int) -> str:
     """Points as the platform shall have them: out of `scale`, or as they are where that is 0."""
     return plain(points * scale / out_of if scale and out_of else points)
 
@@ -68,12 +68,12 @@ def all_marks(results: Results) -> str:
     return _csv([head, *lines])
 
 
-def moodle(results: Results, roster: Roster, scale: int = 0) -> str:
+def moodle(results: Results, roster: Roster, scale: Fraction | int = 0) -> str:
     """Moodle's grading worksheet. Students who handed nothing in get no grade: that is for the lecturer to say.
 
     Without a worksheet as roster the identifier is made from the number in the files' names.
     """
-    most = str(scale or results.out_of)
+    most = _maximum(results, scale)
     if roster.platform != "moodle":
         lines = [
             [
@@ -108,11 +108,11 @@ def moodle(results: Results, roster: Roster, scale: int = 0) -> str:
     return _csv([columns, *lines])
 
 
-def canvas(results: Results, roster: Roster, scale: int = 0, column: str = "") -> str:
+def canvas(results: Results, roster: Roster, scale: Fraction | int = 0, column: str = "") -> str:
     """Canvas' gradebook; `column` is the assignment's column as Canvas names it, `Title (123)`."""
     name = column or results.title
     columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", name]
-    points = ["    Points Possible", "", "", "", "", str(scale or results.out_of)]
+    points = ["    Points Possible", "", "", "", "", _maximum(results, scale)]
     rows = {person.student: person.row or {} for person in roster.people}
     lines = []
     for one in results.students:
@@ -131,9 +131,9 @@ def canvas(results: Results, roster: Roster, scale: int = 0, column: str = "") -
     return _csv([columns, points, *lines])
 
 
-def blackboard(results: Results, roster: Roster, scale: int = 0, column: str = "") -> str:
+def blackboard(results: Results, roster: Roster, scale: Fraction | int = 0, column: str = "") -> str:
     """Blackboard's Grade Center; `column` is its name with the number, `Title [Total Pts: 10 Score] |123`."""
-    name = column or f"{results.title} [Total Pts: {scale or results.out_of} Score]"
+    name = column or f"{results.title} [Total Pts: {_maximum(results, scale)} Score]"
     rows = {person.student: person.row or {} for person in roster.people}
     lines = []
     for one in results.students:
@@ -150,7 +150,11 @@ def blackboard(results: Results, roster: Roster, scale: int = 0, column: str = "
     return _csv([["Last Name", "First Name", "Username", name], *lines])
 
 
-def _grade(one: Student, scale: int) -> str:
+def _maximum(results: Results, scale: Fraction | int) -> str:
+    return plain(Fraction(scale or results.out_of))
+
+
+def _grade(one: Student, scale: Fraction | int) -> str:
     return scaled(one.points, one.out_of, scale) if one.handed_in else ""
 
 

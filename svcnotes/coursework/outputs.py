@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcnotes.coursework import marks_csv
+from svcnotes.coursework import marks_csv, maximum, moodle_zip
 from svcnotes.coursework.feedback import feedback
 from svcnotes.coursework.overview import overview
 from svcnotes.coursework.results import Results, to_json
@@ -26,22 +26,39 @@ _DEVICES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What the platforms are told: points out of `scale` (0: as they are), and their columns' names."""
+    """What the platforms are told: points out of `scale`, and their columns' names.
+
+    A scale of 0 is the maximum that a platform's own file states, else the exercises' points.
+    """
 
     scale: int = 0
     canvas: str = ""
     blackboard: str = ""
 
 
-def write(results: Results, roster: Roster, out: Path, columns: Columns | None = None) -> tuple[Path, ...]:
-    """Write all reports into a folder: the same results give the same bytes. InputError where it cannot be written."""
-    columns = columns or Columns()
+def write(
+    results: Results,
+    roster: Roster,
+    out: Path,
+    columns: Columns | None = None,
+    folders: Mapping[str, str] | None = None,
+) -> tuple[Path, ...]:
+    """Write all reports into a folder: the same results give the same bytes. InputError where it cannot be written.
+
+    `folders` are Moodle's by student, where submissions came from there: feedback goes back as a zip of them.
+    """
+    columns, folders = columns or Columns(), folders or {}
+    scale = columns.scale
     files = feedback_files([one.student for one in results.students])
     texts = {
         "marks.csv": marks_csv.all_marks(results),
-        "moodle.csv": marks_csv.moodle(results, roster, columns.scale),
-        "canvas.csv": marks_csv.canvas(results, roster, columns.scale, columns.canvas),
-        "blackboard.csv": marks_csv.blackboard(results, roster, columns.scale, columns.blackboard),
+        "moodle.csv": marks_csv.moodle(results, roster, scale or maximum.of_moodle(roster)),
+        "canvas.csv": marks_csv.canvas(
+            results, roster, scale or maximum.of_canvas(roster, columns.canvas), columns.canvas
+        ),
+        "blackboard.csv": marks_csv.blackboard(
+            results, roster, scale or maximum.of_blackboard(columns.blackboard), columns.blackboard
+        ),
         "summary.html": overview(results, {student: f"{FEEDBACK}/{file}" for student, file in files.items()}),
     }
     try:
@@ -51,6 +68,11 @@ def write(results: Results, roster: Roster, out: Path, columns: Columns | None =
         _replace(out / RESULTS, to_json(results))
         for student in results.students:
             _replace(out / FEEDBACK / files[student.student], [feedback(results, student)])
+        if folders:
+            unfinished = _unfinished(out / moodle_zip.NAME)
+            pages = [(folders[one], out / FEEDBACK / file) for one, file in files.items() if one in folders]
+            moodle_zip.write_zip(unfinished, pages)
+            unfinished.replace(out / moodle_zip.NAME)
     except OSError as error:
         raise InputError(f"{out}: the reports cannot be written ({error.strerror})") from None
     return (*(out / name for name in texts), out / RESULTS)
@@ -74,7 +96,12 @@ def feedback_files(students: Sequence[str]) -> dict[str, str]:
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
     """Write a file whole: its old content stays until the new one is there."""
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = _unfinished(path)
     with unfinished.open("w", encoding="utf-8", newline="") as file:
         file.writelines(pieces)
     unfinished.replace(path)
+
+
+def _unfinished(path: Path) -> Path:
+    """Where a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.part")

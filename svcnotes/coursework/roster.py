@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -32,11 +32,15 @@ class Person:
 
 @dataclass(frozen=True)
 class Roster:
-    """The people in the list's order, the platform whose format it has (or "own"), and its columns."""
+    """The people in the list's order, the platform whose format it has (or "own"), and its columns.
+
+    `possible` is Canvas' line of points possible, by column.
+    """
 
     people: tuple[Person, ...] = ()
     platform: str = "own"
     columns: tuple[str, ...] = ()
+    possible: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, number: str, name: str, *, by_number: bool = False) -> Person | None:
         """The person whom the platform's number means, else the name: an id, an address, a full name.
@@ -114,10 +118,11 @@ def read_roster(path: Path) -> Roster:
             f"{path}: the roster's first line is {', '.join(columns)[:200]!r}. It needs a column `student`, or the "
             "columns of Moodle's grading worksheet, Canvas' gradebook or Blackboard's Grade Center"
         )
-    people = []
+    people, possible = [], {}
     for number, row in enumerate(rows[1:], 2):
         named = dict(zip(columns, [*row, *[""] * len(columns)], strict=False))
         if platform == "canvas" and "Points Possible" in named.get("Student", ""):
+            possible = named
             continue
         person = _PERSON[platform](named)
         if person.student:
@@ -125,7 +130,7 @@ def read_roster(path: Path) -> Roster:
         elif platform == "own":
             raise InputError(f"{path}: line {number}: student: it is empty. Every line needs one")
     _check_once(path, people)
-    return Roster(tuple(people), platform, columns)
+    return Roster(tuple(people), platform, columns, possible)
 
 
 def _check_once(path: Path, people: Sequence[Person]) -> None:

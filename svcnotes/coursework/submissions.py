@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from svcnotes.coursework.moodle_zip import folder_of
 from svcnotes.coursework.notebook import printable
 from svcnotes.coursework.places import LAYOUTS, Place, layout_of, place_of
 from svcnotes.coursework.roster import Person, Roster
@@ -18,12 +19,14 @@ class Submission:
     """What one student handed in: the files that count, in the order in which they are read.
 
     `student` is the name under which cases are drawn. Each file is its path within the submission, and its source.
+    `folder` is Moodle's for the student, where the files came from there.
     """
 
     student: str
     person: Person
     files: tuple[tuple[str, Source], ...] = ()
     remarks: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class _Pile:
     person: Person
     files: list[tuple[Place, Source]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    folder: str = ""
 
 
 def find_submissions(
@@ -98,6 +102,8 @@ def _put(
                 f"{shown}: two people bear this name; a roster says under which names their cases are drawn."
             )
     pile = piles.setdefault(person.student, _Pile(person))
+    if layout == "moodle":
+        pile.folder = pile.folder or folder_of(place)
     if source.refused:
         pile.remarks.append(f"{printable(place.file, 200)}: {source.refused}; not read.")
         return
@@ -139,4 +145,4 @@ def _submission(student: str, pile: _Pile) -> Submission:
             )
         latest[place.file] = (place, source)
     files = tuple((printable(name, 200), source) for name, (_, source) in sorted(latest.items()))
-    return Submission(student, pile.person, files, tuple(sorted(remarks)))
+    return Submission(student, pile.person, files, tuple(sorted(remarks)), pile.folder)

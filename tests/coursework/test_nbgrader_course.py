@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook
 from nbgrader.nbgraderformat import MetadataValidator
 
 from svcnotes.cli import main
-from svcnotes.coursework.course import create, readme
+from svcnotes.coursework.course import Course, create, readme
 from svcnotes.coursework.course_notebook import exercises_in, source_notebook
 from svcnotes.errors import InputError, QuestionError
 from svcnotes.exercises.personal import draw, find
@@ -122,6 +122,16 @@ def test_the_lessons_themselves_make_a_course(tmp_path):
         texts += [page.read_text(encoding="utf-8") for page in folder.glob("*.md")]
         for link in re.findall(r"\]\(([^()#\s:]+)(?:#[^)]*)?\)", "\n".join(texts)):
             assert (folder / link).is_file(), f"{name}: {link}"
+
+
+def test_what_comes_next_is_the_first_assignment_of_the_lecturers_pages(tmp_path):
+    made = create(tmp_path / "whole")
+    assert str(made).endswith("nbgrader generate_assignment 01-nodeport")
+    assert "nbgrader generate_assignment 01-nodeport " in (made.folder / "README.md").read_text()
+    for page in ("files.md", "jupyterhub.md"):
+        text = (ROOT / "notebooks/teaching" / page).read_text(encoding="utf-8")
+        assert f"nbgrader generate_assignment {made.first}\n" in text
+    assert Course(tmp_path, "x", {"00-start-here": ()}, ()).first == "00-start-here"
 
 
 def test_the_lecturers_page_adds_up_points_and_minutes():

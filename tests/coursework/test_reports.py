@@ -112,6 +112,33 @@ def test_feedback_tells_question_answer_points_by_property_the_idea_and_the_rule
         assert words in text, words
 
 
+def missing(name):
+    asked = Asked(name, "Title", "01-nodeport", "predict", "Which?", "???")
+    explanation = f"There is no cell %%answer {name}."
+    return Mark(asked, Judgement("missing", Fraction(0), 3, explanation=explanation))
+
+
+def test_where_nothing_was_handed_in_one_sentence_says_so(tmp_path):
+    write(tmp_path / "f/ada/01-nodeport.ipynb", book("ada"))
+    (tmp_path / "r.csv").write_text("student\nada\nbob\n")
+    more = ["--course", COURSE, "--roster", str(tmp_path / "r.csv")]
+    assert main(command(tmp_path / "f", tmp_path / "out", *more)) == 0
+    text = Seen((tmp_path / "out/feedback/bob.html").read_text(encoding="utf-8")).text
+    assert text.count("Nothing was handed in, so there is no answer to any of the exercises.") == 1
+    assert "no cell" not in text
+    assert "No answer cell" not in text
+
+
+def test_where_no_answer_cell_is_left_one_sentence_says_so_and_one_missing_cell_is_named():
+    marks = tuple(missing(f"01-{number}") for number in range(8))
+    text = Seen(feedback(results(), Student("bob", "", "", "", True, marks, ("cannot be read",)))).text
+    assert text.count("None of the 8 exercises has an answer cell") == 1
+    assert "There is no cell" not in text
+    assert "cannot be read" in text
+    text = Seen(feedback(results(), Student("bob", "", "", "", True, (*marks[:1], MARK)))).text
+    assert text.count("There is no cell %%answer 01-0.") == 1
+
+
 def test_the_lecturers_page_tells_what_waits_what_resembles_and_which_ideas_are_about():
     waiting = Mark(
         ASKED, Judgement(UNJUDGED, Fraction(0), 3, explanation="judging it took longer than 20 seconds"), "x"
