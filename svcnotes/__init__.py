@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from svcnotes.control_plane.load import loads as loads
     from svcnotes.errors import SvcnotesError as SvcnotesError
     from svcnotes.kube_proxy import rules as rules
+    from svcnotes.scenarios.sweep import sweep as sweep
     from svcnotes.trace import Trace as Trace
     from svcnotes.trace import trace as trace
 
@@ -26,6 +27,7 @@ _HOMES = {
     "load": "svcnotes.control_plane.load",
     "loads": "svcnotes.control_plane.load",
     "rules": "svcnotes.kube_proxy",
+    "sweep": "svcnotes.scenarios.sweep",
     "trace": "svcnotes.trace",
 }
 

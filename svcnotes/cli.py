@@ -1,4 +1,4 @@
-"""The command line: `svcnotes check`, `get`, `rules` and `trace`, the same words as in Python; and `course`."""
+"""The command line: `svcnotes check`, `get`, `rules`, `trace` and `sweep`, the same words as in Python; and `course`."""
 
 from __future__ import annotations
 
@@ -113,6 +113,20 @@ def _parser(*, with_course: bool = False) -> argparse.ArgumentParser:
     )
     trace.add_argument("--json", action="store_true", help="print JSON")
 
+    sweep = command("sweep", _sweep, "Ask who reaches what: each source, each address of each Service.")
+    sweep.add_argument("--sample", type=int, default=None, metavar="N", help="so many questions by chance")
+    sweep.add_argument("--seed", type=int, default=0, help="which sample")
+    sweep.add_argument(
+        "--from",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        help="only from here: an outside address, pod/NAMESPACE/NAME or node/NAME; may be given several times",
+    )
+    sweep.add_argument("--proxy-mode", default=None)
+    sweep.add_argument("--json", action="store_true", help="print JSON")
+
     text = "Assign the exercises and grade them."
     course = commands.add_parser("course", help=text, description=text)
     if with_course:
@@ -189,6 +203,19 @@ def _trace(options: argparse.Namespace) -> int:
     else:
         print(found)
     return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    """Print the table; after Ctrl-C that of what was found so far, with the exit status of an interruption."""
+    from svcnotes.control_plane.load import load
+    from svcnotes.scenarios.sweep import sweep, to_json
+
+    cluster = load(*_paths(options.files), max_bytes=_limit(options))
+    found = sweep(
+        cluster, options.sample, seed=options.seed, sources=options.sources, proxy_mode=options.proxy_mode
+    )
+    print(json.dumps(to_json(found), indent=2, ensure_ascii=False) if options.json else found)
+    return 130 if found.stopped else 0
 
 
 def _tracer(engine: str) -> Callable[..., Trace]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from svcnotes.flow import Flow
+from svcnotes.scenarios.sweep import Sweep
 from svcnotes.trace import Hop, Path, Trace
 from svcnotes.views.beside import SideBySide
 from svcnotes.views.beside_html import beside_html
@@ -14,6 +15,7 @@ from svcnotes.views.html import trace_html
 from svcnotes.views.lookup import Lookup, lookup_html
 from svcnotes.views.matrix import Matrix
 from svcnotes.views.matrix_html import matrix_html
+from svcnotes.views.sweep import sweep_html
 from svcnotes.views.text import trace_text
 from svcnotes.views.timeline import Timeline, timeline, timeline_html
 
@@ -39,11 +41,12 @@ def register(shell: Any = None) -> bool:
         Crowd: crowd_html,
         Curves: curves_html,
         Lookup: lookup_html,
+        Sweep: sweep_html,
         Timeline: timeline_html,
         Flow: flow_html,
     }
     texts: dict[type, Any] = {Trace: trace_text, Hop: hop_line, Path: path_line, Flow: flow_text}
-    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Curves, Lookup, Timeline), str)
+    texts |= dict.fromkeys((SideBySide, Matrix, Crowd, Curves, Lookup, Sweep, Timeline), str)
     # By name, so that pandas loads with the first table and not before.
     formatters["text/html"].for_type_by_name("svcnotes.views.frames", "Table", _table_html)
     for kind, write in pages.items():
