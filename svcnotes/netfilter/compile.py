@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import lru_cache
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter import matches, memory, nat, other_matches, targets
@@ -104,14 +105,36 @@ def compile_rule(
 
     Raises RuleError for what this Linux does not know, and for a jump to a chain that is not there.
     """
+    match, target, act = (
+        _known(text, table, family) if IN_SET not in text else _read(text, table, family, sets)
+    )
+    if act is not None:
+        return Compiled(number, text, match, act, _word(target))
+    assert target is not None  # noqa: S101 - without one there is an act, which does nothing
+    walk, word = _to_chain(target, table, chains, enter)
+    return Compiled(number, text, match, walk, word, target.name)
+
+
+IN_SET = "--match-set"
+"""Stands in every rule that asks an IP set: what it does then depends on the host's sets, too."""
+Read = tuple[Test | None, Clause | None, Act | None]
+
+
+def _read(text: str, table: str, family: int, sets: Sets) -> Read:
+    """What a rule matches, its target, and what that does; None for a target that is a chain."""
     rule = Rule.parse(text)
     place = Place(table, family, rule, sets)
     check_interfaces(rule)
     tests = [test for option in rule.header if (test := header_test(option, family)) is not None]
     for clause in rule.matches:
         tests += MATCHES[clause.name](clause, place)
-    act, word, chain = _action(rule.target, place, chains, enter)
-    return Compiled(number, text, every(tests), act, word, chain)
+    return every(tests), rule.target, _act(rule.target, place)
+
+
+@lru_cache(maxsize=16384)
+def _known(text: str, table: str, family: int) -> Read:
+    """Read a rule once, wherever it stands: the nodes of a cluster share most of theirs, and so do clusters alike."""
+    return _read(text, table, family, matches.NO_SETS)
 
 
 def check_interfaces(rule: Rule) -> None:
@@ -125,34 +148,45 @@ def check_interfaces(rule: Rule) -> None:
             raise RuleError(f"-o cannot stand in {rule.chain}: the route is not known, or ends here")
 
 
-def _action(
-    target: Clause | None, place: Place, chains: Container[str], enter: Enter
-) -> tuple[Act, str, str]:
+def _act(target: Clause | None, place: Place) -> Act | None:
+    """What a target of iptables' own does; None for another name."""
     if target is None:
-        return (lambda _: None), "continue", ""
+        return lambda _: None
+    if target.name not in TARGETS:
+        return None
+    if target.flag == "-g":
+        raise RuleError(f"-g goes to a chain, not to the target {target.name}: write -j {target.name}")
+    return ACTS[target.name](target, place)
+
+
+def _word(target: Clause | None) -> str:
+    """A Step's verdict where a target of iptables' own acts."""
+    if target is None:
+        return "continue"
+    words = {"RETURN": "return", "REDIRECT": "dnat"}
+    return words.get(target.name, target.name.lower() if target.name in FINAL else "continue")
+
+
+def _to_chain(target: Clause, table: str, chains: Container[str], enter: Enter) -> tuple[Act, str]:
+    """What walks the chain that a rule jumps or goes to, and the Step's verdict."""
     name = target.name
-    if name in TARGETS:
-        if target.flag == "-g":
-            raise RuleError(f"-g goes to a chain, not to the target {name}: write -j {name}")
-        words = {"RETURN": "return", "REDIRECT": "dnat"}
-        return ACTS[name](target, place), words.get(name, name.lower() if name in FINAL else "continue"), ""
     if name not in chains and target_left_out(name):
         raise RuleError(target_left_out(name))
     if name not in chains:
         raise RuleError(
-            f"there is no chain `{name}` in the table {place.table}: declare it as `:{name} -`, or correct the name"
+            f"there is no chain `{name}` in the table {table}: declare it as `:{name} -`, or correct the name"
         )
     if name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"):
         raise RuleError(f"a rule cannot jump to the base chain {name}: only the kernel enters it")
     walk_chain = enter(name)
     if target.flag == "-j":
-        return walk_chain, f"jump {name}", name
+        return walk_chain, f"jump {name}"
 
     def go_to(s: Skb) -> Outcome:
         outcome = walk_chain(s)
         return RETURN if outcome is None else outcome
 
-    return go_to, f"goto {name}", name
+    return go_to, f"goto {name}"
 
 
 def every(tests: list[Test]) -> Test | None:

@@ -6,8 +6,9 @@ Sources: net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_tcp.c, nf_conntra
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from svcnotes.copying import changed
 from svcnotes.netfilter.phases import begins_again, first_phase, next_phase, timeout
 from svcnotes.packet import Packet
 
@@ -44,7 +45,7 @@ class Flow:
         return Flow(self.protocol, self.destination, self.destination_port, self.source, self.source_port)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A connection: how its packets look in both directions, before NAT here.
 
@@ -134,12 +135,12 @@ class Conntrack:
         before = self.flows.get(entry.original)
         if before is not None and before.reply not in (entry.original, entry.reply):
             del flows[before.reply]
-        return replace(self, flows=flows)
+        return Conntrack(flows, self.limit, self.loose)
 
     def without_entry(self, entry: Entry) -> Conntrack:
         """The table without an entry (`conntrack -D`)."""
         flows = {f: e for f, e in self.flows.items() if f not in (entry.original, entry.reply)}
-        return replace(self, flows=flows)
+        return Conntrack(flows, self.limit, self.loose)
 
     def classify(self, packet: Packet, time: float = 0.0) -> Connection:
         """Note on a packet what it is to this host: the kernel's nf_conntrack_in.
@@ -160,7 +161,7 @@ class Conntrack:
             return Connection("INVALID")
         seen_reply = entry.seen_reply or direction == REPLY
         expires = time + timeout(packet.protocol, phase)
-        entry = replace(entry, phase=phase, seen_reply=seen_reply, expires=expires)
+        entry = changed(entry, phase=phase, seen_reply=seen_reply, expires=expires)
         return Connection("ESTABLISHED" if seen_reply else "NEW", entry, direction)
 
     def _begin(self, packet: Packet, time: float) -> Connection:

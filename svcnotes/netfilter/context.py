@@ -13,6 +13,7 @@ from svcnotes.packet import Packet
 
 AddressType = Callable[[str, str], str]
 MasqueradeAddress = Callable[[Packet, str], str | None]
+ReversePath = Callable[[], bool]
 
 
 def unicast(address: str, interface: str) -> str:
@@ -27,6 +28,11 @@ def no_address(packet: Packet, out_interface: str) -> str | None:
     return None
 
 
+def believed() -> bool:
+    """Find every packet on the way by which an answer would go."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """A host as one walk sees it; every field has a default, so a lesson gives what it needs.
@@ -36,7 +42,8 @@ class Context:
     interface)` answers LOCAL, UNICAST, BROADCAST, MULTICAST, BLACKHOLE, UNREACHABLE, PROHIBIT or
     UNSPEC; its interface is empty unless `--limit-iface-in/out` asks for one.
     `masquerade_address(packet, out_interface)` is the address that MASQUERADE writes, None where the
-    interface has none. `time` is in seconds on the host's own clock. `recent`, `learnt` and
+    interface has none. `reverse_path()` says whether an answer to the packet
+    would leave by the interface that it came in by. `time` is in seconds on the host's own clock. `recent`, `learnt` and
     `conntrack` are the host's memory before the walk; `connection` is what conntrack noted on this very packet at
     an earlier hook (None at the first hook: conntrack then looks it up, or begins a new one).
     `balancing` is IPVS's memory, `served` its note on the packet: the connection that it took it for.
@@ -50,7 +57,7 @@ class Context:
     bridged: bool = False
     address_type: AddressType = unicast
     masquerade_address: MasqueradeAddress = no_address
-    reverse_path_ok: bool = True
+    reverse_path: ReversePath = believed
     time: float = 0.0
     recent: Recent = field(default_factory=Recent)
     learnt: Learnt = field(default_factory=Learnt)

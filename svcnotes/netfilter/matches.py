@@ -172,13 +172,13 @@ def _port_of_bridge(option: Option) -> Test:
 def rpfilter(clause: Clause, place: Place) -> list[Test]:
     """-m rpfilter: whether a reply would leave by the interface that the packet came in by.
 
-    The host answers it (`Context.reverse_path_ok`); --loose, --validmark and --accept-local are read,
+    The host answers it (`Context.reverse_path`); --loose, --validmark and --accept-local are read,
     and say nothing more here.
     """
     if place.table not in ("raw", "mangle"):
         raise RuleError("-m rpfilter stands only in the tables raw and mangle, at PREROUTING")
     inverted = clause.get("--invert") is not None
-    return [lambda s: s.context.reverse_path_ok != inverted]
+    return [lambda s: s.context.reverse_path() != inverted]
 
 
 def always(clause: Clause, place: Place) -> list[Test]:

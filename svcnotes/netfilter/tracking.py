@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from svcnotes.netfilter.conntrack import ORIGINAL, REPLY, Connection, Entry
+from svcnotes.copying import changed
+from svcnotes.netfilter.conntrack import ORIGINAL, REPLY, Connection, Entry, Flow
 from svcnotes.netfilter.log import Log
 from svcnotes.netfilter.nat import change_source
 from svcnotes.netfilter.skb import Skb
@@ -73,7 +74,8 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
             f"another connection's answers look alike: {before} becomes {after}", before, after, "translate"
         )
     connection = s.connection or connection
-    s.note(replace(connection, entry=_settled(connection.entry or entry, before, s, destination=destination)))
+    settled = _settled(connection.entry or entry, before, s, destination=destination)
+    s.note(Connection(connection.state, settled, connection.direction))
     return verdict
 
 
@@ -107,12 +109,18 @@ def _follow(s: Skb, log: Log, connection: Connection, entry: Entry) -> None:
 def _settled(entry: Entry, before: Packet, s: Skb, *, destination: bool) -> Entry:
     after, reply = s.as_packet(), entry.reply
     if destination:
-        changed = (before.destination, before.destination_port) != (after.destination, after.destination_port)
-        reply = replace(reply, source=after.destination, source_port=after.destination_port)
-        return replace(entry, reply=reply, dnat=entry.dnat or changed, dnat_done=True)
-    changed = (before.source, before.source_port) != (after.source, after.source_port)
-    reply = replace(reply, destination=after.source, destination_port=after.source_port)
-    return replace(entry, reply=reply, snat=entry.snat or changed, snat_done=True)
+        other = (before.destination, before.destination_port) != (after.destination, after.destination_port)
+        reply = Flow(
+            reply.protocol,
+            after.destination,
+            after.destination_port,
+            reply.destination,
+            reply.destination_port,
+        )
+        return changed(entry, reply=reply, dnat=entry.dnat or other, dnat_done=True)
+    other = (before.source, before.source_port) != (after.source, after.source_port)
+    reply = Flow(reply.protocol, reply.source, reply.source_port, after.source, after.source_port)
+    return changed(entry, reply=reply, snat=entry.snat or other, snat_done=True)
 
 
 def _belongs_to_another(entry: Entry, s: Skb) -> bool:
@@ -145,7 +153,7 @@ def confirm(s: Skb, log: Log) -> str:
             text = f"no free source port: another connection has {packet.source_text} to {packet.destination_text}"
             log.kernel(f"{text} (insert_failed)", packet, packet, "drop")
             return DROP
-        entry = replace(entry, confirmed=True)
-        s.connection = replace(connection, entry=entry)
+        entry = changed(entry, confirmed=True)
+        s.connection = Connection(connection.state, entry, connection.direction)
         s.conntrack = s.conntrack.with_entry(entry)
     return ACCEPT

@@ -7,8 +7,8 @@ packet to iptables as if it were routed; replies are then un-NATed there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from svcnotes.copying import changed
 from svcnotes.network.flight import Ending, Flight
 from svcnotes.network.hooks import pass_hook
 from svcnotes.network.node_host import BRIDGE, BRIDGE_NF
@@ -32,7 +32,7 @@ def cross(net: Topology, flight: Flight) -> Iterator[Flight | Ending]:
             yield came
         elif came.packet.destination != before:
             # NAT turned it elsewhere: the bridge hands it to the routing code.
-            yield from route_in(net, host, replace(came, next_hop=""))
+            yield from route_in(net, host, changed(came, next_hop=""))
         else:
             yield from _on(net, came, target)
 

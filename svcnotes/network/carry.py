@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from svcnotes.copying import changed
 from svcnotes.network.bridge import cross
 from svcnotes.network.flight import DROPPED, Ending, Flight
 from svcnotes.network.node_host import BRIDGE
@@ -36,15 +36,17 @@ def carry(net: Topology, flight: Flight) -> Iterator[Ending]:
 def _spin(flight: Flight) -> Flight:
     """Shorten a routing loop: what came to the same place thrice, unchanged, goes on until its TTL runs out."""
     packet = flight.packet
-    place: object = (flight.host, flight.interface, flight.port, replace(packet, ttl=0))
-    before = [ttl for where, ttl in flight.rounds if where == place]
-    flight = replace(flight, rounds=(*flight.rounds, (place, packet.ttl)))
+    place = (flight.host, flight.interface, flight.port)
+    before = [
+        was.ttl for *where, was in flight.rounds if (*where,) == place and was.with_ttl(packet.ttl) == packet
+    ]
+    flight = changed(flight, rounds=(*flight.rounds, (*place, packet)))
     if len(before) < 2 or before[-1] <= packet.ttl:
         return flight
     cost = before[-1] - packet.ttl
     turns = (packet.ttl - 1) // cost
     if not turns:
         return flight
-    spent = replace(packet, ttl=packet.ttl - turns * cost)
+    spent = packet.with_ttl(packet.ttl - turns * cost)
     text = f"a routing loop: {turns} more rounds like this take the TTL from {packet.ttl} to {spent.ttl}"
     return flight.noting("", "routing", text, "continue", spent)

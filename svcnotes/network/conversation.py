@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from svcnotes.copying import changed
 from svcnotes.network import cloud
 from svcnotes.network.carry import carry
 from svcnotes.network.errors_home import PORT_UNREACHABLE, answer_to, error_about, reset
@@ -82,7 +83,7 @@ def _went(net: Topology, first: Flight, ending: Ending) -> Iterator[Result]:
         yield Result(outcome, _close(net, flight, ending.reason), reason=ending.reason)
     else:
         closed = _close(net, flight, ending.reason)
-        answer = replace(ending.answer, hops=closed.hops, memories=flight.memories)
+        answer = changed(ending.answer, hops=closed.hops, memories=flight.memories)
         yield from _answer(net, first, answer, None, ending.reason)
 
 
@@ -132,7 +133,7 @@ def _taken(net: Topology, first: Flight, flight: Flight) -> Iterator[Result]:
     if answer is None:
         yield Result(TIMEOUT, closed, reason=text)
         return
-    answer = replace(answer, hops=closed.hops, memories=flight.memories, connection=None)
+    answer = changed(answer, hops=closed.hops, memories=flight.memories, connection=None)
     for result in _answer(net, first, answer, None, text):
         yield replace(result, closed_at=host.name)
 
@@ -294,7 +295,7 @@ def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balan
             packet.protocol, packet.destination, packet.source_port, address, port, flags=packet.flags
         )
         second = taken.made(ask, direction=THERE)
-        second = replace(second, probability=flight.probability * Fraction(1, len(choices)))
+        second = changed(second, probability=flight.probability * Fraction(1, len(choices)))
         for result in converse(net, second):
             whole = f"{text}: {result.reason}"
             if result.outcome != CONNECTED:
@@ -302,7 +303,7 @@ def _proxied(net: Topology, first: Flight, flight: Flight, balancer: cloud.Balan
                 continue
             back = result.flight.hops[-1]
             passing = replace(back, ended="the load balancer has its backend's answer, and passes it on")
-            heard = replace(result.flight, hops=(*result.flight.hops[:-1], passing))
+            heard = changed(result.flight, hops=(*result.flight.hops[:-1], passing))
             answer = heard.made(answer_to(packet, _answer_flags(packet)), direction=BACK)
             for home in _answer(net, first, answer, result.served, ""):
                 yield replace(home, reason=whole if home.outcome == CONNECTED else f"{whole}; {home.reason}")

@@ -5,8 +5,6 @@ Sources: net/ipv4/icmp.c (icmp_send), net/ipv6/icmp.c, nf_reject_ipv4.c, nf_reje
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from svcnotes.network.flight import BACK, THERE, Flight
 from svcnotes.network.host import Host
 from svcnotes.packet import ECHO_REPLY, Packet
@@ -36,7 +34,7 @@ def error_about(host: Host, flight: Flight, kind: str) -> Flight | None:
         source = packet.destination if host.is_local(packet.destination) else _toward(host, packet.source)
         if not source:
             return None
-        answer = Packet("icmp", source, 0, packet.source, 0, icmp=kind, inner=replace(packet, mark=0))
+        answer = Packet("icmp", source, 0, packet.source, 0, icmp=kind, inner=packet.unmarked())
     note = flight.connection.related_back() if flight.connection else None
     turned = BACK if flight.direction == THERE else THERE
     return flight.made(answer, connection=note, direction=turned)

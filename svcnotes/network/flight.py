@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from svcnotes.copying import changed
 from svcnotes.netfilter import Balancing, Connection, Conntrack, Learnt, Recent, Served, Walk
 from svcnotes.netfilter.targets import RESEND
 from svcnotes.network.hop import Hop
@@ -44,7 +45,7 @@ class Leg:
         return self.sent.destination, self.sent.destination_port
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flight:
     """One packet at one host, with all that happened so far: an immutable value, so that it may fork.
 
@@ -54,7 +55,7 @@ class Flight:
     IPVS's; `anew`: IPVS took it out of a hook, to send it on. `memories` are the hosts'
     memories by host and IP family. `chosen` holds what a balancer chose for this connection, `held`
     the legs of an open one: the sockets at their ends. `rounds` are the
-    places it has been in, with the TTL it had there. `left` says why it left the cluster for nobody.
+    places it has been in (host, interface, port), and what it was there. `left` says why it left the cluster for nobody.
     """
 
     packet: Packet
@@ -73,7 +74,7 @@ class Flight:
     steps: tuple[Step, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     held: tuple[Leg, ...] = ()
-    rounds: tuple[tuple[object, int], ...] = ()
+    rounds: tuple[tuple[str, str, str, Packet], ...] = ()
     left: str = ""
     visited: int = 0
 
@@ -85,12 +86,12 @@ class Flight:
         """The flight with one more thing that the kernel itself did."""
         after = self.packet if after is None else after
         step = Step(hook, table, "", text, self.packet, after, verdict)
-        return replace(self, packet=after, steps=(*self.steps, step))
+        return changed(self, packet=after, steps=(*self.steps, step))
 
     def walked(self, walk: Walk) -> Flight:
         """The flight after a walk through one hook's tables."""
         memory = Memory(walk.conntrack, walk.recent, walk.learnt, walk.balancing)
-        return replace(
+        return changed(
             self,
             packet=walk.packet,
             probability=self.probability * walk.probability,
@@ -116,14 +117,14 @@ class Flight:
             ended=ended,
             visited=self.visited,
         )
-        return replace(self, hops=(*self.hops, hop), steps=(), visited=0)
+        return changed(self, hops=(*self.hops, hop), steps=(), visited=0)
 
     def made(self, packet: Packet, **changes: Any) -> Flight:
         """A new packet made at the same host, with the same past."""
         blank: dict[str, Any] = {
             "interface": "", "port": "", "next_hop": "", "connection": None, "served": None, "anew": False, "steps": (), "rounds": (), "visited": 0,
         }  # fmt: skip
-        return replace(self, packet=packet, arrived=packet, **{**blank, **changes})
+        return changed(self, packet=packet, arrived=packet, **{**blank, **changes})
 
 
 _BLANK = Memory()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 
+from svcnotes.copying import changed
 from svcnotes.netfilter import Context, Rules, walk
 from svcnotes.netfilter.targets import ACCEPT, RESEND
 from svcnotes.netfilter.telling import remark
@@ -55,11 +57,9 @@ def pass_hook(
         physdev_in=flight.port,
         physdev_out=physdev_out,
         bridged=bridged,
-        address_type=lambda address, interface: address_type(host, address, interface),
-        masquerade_address=lambda packet, out: masquerade_address(host, packet, out),
-        reverse_path_ok=not in_interface
-        or hook == "POSTROUTING"
-        or reverse_path(host, flight.packet.source, in_interface),
+        address_type=partial(address_type, host),
+        masquerade_address=partial(masquerade_address, host),
+        reverse_path=partial(_believed, host, hook, flight.packet.source, in_interface),
         time=net.time,
         recent=memory.recent,
         learnt=memory.learnt,
@@ -77,7 +77,7 @@ def pass_hook(
         if walked.verdict == "reject":
             answer = error_about(host, after, walked.reject_with)
             if answer is not None and walked.reject_with == RESET and _by_bridge(host, flight):
-                answer = replace(answer, next_hop=answer.packet.destination)
+                answer = changed(answer, next_hop=answer.packet.destination)
             yield Ending(REFUSED, after, blame, hook, answer)
         else:
             yield Ending(DROPPED, after, blame, hook)
@@ -139,6 +139,11 @@ def masquerade_address(host: Host, packet: Packet, out_interface: str) -> str | 
     return host.select_address(out_interface, toward) or None
 
 
+def _believed(host: Host, hook: str, source: str, interface: str) -> bool:
+    """What an rpfilter match finds: only what came in from outside can come by a wrong way."""
+    return not interface or hook == "POSTROUTING" or reverse_path(host, source, interface)
+
+
 def reverse_path(host: Host, source: str, interface: str, *, loose: bool = False) -> bool:
     """Whether a packet to this source would leave by the interface that it came in by."""
     if interface == LOOPBACK:
@@ -147,10 +152,3 @@ def reverse_path(host: Host, source: str, interface: str, *, loose: bool = False
     if route is None or route.kind not in ("unicast", "spread"):
         return False
     return loose or route.interface == interface
-
-
-def with_marks_cleared(flight: Flight) -> Flight:
-    """The packet without its mark: skb->mark and conntrack's note do not cross to another host."""
-    if not flight.packet.mark and flight.connection is None and flight.served is None:
-        return flight
-    return replace(flight, packet=replace(flight.packet, mark=0), connection=None, served=None)

@@ -116,8 +116,8 @@ class Host:
 
     def conf(self, interface: str, key: str, default: str = "0") -> str:
         """An IPv4 switch of an interface: the larger of `all` and its own (IN_DEV_MAXCONF)."""
-        names = (f"net.ipv4.conf.{where}.{key}" for where in ("all", interface))
-        return max(self.sysctls.get(name, default) for name in names)
+        everywhere = self.sysctls.get(f"net.ipv4.conf.all.{key}", default)
+        return max(everywhere, self.sysctls.get(f"net.ipv4.conf.{interface}.{key}", default))
 
     def source_for(self, destination: str, route: Route) -> str:
         """The address that a packet made here for this destination gets; empty where there is none."""

@@ -7,8 +7,8 @@ fragments, no MTU, no ICMP redirects, no rate limit on ICMP errors.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
+from svcnotes.copying import changed
 from svcnotes.network.addresses import is_loopback
 from svcnotes.network.errors_home import HOST_UNREACHABLE, NO_ROUTE, TTL_EXCEEDED, error_about
 from svcnotes.network.flight import DELIVERED, DROPPED, REFUSED, Ending, Flight
@@ -87,7 +87,7 @@ def _send_anew(net: Topology, host: Host, flight: Flight) -> Outcome:
 
     FORWARD never sees it. Source: ip_vs_nat_xmit in net/netfilter/ipvs/ip_vs_xmit.c.
     """
-    flight = replace(flight, anew=False)
+    flight = changed(flight, anew=False)
     packet = flight.packet
     route = host.route(packet.destination)
     if route is None or route.kind in ("unreachable", "blackhole"):
@@ -100,7 +100,7 @@ def _send_anew(net: Topology, host: Host, flight: Flight) -> Outcome:
         yield spent
         return
     way = f"the node sends it on: {_way(packet.destination, route)}"
-    flight = flight.noting("", "routing", way, "forward", replace(packet, ttl=packet.ttl - 1))
+    flight = flight.noting("", "routing", way, "forward", packet.with_ttl(packet.ttl - 1))
     for after in pass_hook(net, host, "OUTPUT", flight, out_interface=route.interface):
         yield from [after] if isinstance(after, Ending) else _leave(net, host, after, route)
 
@@ -126,7 +126,7 @@ def forward(net: Topology, host: Host, flight: Flight) -> Outcome:
     if spent:
         yield spent
         return
-    less = replace(packet, ttl=packet.ttl - 1)
+    less = packet.with_ttl(packet.ttl - 1)
     flight = flight.noting("", "routing", _way(packet.destination, route), "forward", less)
     kept = stays_on_port(net, host, flight, route.interface, route.next_hop or packet.destination)
     if kept:
@@ -147,7 +147,7 @@ def _nowhere(net: Topology, host: Host, flight: Flight, route: Route | None) -> 
     text = f"{host.name} has no route to {packet.destination}"
     lost = flight.noting("", "routing", text, "unreachable")
     if not net.is_somebody(packet.destination):
-        lost = replace(lost, left=f"{text}, and nobody in this world has that address")
+        lost = changed(lost, left=f"{text}, and nobody in this world has that address")
     return Ending(REFUSED, lost, text, "", error_about(host, lost, NO_ROUTE[packet.family]))
 
 
@@ -213,7 +213,7 @@ def _before_filter(flight: Flight) -> Flight:
         return flight
     asked = len(turned) - turned[::-1].index(True)
     later = tuple(step for step in flight.steps[asked:] if not step.chain)
-    return replace(flight, steps=(*flight.steps[:asked], *later))
+    return changed(flight, steps=(*flight.steps[:asked], *later))
 
 
 def _tied_to_loopback(host: Host, source: str, route: Route) -> str:
@@ -244,7 +244,7 @@ def _leave(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
 
 def _looped(net: Topology, host: Host, flight: Flight) -> Outcome:
     """A packet on lo keeps its note and its route: only the hooks see it come in."""
-    flight = replace(flight, interface=LOOPBACK, port="")
+    flight = changed(flight, interface=LOOPBACK, port="")
     for after in pass_hook(net, host, "PREROUTING", flight, in_interface=LOOPBACK):
         if isinstance(after, Ending):
             yield after
@@ -275,7 +275,7 @@ def _out(net: Topology, host: Host, flight: Flight, route: Route) -> Outcome:
             text = "the load balancer passes no pings on"
         yield Ending(DROPPED, flight.noting("", "routing", text, "drop"), text)
     for node in nodes:
-        picked = replace(
+        picked = changed(
             flight,
             probability=flight.probability / len(nodes),
             chosen={**flight.chosen, packet.destination: node},
@@ -296,10 +296,10 @@ def _first_to_answer(
         address = net.cluster.nodes[name].address(4)
         if known not in (None, address):
             continue
-        picked = replace(flight, chosen={**flight.chosen, destination: address})
+        picked = changed(flight, chosen={**flight.chosen, destination: address})
         if not known:
             count = len(answering)
             text = f"{FIRST} {name}, one of {count} that have {destination} (arp_ignore is 0)"
-            picked = replace(picked, probability=flight.probability / count)
+            picked = changed(picked, probability=flight.probability / count)
             picked = picked.noting("", "routing", text, "forward")
         yield send(net, host, picked, route.interface, address)

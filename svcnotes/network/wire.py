@@ -6,12 +6,10 @@ shown), and an address for which nobody answers fails at once, not after the thr
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from svcnotes.copying import changed
 from svcnotes.network import faults
 from svcnotes.network.errors_home import HOST_UNREACHABLE, NO_ROUTE, error_about
 from svcnotes.network.flight import DROPPED, EXTERNAL, REFUSED, Ending, Flight
-from svcnotes.network.hooks import with_marks_cleared
 from svcnotes.network.host import Host
 from svcnotes.network.node_host import BRIDGE, BRIDGE_NF, NODES
 from svcnotes.network.outside import OUTSIDE
@@ -55,14 +53,23 @@ def _onto_bridge(net: Topology, flight: Flight, node: str, name: str, next_hop: 
     """A Pod's frame: for its node's own bridge address it goes up the stack, else to another Pod."""
     port = net.bridge_port(node, flight.host)
     there = arrive(flight.closed("pod", "eth0"), node, BRIDGE)
-    return replace(there, port=port, next_hop="" if name == node else next_hop)
+    return changed(there, port=port, next_hop="" if name == node else next_hop)
 
 
 def arrive(flight: Flight, host: str, interface: str) -> Flight:
-    """The packet as it comes in at the next host: without mark and note."""
-    flight = with_marks_cleared(flight)
-    return replace(
-        flight, host=host, interface=interface, port="", next_hop="", arrived=flight.packet, steps=()
+    """The packet as it comes in at the next host: skb->mark and conntrack's note do not cross to it."""
+    packet = flight.packet.unmarked()
+    return changed(
+        flight,
+        packet=packet,
+        host=host,
+        interface=interface,
+        port="",
+        next_hop="",
+        arrived=packet,
+        connection=None,
+        served=None,
+        steps=(),
     )
 
 
@@ -72,7 +79,7 @@ def _nobody(net: Topology, host: Host, flight: Flight, segment: str, next_hop: s
         who = "the router" if host.kind == "router" else host.name
         text = f"{packet.destination} is nobody's address here: {who} sends the packet out into the world"
         gone = flight.noting("", "routing", text, "external")
-        return Ending(EXTERNAL, replace(gone, left=text), text)
+        return Ending(EXTERNAL, changed(gone, left=text), text)
     kind = HOST_UNREACHABLE
     text = f"{host.name}: nobody answers for {next_hop}"
     if segment == OUTSIDE:  # its default route leads to networks that know no way in

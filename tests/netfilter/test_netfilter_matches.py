@@ -243,5 +243,5 @@ def test_a_negated_probability_is_the_rest(through):
 def test_rpfilter_asks_the_host(through, host):
     rule = "-A PREROUTING -m rpfilter --invert -j DROP"
     (good,) = through("raw", "PREROUTING", rule)
-    (bad,) = through("raw", "PREROUTING", rule, context=replace(host, reverse_path_ok=False))
+    (bad,) = through("raw", "PREROUTING", rule, context=replace(host, reverse_path=lambda: False))
     assert (good.verdict, bad.verdict) == ("accept", "drop")

@@ -237,8 +237,8 @@ def _fib(words: tuple[str, ...]) -> Get:
             f"`{' '.join(words)}`: of the interface this Linux knows only the way back, `fib saddr . iif {result}`"
         )
     if result == "check":
-        return lambda s: int(s.context.reverse_path_ok)
-    return lambda s: s.context.in_interface if s.context.reverse_path_ok else ""
+        return lambda s: int(s.context.reverse_path())
+    return lambda s: s.context.in_interface if s.context.reverse_path() else ""
 
 
 def _numgen(words: tuple[str, ...]) -> Get:
