@@ -33,7 +33,7 @@ def read_answer(source: str) -> AnswerText | None:
 
     Blank lines before it, the blank lines that begin the answer, and whitespace at its end do not matter.
     """
-    lines = source.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n \t").split("\n", 1)
+    lines = _flush(source.replace("\r\n", "\n").replace("\r", "\n")).split("\n", 1)
     head = lines[0].strip()
     if not head.startswith(MAGIC) or len(head) > _LONGEST_LINE:
         return None
@@ -44,9 +44,11 @@ def read_answer(source: str) -> AnswerText | None:
     return AnswerText(words[0], tidy(lines[1] if len(lines) > 1 else ""), hints, strange)
 
 
-def read_line(line: str) -> AnswerText | None:
-    """Read what follows `%%answer` on its line: the exercise and the hints; None where no exercise is named."""
-    return read_answer(f"{MAGIC} {line}")
+def _flush(source: str) -> str:
+    """A cell without the blank lines that begin it, and without its first line's indentation, as IPython takes it."""
+    found = re.sub(r"\A(?:[ \t]*\n)+", "", source)
+    indent = found[: len(found) - len(found.lstrip(" \t"))]
+    return re.sub(f"^{indent}", "", found, flags=re.MULTILINE) if indent else found
 
 
 def tidy(text: str) -> str:

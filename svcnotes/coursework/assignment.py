@@ -69,7 +69,8 @@ def exercises_of_files(
     lessons = sorted({one.lesson for one in known.values()})
     handed_in = [one for one in submissions if one.files]
     count = {
-        lesson: sum(any(lesson in file for file, _ in one.files) for one in handed_in) for lesson in lessons
+        lesson: sum(any(lesson in file.lower() for file, _ in one.files) for one in handed_in)
+        for lesson in lessons
     }
     chosen = {lesson for lesson, number in count.items() if number and number >= SHARE * len(handed_in)}
     if not chosen:

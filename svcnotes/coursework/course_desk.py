@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +37,7 @@ class Desk:
         for what, word in (("course", course), ("student", name)):
             if len(word) > LONGEST_NAME or not all(letter.isprintable() for letter in word):
                 raise InputError(f"%student: {what}: at most {LONGEST_NAME} printable characters; shorten it")
-        self.course, self.name = course, "" if name == UNNAMED else name
+        self.course, self.name = course, "" if name == UNNAMED else unicodedata.normalize("NFC", name)
         self.fresh.clear()
 
     @property

@@ -13,8 +13,11 @@ from svcnotes.coursework.notebook import MAX_BYTES, read_notebook
 from svcnotes.coursework.pool import Made, Pool
 from svcnotes.coursework.results import Asked, Results, Student
 from svcnotes.coursework.submissions import Submission, Submitted
-from svcnotes.coursework.task import CATALOGUE, catalogue, student_marks, submission_task, trial_task
+from svcnotes.coursework.task import CATALOGUE, bounded, catalogue, student_marks, submission_task, trial_task
 from svcnotes.errors import InputError
+
+MAX_TOGETHER = 64_000_000
+"""Of one student's notebooks, in bytes; what comes after is not read. An honest course's stay far below."""
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many more are done, of how many in all)."""
@@ -76,8 +79,11 @@ def _marked(
     keys: dict[str, str] = {}
 
     def task_of(one: Submission) -> Mapping[str, Any]:
-        files, bad = [], []
+        files, bad, together, beyond = [], [], 0, 0
         for file, source in one.files:
+            if together > MAX_TOGETHER:
+                beyond += 1
+                continue
             try:
                 data = source.read()
             except InputError as error:
@@ -87,6 +93,11 @@ def _marked(
                 bad += (f"{file}: {remark}" for remark in read_notebook(data).remarks)
             else:
                 files.append((file, data))
+            together += len(data)
+        if beyond:
+            bad.append(
+                f"{beyond:,} more files were not read: those before have {MAX_TOGETHER:,} bytes together."
+            )
         unread[one.student] = bad
         return submission_task(course, one.student, exercises, files, name, says_who=says_who)
 
@@ -117,7 +128,7 @@ def _student(one: Submission, answer: Mapping[str, Any], unread: Sequence[str]) 
         next(iter(one.person.numbers), ""),
         bool(one.files),
         marks,
-        (*nothing, *one.remarks, *unread, *remarks),
+        tuple(bounded([*nothing, *unread, *remarks, *one.remarks])),
     )
 
 

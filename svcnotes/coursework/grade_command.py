@@ -105,10 +105,7 @@ def run(options: argparse.Namespace) -> int:
 
 def graded(options: argparse.Namespace) -> Results:
     """Grade what the options name, and write the reports."""
-    if options.workers < 0 or options.seconds <= 0 or options.scale < 0 or options.megabytes < 200:
-        raise InputError(
-            "--workers and --scale are at least 0, --seconds more than 0, --megabytes at least 200"
-        )
+    _check(options)
     known = catalogue(options.catalogue).ALL
     course = options.course or course_of(options.submissions)
     if not course:
@@ -123,7 +120,10 @@ def graded(options: argparse.Namespace) -> Results:
     columns = Columns(options.scale, options.canvas_column, options.blackboard_column)
     remarks += _scaled(columns, roster, sum(known[name].points for name in exercises))
     title = options.title or ", ".join(options.assignment) or course
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {options.out}: the folder cannot be made ({error.strerror})") from None
     pool = _pool(options)
     try:
         with Journal(options.out / JOURNAL) as journal, bars() as progress:
@@ -148,6 +148,26 @@ def graded(options: argparse.Namespace) -> Results:
     folders = {one.student: one.folder for one in submitted.submissions if one.folder}
     write(results, roster, options.out, columns, folders)
     return results
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse numbers that mean nothing, and an --out whose reports would be taken for submissions."""
+    longest = 86_400
+    if (
+        options.workers < 0
+        or options.scale < 0
+        or options.megabytes < 200
+        or not 0 < options.seconds <= longest
+    ):
+        raise InputError(
+            f"--workers and --scale are at least 0, --seconds more than 0 and at most {longest}, --megabytes at least 200"
+        )
+    inside = options.submissions / "submitted"
+    root = (inside if inside.is_dir() else options.submissions).resolve()
+    if options.out.resolve().is_relative_to(root):
+        raise InputError(
+            f"--out {options.out}: it lies among the submissions. Name a folder beside {root.name}"
+        )
 
 
 def _exercises(

@@ -61,12 +61,21 @@ class Journal:
         return json.loads(self._file.read(length)[_SUM + 1 :])[1]
 
     def add(self, key: str, answer: Any) -> None:
-        """Add an answer; it is with the operating system when this returns, so that a SIGKILL loses nothing."""
+        """Add an answer; it is with the operating system when this returns, so that a SIGKILL loses nothing.
+
+        InputError where there is no room.
+        """
         line = _line(json.dumps([key, answer], ensure_ascii=False).encode("utf-8"))
-        self._file.seek(0, 2)
-        at = self._file.tell()
-        self._file.write(line)
-        self._file.flush()
+        try:
+            self._file.seek(0, 2)
+            at = self._file.tell()
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            raise InputError(
+                f"{self._path}: the journal cannot be written ({error.strerror}). What is in it is kept: make room, "
+                "and the same command goes on from there"
+            ) from None
         self._places[key] = (at, len(line))
 
     def _read(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from svcnotes.coursework.nbgrader_page import Page
 from svcnotes.coursework.results import Results, Student
@@ -34,19 +35,31 @@ def write_marks(results: Results, course: Path) -> Written:
     """Write the marks of everybody who handed in into the course's gradebook; to do it again changes nothing.
 
     A mark that a person has given stays, and counts; where the automatic one is there beside it, nbgrader asks to
-    look again. What could not be judged waits for a person. Raises InputError where nbgrader is not installed or
-    the gradebook has no assignment with these exercises.
+    look again. What could not be judged waits for a person. Raises InputError where nbgrader is not installed, or
+    the gradebook cannot be written or has no assignment with these exercises.
     """
     try:
         from nbgrader.api import Gradebook
+        from sqlalchemy.exc import SQLAlchemyError
     except ImportError:
         raise InputError(
             "nbgrader is not installed, so its gradebook cannot be written: pip install 'svcnotes[course]'"
         ) from None
+    try:
+        return _written(results, course, Gradebook)
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", error))
+        raise InputError(
+            f"{course / GRADEBOOK}: the gradebook cannot be written ({why}); the reports are there. Close what uses it, "
+            "then the same command writes it in seconds"
+        ) from None
+
+
+def _written(results: Results, course: Path, gradebook: Any) -> Written:
     exercises = {asked.exercise for asked in results.exercises}
     submissions = marks = 0
     written = []
-    with Gradebook(f"sqlite:///{(course / GRADEBOOK).resolve()}", results.course) as book:
+    with gradebook(f"sqlite:///{(course / GRADEBOOK).resolve()}", results.course) as book:
         for assignment in sorted(book.assignments, key=lambda one: str(one.name)):
             page = Page(book.db, assignment)
             asked = page.exercises & exercises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +17,16 @@ LAYOUTS = ("nbgrader", "moodle", "canvas", "blackboard", "folders")
 # (what follows it is the student's own file name) at its first occurrence.
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)_?", re.DOTALL)
 _MOODLE_FLAT = re.compile(
-    r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_file_(?P<file>.+\.ipynb)", re.DOTALL
+    r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_file_(?P<file>.+\.(?i:ipynb))", re.DOTALL
 )
 # Canvas: NAME_[LATE_]USER_FILE_filename; a file handed in again is filename-1, filename-2, ...
 _CANVAS = re.compile(
-    r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+\.ipynb)", re.DOTALL
+    r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+\.(?i:ipynb))", re.DOTALL
 )
-_AGAIN = re.compile(r"(?P<stem>.+)-(?P<again>\d{1,3})\.ipynb", re.DOTALL)
+_AGAIN = re.compile(r"(?P<stem>.+)-(?P<again>\d{1,3})\.(?i:ipynb)", re.DOTALL)
 # Blackboard: ASSIGNMENT_USERNAME_attempt_DATE_filename.
 _BLACKBOARD = re.compile(
-    r".*?_(?P<name>[^_]+)_attempt_(?P<date>\d{4}(?:-\d\d){5})_(?P<file>.+\.ipynb)", re.DOTALL
+    r".*?_(?P<name>[^_]+)_attempt_(?P<date>\d{4}(?:-\d\d){5})_(?P<file>.+\.(?i:ipynb))", re.DOTALL
 )
 
 
@@ -64,8 +65,26 @@ def layout_of(paths: Sequence[str]) -> str:
     return max(LAYOUTS, key=lambda layout: votes[layout])
 
 
+def packed_in(paths: Sequence[str]) -> str:
+    """The one folder in which everything lies that a platform packed, or all of `submitted/`; else empty.
+
+    Its name would be taken for a student's.
+    """
+    outer = {path.partition("/")[0] for path in paths}
+    try:
+        layout = layout_of([path.partition("/")[2] for path in paths]) if len(outer) == 1 else "folders"
+    except InputError:
+        return ""
+    only = next(iter(outer), "")
+    return only if layout in {"moodle", "canvas", "blackboard"} or only == "submitted" else ""
+
+
 def place_of(path: str, layout: str) -> Place | None:
-    """Whose the notebook at `path` (with /, below the folder given) is; None where the layout does not say."""
+    """Whose the notebook at `path` (with /, below the folder given) is; None where the layout does not say.
+
+    A letter with an accent is one letter here, however the system on which the files were packed writes it (NFC).
+    """
+    path = unicodedata.normalize("NFC", path)
     first, *rest = path.split("/")
     if layout == "nbgrader":
         return Place(first, "", "/".join(rest)) if len(rest) > 1 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,42 +49,46 @@ class Roster:
         `by_number` leaves names out: where the list is the platform's own, its numbers say all, and a display
         name is the student's to choose.
         """
-        found = self._by_number.get(number.strip().casefold()) if number.strip() else None
+        found = self._by_number.get(_plain(number)) if number.strip() else None
         if found is None and name.strip() and not by_number:
-            found = self._by_name.get(" ".join(name.split()).casefold())
+            found = self.student(name) or self._by_name.get(_plain(name))
         return found
+
+    def student(self, name: str) -> Person | None:
+        """The person with exactly this name for the draws: `Ana` is another student than `ana`."""
+        return self._by_student.get(name)
+
+    @cached_property
+    def _by_student(self) -> Mapping[str, Person]:
+        return {person.student: person for person in self.people}
 
     @cached_property
     def _by_number(self) -> Mapping[str, Person]:
-        return {
-            number.casefold(): person
-            for person in reversed(self.people)
-            for number in person.numbers
-            if number
-        }
+        return {_plain(number): person for person in self.people for number in person.numbers if number}
 
     @cached_property
     def _by_name(self) -> Mapping[str, Person]:
         index: dict[str, Person] = {}
         doubtful: set[str] = set()
         for person in self.people:
-            index.setdefault(person.student.casefold(), person)
-            if person.email:
-                index.setdefault(person.email.casefold(), person)
-        for person in self.people:
-            for spelling in _spellings(person.name):
-                if index.setdefault(spelling, person) is not person:
+            for spelling in (_plain(person.student), _plain(person.email), *_spellings(person.name)):
+                if spelling and index.setdefault(spelling, person) is not person:
                     doubtful.add(spelling)  # two people of one name: it means neither
         return {key: person for key, person in index.items() if key not in doubtful}
 
 
 def _spellings(name: str) -> tuple[str, ...]:
     """A full name as it is written, and as Canvas writes it into a file's name (lovelaceada)."""
-    plain = " ".join(name.split()).casefold()
+    plain = _plain(name)
     letters = "".join(c for c in plain if c.isalnum())
     first, _, last = plain.rpartition(" ")
     turned = "".join(c for c in last + first if c.isalnum())
     return tuple(dict.fromkeys(word for word in (plain, letters, turned) if word))
+
+
+def _plain(words: str) -> str:
+    """A name or number as it is looked for: case, spaces and the ways to write an accent do not matter."""
+    return " ".join(unicodedata.normalize("NFC", words).split()).casefold()
 
 
 def read_roster(path: Path) -> Roster:
@@ -102,13 +107,14 @@ def read_roster(path: Path) -> Roster:
         raise InputError(f"{path}: the roster is larger than {MAX_BYTES:,} bytes")
     try:
         text = data.decode("utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
+        text = unicodedata.normalize("NFC", text)
         lines = text.splitlines()
         tab = bool(lines) and lines[0].count("\t") > lines[0].count(",")
         semicolon = bool(lines) and lines[0].count(";") > lines[0].count(",")
         separator = "\t" if tab else ";" if semicolon else ","
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: the roster is no CSV in UTF-8 ({error})") from None
+        raise InputError(f"{path}: the roster is no CSV in UTF-8 ({error}). Save it as CSV, UTF-8") from None
     if not rows:
         raise InputError(f"{path}: the roster is empty. Its first line names the columns: student,name,email")
     columns = tuple(column.strip() for column in rows[0])
@@ -135,10 +141,17 @@ def read_roster(path: Path) -> Roster:
 
 def _check_once(path: Path, people: Sequence[Person]) -> None:
     seen: set[str] = set()
+    whose: dict[str, str] = {}
     for person in people:
         if person.student in seen:
             raise InputError(f"{path}: student {person.student!r} stands in the roster twice. Keep one line")
         seen.add(person.student)
+        for number in filter(None, map(_plain, person.numbers)):
+            if whose.setdefault(number, person.student) != person.student:
+                raise InputError(
+                    f"{path}: the platform's number {number!r} stands in the roster for {whose[number]!r} and for "
+                    f"{person.student!r}. Keep it for one (and only the column of the platform that the files came from)"
+                )
 
 
 def _platform(columns: Sequence[str]) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from svcnotes.coursework.notebook import MAX_BYTES
 from svcnotes.errors import InputError
 
+NOTEBOOK = ".ipynb"
+"""How a notebook's name ends, in small letters; some systems write it in capitals."""
 MAX_FILES = 200_000
 MAX_DEPTH = 8
 _SKIPPED = frozenset({".ipynb_checkpoints", "__MACOSX"})
@@ -60,8 +62,14 @@ def sources(root: Path) -> tuple[Source, ...]:
 
 
 def _walk(folder: Path, prefix: str, deep: int) -> Iterator[Source]:
-    with os.scandir(folder) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        if not prefix:
+            raise InputError(f"{folder}: the folder cannot be opened ({error.strerror})") from None
+        yield Source(f"{prefix}{NOTEBOOK}", refused=f"the folder cannot be opened ({error.strerror})")
+        return
     for entry in inside:
         path = f"{prefix}{_name(entry.name)}"
         if entry.name in _SKIPPED or entry.name.startswith("."):
@@ -71,7 +79,7 @@ def _walk(folder: Path, prefix: str, deep: int) -> Iterator[Source]:
         elif entry.is_dir(follow_symlinks=False):
             if deep < MAX_DEPTH:
                 yield from _walk(Path(entry.path), f"{path}/", deep + 1)
-        elif path.endswith(".ipynb"):
+        elif path.lower().endswith(NOTEBOOK):
             plain = entry.is_file(follow_symlinks=False)
             yield Source(path, Path(entry.path), refused="" if plain else "it is no plain file")
         elif path.lower().endswith(_NO_NOTEBOOK):
@@ -110,8 +118,8 @@ def _members(archive: Path) -> Iterator[Source]:
         if parts[-1].startswith(".") and not bad:
             continue
         seen.add(path)
-        if path.endswith(".ipynb") or path.lower().endswith(_NO_NOTEBOOK):
-            no_notebook = "" if path.endswith(".ipynb") else "it is no notebook (.ipynb)"
+        if path.lower().endswith((NOTEBOOK, *_NO_NOTEBOOK)):
+            no_notebook = "" if path.lower().endswith(NOTEBOOK) else "it is no notebook (.ipynb)"
             yield Source(path, archive=opened, member=member, refused=bad or no_notebook)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from svcnotes.coursework.moodle_zip import folder_of
 from svcnotes.coursework.notebook import printable
-from svcnotes.coursework.places import LAYOUTS, Place, layout_of, place_of
+from svcnotes.coursework.places import LAYOUTS, Place, layout_of, packed_in, place_of
 from svcnotes.coursework.roster import Person, Roster
-from svcnotes.coursework.sources import Source, sources
+from svcnotes.coursework.sources import NOTEBOOK, Source, sources
 from svcnotes.errors import InputError
 
 
@@ -63,10 +63,16 @@ def find_submissions(
     if root.is_dir() and (root / "submitted").is_dir() and not (root / "submitted").is_symlink():
         root, layout = root / "submitted", "nbgrader" if layout == "auto" else layout
     found = sources(root)
-    notebooks = [source.path for source in found if source.path.endswith(".ipynb")]
+    notebooks = [source.path for source in found if source.path.lower().endswith(NOTEBOOK)]
     if not notebooks:
         raise InputError(f"{root}: there is no notebook (.ipynb) in it")
-    layout = layout_of(notebooks) if layout == "auto" else layout
+    if layout == "auto":
+        if outer := packed_in(notebooks):
+            raise InputError(
+                f"{root}: all of it lies in one folder, {printable(outer)}. Name that folder (unpack the zip first), "
+                "for the names inside it say whose each file is"
+            )
+        layout = layout_of(notebooks)
     piles: dict[str, _Pile] = {person.student: _Pile(person) for person in roster.people}
     remarks: list[str] = []
     for source in found:
@@ -92,7 +98,12 @@ def _put(
         return
     if layout == "nbgrader" and assignments and place.file.split("/")[0] not in assignments:
         return
-    person = roster.find(place.number, place.name, by_number=roster.platform == layout)
+    if (
+        layout == "nbgrader"
+    ):  # an account's name, under which its owner saw the cases: no other spelling is theirs
+        person = roster.student(place.name)
+    else:
+        person = roster.find(place.number, place.name, by_number=roster.platform == layout)
     if person is None:
         person = _stranger(place, roster, piles)
         if roster.people:

@@ -156,7 +156,7 @@ def _submission(known: Catalogue, task: Mapping[str, Any], step: Step, keep: Kee
             keep(name, done[name])
         marks.append(done[name])
     unnamed = _unnamed(found, marks) if task.get("says_who") else []
-    return {"marks": marks, "remarks": _bounded([*unnamed, *remarks, *found.remarks])}
+    return {"marks": marks, "remarks": bounded([*unnamed, *remarks, *found.remarks])}
 
 
 def _unnamed(found: Collected, marks: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -220,7 +220,7 @@ def _mark(
     if len(answer) > MAX_KEPT:
         remarks.append(f"The answer has {len(answer):,} characters; reports show the first {MAX_KEPT:,}.")
     return Mark(
-        asked, judgement, answer[:MAX_KEPT], given.place if given else "", hints, tuple(_bounded(remarks))
+        asked, judgement, answer[:MAX_KEPT], given.place if given else "", hints, tuple(bounded(remarks))
     )
 
 
@@ -250,7 +250,7 @@ def _unjudged(stated: Stated, why: str) -> Judgement:
     )
 
 
-def _bounded(remarks: Sequence[str]) -> list[str]:
+def bounded(remarks: Sequence[str]) -> list[str]:
     """Not more remarks than somebody reads."""
     more = len(remarks) - MAX_REMARKS
     return [*remarks[:MAX_REMARKS], *([f"... and {more:,} more of the kind."] if more > 0 else [])]

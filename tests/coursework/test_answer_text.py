@@ -2,7 +2,7 @@
 
 import pytest
 
-from svcnotes.coursework.answer_text import AnswerText, read_answer, read_line, unanswered
+from svcnotes.coursework.answer_text import AnswerText, read_answer, unanswered
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,6 @@ from svcnotes.coursework.answer_text import AnswerText, read_answer, read_line, 
 )
 def test_an_answer_cell_is_read_by_its_first_line(source, expected):
     assert read_answer(source) == expected
-
-
-def test_the_magics_line_is_read_the_same_way():
-    assert read_line("01-visitor --hint 2") == AnswerText("01-visitor", "", 2)
-    assert read_line("") is None
 
 
 def test_an_untouched_start_is_no_answer():

@@ -16,6 +16,8 @@ from nbgrader.nbgraderformat import MetadataValidator
 from svcnotes.cli import main
 from svcnotes.coursework.course import Course, create, readme
 from svcnotes.coursework.course_notebook import exercises_in, source_notebook
+from svcnotes.coursework.nbgrader_marks import write_marks
+from svcnotes.coursework.results import Results
 from svcnotes.errors import InputError, QuestionError
 from svcnotes.exercises.personal import draw, find
 
@@ -249,6 +251,15 @@ def test_marks_of_a_class_that_nbgrader_never_graded_are_nbgraders_own(course, r
     assert exported.returncode == 0, exported.stderr
     rows = (course.folder / "grades.csv").read_text(encoding="utf-8").splitlines()
     assert any(row.startswith("01-nodeport,") and ",ana," in row and ",3.0," in row for row in rows)
+
+
+def test_a_gradebook_that_cannot_be_written_is_one_sentence(tmp_path):
+    results = Results("nets", "Lab", (), ())
+    (tmp_path / "gradebook.db").write_bytes(b"no database, but a text of some length" * 100)
+    with pytest.raises(
+        InputError, match=r"the gradebook cannot be written \(file is not a database\); the reports are"
+    ):
+        write_marks(results, tmp_path)
 
 
 def test_nbgrader_takes_the_roster(course):
