@@ -71,6 +71,21 @@ class Packet:
         """The packet as another host gets it: without the mark."""
         return self._as(0, self.ttl) if self.mark else self
 
+    def between(self, source: str, source_port: int, destination: str, destination_port: int) -> Packet:
+        """The packet with other ends."""
+        return Packet(
+            self.protocol,
+            source,
+            source_port,
+            destination,
+            destination_port,
+            self.flags,
+            self.mark,
+            self.ttl,
+            self.icmp,
+            self.inner,
+        )
+
     def _as(self, mark: int, ttl: int) -> Packet:
         # Written out, since every hop of every packet comes by here: dataclasses.replace takes twice as long.
         return Packet(

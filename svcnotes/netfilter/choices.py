@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TypeVar
 
+from svcnotes.netfilter.walk import CERTAIN
+
 T = TypeVar("T")
 Toss = Callable[[Fraction, float], bool]
 
@@ -38,7 +40,7 @@ class Script:
 
     def probability(self) -> Fraction:
         """How likely this way is, so far."""
-        return self.likely[-1] if self.likely else Fraction(1)
+        return self.likely[-1] if self.likely else CERTAIN
 
     def following(self) -> Script | None:
         """The script of the next way: the last toss won is lost instead; None after the last way."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from svcnotes.copying import changed
 from svcnotes.netfilter.phases import begins_again, first_phase, next_phase, timeout
@@ -15,8 +16,7 @@ from svcnotes.packet import Packet
 ORIGINAL, REPLY = "original", "reply"
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """One direction of a connection: the kernel's `nf_conntrack_tuple`.
 
     A ping's identifier is the port of the side that pings, 0 that of the other: the kernel writes the
@@ -32,7 +32,7 @@ class Flow:
     @classmethod
     def of(cls, packet: Packet) -> Flow:
         """The direction that this packet travels in."""
-        return cls(
+        return Flow(
             packet.protocol,
             packet.source,
             packet.source_port,
@@ -74,8 +74,7 @@ class Entry:
         return self.original if direction == ORIGINAL else self.reply
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """What conntrack notes on one packet: its state, its entry and its direction.
 
     `state` is NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED; `entry` is None for the last two.

@@ -31,6 +31,7 @@ class Skb:
     """
 
     __slots__ = (
+        "_written",
         "balancing",
         "connection",
         "conntrack",
@@ -72,6 +73,7 @@ class Skb:
         self.sport = packet.source_port
         self.dport = packet.destination_port
         self.mark = packet.mark
+        self._written = (self.src, self.sport, self.dst, self.dport, self.mark)
         self.flags = tcp_flags(packet.flags) if packet.flags else 0
         self.recent = context.recent
         self.learnt = context.learnt
@@ -94,13 +96,10 @@ class Skb:
 
     def as_packet(self) -> Packet:
         """The packet as it is now; the very same value as long as nothing changed."""
-        old = self.packet
-        src, dst = text(self.src, self.family), text(self.dst, self.family)
-        if (
-            (old.source_port, old.destination_port, old.mark) != (self.sport, self.dport, self.mark)
-            or old.source != src
-            or old.destination != dst
-        ):
+        now = (self.src, self.sport, self.dst, self.dport, self.mark)
+        if now != self._written:
+            old = self.packet
+            src, dst = text(self.src, self.family), text(self.dst, self.family)
             self.packet = Packet(
                 old.protocol,
                 src,
@@ -113,6 +112,7 @@ class Skb:
                 old.icmp,
                 old.inner,
             )
+            self._written = now
         return self.packet
 
     def take(self, packet: Packet) -> None:
@@ -120,6 +120,7 @@ class Skb:
         self.packet = packet
         self.src, self.sport = number(packet.source), packet.source_port
         self.dst, self.dport = number(packet.destination), packet.destination_port
+        self._written = (self.src, self.sport, self.dst, self.dport, packet.mark)
 
     def note(self, connection: Connection | None) -> None:
         """Set what conntrack notes on the packet, and the bits that `--ctstate` asks for."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from svcnotes.copying import changed
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.icmp import REJECT_SHORT, REJECT_WITH
 from svcnotes.netfilter.matches import Place, needs_protocol
@@ -145,7 +146,7 @@ def connmark(clause: Clause, place: Place) -> Act:
             s.mark = (s.mark & ~nfmask) ^ (theirs & ctmask)
             return None
         theirs = theirs & keep ^ flip if setting else (theirs & ~ctmask) ^ (s.mark & nfmask)
-        s.connection = replace(connection, entry=replace(connection.entry, mark=theirs))
+        s.connection = connection._replace(entry=changed(connection.entry, mark=theirs))
         return None
 
     return act

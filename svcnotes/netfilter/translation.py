@@ -26,8 +26,10 @@ def translate(packet: Packet, entry: Entry, direction: str, hook: str) -> Packet
     if packet.icmp and packet.inner is not None:
         return _translate_error(packet, packet.inner, answer, hook)
     if hook in DESTINATION_HOOKS:
-        return replace(packet, destination=answer.source, destination_port=answer.source_port)
-    return replace(packet, source=answer.destination, source_port=answer.destination_port)
+        return packet.between(packet.source, packet.source_port, answer.source, answer.source_port)
+    return packet.between(
+        answer.destination, answer.destination_port, packet.destination, packet.destination_port
+    )
 
 
 def _concerned(entry: Entry, direction: str, hook: str) -> bool:

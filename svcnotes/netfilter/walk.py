@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from svcnotes.netfilter.balancing import NOTHING, Balancing, Served
 from svcnotes.netfilter.conntrack import Connection, Conntrack
 from svcnotes.netfilter.learnt import Learnt
 from svcnotes.netfilter.recent import Recent
 from svcnotes.packet import Packet, Step
+
+CERTAIN = Fraction(1)
+"""The chance of a way that forks nowhere: it is known by `is`, and costs no reckoning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,7 @@ class Mapping:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Rules `first` to `last` of a chain, tried one after the other; the last one may have matched."""
 
     table: str
@@ -63,7 +66,7 @@ class Walk:
 
     def with_probability(self, probability: Fraction) -> Walk:
         """The same walk, so likely."""
-        return self if probability == self.probability else replace(self, probability=probability)
+        return self if probability is self.probability else replace(self, probability=probability)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from fractions import Fraction
 from functools import partial
 
 from svcnotes.netfilter.choices import Toss, every_way
@@ -13,7 +12,7 @@ from svcnotes.netfilter.skb import STATES, Skb
 from svcnotes.netfilter.stops import ALL_HOOKS, TRACKED_AT, BaseChain, Rules
 from svcnotes.netfilter.targets import ACCEPT, DROP
 from svcnotes.netfilter.tracking import confirm, settle_nat, track
-from svcnotes.netfilter.walk import Mapping, VisitedRule, Walk
+from svcnotes.netfilter.walk import CERTAIN, Mapping, VisitedRule, Walk
 from svcnotes.packet import Packet
 
 
@@ -69,7 +68,7 @@ def _one_way(ruleset: Rules, s: Skb, tables: Collection[str] | None) -> Walk:
         end = (packet.source, packet.source_port)
         nat = Mapping(s.nat, *(end if s.nat == "snat" else (packet.destination, packet.destination_port)))
     return Walk(
-        probability=Fraction(1),
+        probability=CERTAIN,
         verdict=verdict,
         packet=packet,
         reject_with=s.reject_with,

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from svcnotes.copying import changed
 from svcnotes.netfilter import Balancing, Connection, Conntrack, Learnt, Recent, Served, Walk
 from svcnotes.netfilter.targets import RESEND
+from svcnotes.netfilter.walk import CERTAIN
 from svcnotes.network.hop import Hop
 from svcnotes.packet import Packet, Step
 
 THERE, BACK = "there", "back"
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What a host remembers from packet to packet: connections, the lists of `recent`, what nft's sets learnt, IPVS's."""
 
-    conntrack: Conntrack = field(default_factory=Conntrack)
-    recent: Recent = field(default_factory=Recent)
-    learnt: Learnt = field(default_factory=Learnt)
-    balancing: Balancing = field(default_factory=Balancing)
+    conntrack: Conntrack = Conntrack()
+    recent: Recent = Recent()
+    learnt: Learnt = Learnt()
+    balancing: Balancing = Balancing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,12 @@ class Flight:
 
     def walked(self, walk: Walk) -> Flight:
         """The flight after a walk through one hook's tables."""
+        likely = walk.probability
         memory = Memory(walk.conntrack, walk.recent, walk.learnt, walk.balancing)
         return changed(
             self,
             packet=walk.packet,
-            probability=self.probability * walk.probability,
+            probability=self.probability if likely is CERTAIN else self.probability * likely,
             connection=walk.connection,
             served=walk.served,
             anew=walk.verdict == RESEND,

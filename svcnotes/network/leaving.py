@@ -41,7 +41,7 @@ def after_sync(
         places={name: place for name, place in balancing.places.items() if name in wanted},
         kept={key: one for key, one in balancing.kept.items() if key[0] in wanted},
     )
-    return replace(memory, conntrack=_forgotten(memory.conntrack, over), balancing=there)
+    return memory._replace(conntrack=_forgotten(memory.conntrack, over), balancing=there)
 
 
 def _real_servers(

@@ -9,7 +9,7 @@ endpoint that returns finds its clients' affinity forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.cleanup import cleanup
@@ -88,8 +88,7 @@ def _without(memory: Memory, entries: tuple[Entry, ...], gone: list[str]) -> Mem
     for entry in entries:
         table = table.without_entry(entry)
     names = frozenset(gone)
-    return replace(
-        memory,
+    return memory._replace(
         conntrack=table,
         recent=memory.recent.without_lists(names),
         learnt=memory.learnt.without(names),

@@ -156,7 +156,7 @@ def _forget_reset(session: Session) -> None:
         return table
 
     session.memories = {
-        where: replace(memory, conntrack=kept(memory.conntrack)) for where, memory in session.memories.items()
+        where: memory._replace(conntrack=kept(memory.conntrack)) for where, memory in session.memories.items()
     }
 
 

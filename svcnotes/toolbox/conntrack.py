@@ -7,7 +7,6 @@ connections, which are counted and not listed; the order is that of the beginnin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from svcnotes.netfilter import Conntrack, Entry, Flow
@@ -219,5 +218,5 @@ def _change(call: Call, version: int, how: Callable[[Conntrack], Conntrack]) -> 
     memory = call.session.memories.get(where, Memory())
     call.session.memories = {
         **call.session.memories,
-        where: replace(memory, conntrack=how(memory.conntrack)),
+        where: memory._replace(conntrack=how(memory.conntrack)),
     }

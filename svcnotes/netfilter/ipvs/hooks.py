@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from svcnotes.copying import changed
 from svcnotes.netfilter.addresses import number
 from svcnotes.netfilter.balancing import Served
 from svcnotes.netfilter.conntrack import ORIGINAL, Flow
@@ -154,8 +155,8 @@ class Requests(Hook):
         note = s.connection
         if note is None or note.entry is None or note.entry.confirmed or note.direction != ORIGINAL:
             return
-        answer = replace(note.entry.reply, source=found.real, source_port=found.real_port)
-        s.connection = replace(note, entry=replace(note.entry, reply=answer))
+        answer = note.entry.reply._replace(source=found.real, source_port=found.real_port)
+        s.connection = note._replace(entry=changed(note.entry, reply=answer))
 
 
 def _send(s: Skb) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from svcnotes.copying import changed
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.compile import every
 from svcnotes.netfilter.conntrack import Entry
@@ -196,7 +197,7 @@ def _set_connection_mark(get: GetKey) -> Act:
             return BREAK
         entry: Entry | None = connection.entry
         if entry is not None:
-            s.connection = replace(connection, entry=replace(entry, mark=value & EVERY_BIT))
+            s.connection = connection._replace(entry=changed(entry, mark=value & EVERY_BIT))
         return None
 
     return act
