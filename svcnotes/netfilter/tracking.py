@@ -75,7 +75,7 @@ def settle_nat(s: Skb, log: Log, consult: Callable[[], str]) -> str:
         )
     connection = s.connection or connection
     settled = _settled(connection.entry or entry, before, s, destination=destination)
-    s.note(connection._replace(entry=settled))
+    s.note(Connection(connection.state, settled, connection.direction))
     return verdict
 
 
@@ -154,6 +154,6 @@ def confirm(s: Skb, log: Log) -> str:
             log.kernel(f"{text} (insert_failed)", packet, packet, "drop")
             return DROP
         entry = changed(entry, confirmed=True)
-        s.connection = connection._replace(entry=entry)
+        s.connection = Connection(connection.state, entry, connection.direction)
         s.conntrack = s.conntrack.with_entry(entry)
     return ACCEPT
