@@ -20,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial as bound
 from multiprocessing import get_context
@@ -188,16 +189,13 @@ def every(
     ids: Iterable[str], seeds: int, workers: int, known: Mapping[str, Sequence[Finding]]
 ) -> Iterator[tuple[Finding, bool]]:
     """Examine all draws that are not `known`, in parallel; all in order, each with whether it is new."""
-    with get_context("spawn").Pool(workers) as pool:
+    with get_context("spawn").Pool(workers) if workers > 1 else nullcontext() as pool:
         for exercise_id in ids:
             before = known.get(exercise_id, ())[:seeds]
             yield from ((finding, False) for finding in before)
             look, left = bound(examine, exercise_id), range(len(before), seeds)
-            found = (
-                map(look, left)
-                if workers == 1
-                else pool.imap(look, left, chunksize=max(1, min(25, seeds // workers)))
-            )
+            chunk = max(1, min(25, seeds // workers))
+            found = map(look, left) if pool is None else pool.imap(look, left, chunksize=chunk)
             yield from ((finding, True) for finding in found)
 
 
@@ -236,23 +234,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ids = [name for name in ALL if not given.only or name.startswith(tuple(given.only))]
     told: Counter[str] = Counter()
     total, findings, begun = len(ids) * given.seeds, [], time.monotonic()
-    journal = given.journal.open("a", encoding="utf-8") if given.journal else None
-    if journal is not None and journal.tell():
-        journal.write("\n")  # where the last line was cut off, the next one begins anew
-    for finding, new in every(ids, given.seeds, given.workers, kept(given.journal)):
-        findings.append(finding)
-        if new and journal is not None:
-            journal.write(json.dumps(asdict(finding)) + "\n")
-            journal.flush()
-        for problem in finding.problems:
-            told[finding.exercise] += 1
-            if told[finding.exercise] <= SHOWN:
-                print(f"\r{finding.exercise} {finding.student}: {problem}", file=sys.stderr)
-        if (
-            (sys.stderr.isatty() and len(findings) % 20 == 0)
-            or len(findings) % 2000 == 0
-            or len(findings) == total
-        ):
+    with given.journal.open("a", encoding="utf-8") if given.journal else nullcontext() as journal:
+        if journal is not None and journal.tell():
+            journal.write("\n")  # where the last line was cut off, the next one begins anew
+        for finding, new in every(ids, given.seeds, given.workers, kept(given.journal)):
+            findings.append(finding)
+            if new and journal is not None:
+                journal.write(json.dumps(asdict(finding)) + "\n")
+                journal.flush()
+            for problem in finding.problems:
+                told[finding.exercise] += 1
+                if told[finding.exercise] <= SHOWN:
+                    print(f"\r{finding.exercise} {finding.student}: {problem}", file=sys.stderr)
             _progress(len(findings), total, finding.exercise, begun)
     print(file=sys.stderr)
     text = table(findings)
@@ -267,6 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _progress(done: int, total: int, name: str, begun: float) -> None:
+    if done % (20 if sys.stderr.isatty() else 2000) and done != total:
+        return
     spent = time.monotonic() - begun
     left = spent / done * (total - done)
     bar = ("█" * (30 * done // total)).ljust(30, "·")
