@@ -4,7 +4,9 @@ Of each draw: the right answer earns all points and the start none; wrong answer
 right; of all that could be answered to a line just one is right; the total is the same. Then how hard the draws are
 (the same length of way, number of rules, of choices), and how often an answer copied from another student is right.
 
-    python tools/check_seeds.py [--seeds 1000] [--only 01-visitor] [--workers 2] [--table FILE]
+    python tools/check_seeds.py [--seeds 1000] [--only 01-visitor] [--workers 2] [--table FILE] [--journal FILE]
+
+It takes an hour of processor time; with a journal it may be stopped, and goes on where it was.
 """
 
 # ruff: noqa: INP001, T201 - a program to run, no package
@@ -12,12 +14,14 @@ right; of all that could be answered to a line just one is right; the total is t
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from functools import partial as bound
 from multiprocessing import get_context
 from pathlib import Path
@@ -181,15 +185,34 @@ def _span(values: Sequence[int]) -> str:
     return str(low) if low == high else f"{low}-{high}, mean {statistics.mean(values):.1f}"
 
 
-def every(ids: Iterable[str], seeds: int, workers: int) -> Iterator[Finding]:
-    """Examine all draws, in parallel, in order."""
-    for exercise_id in ids:
-        look = bound(examine, exercise_id)
-        if workers == 1:
-            yield from map(look, range(seeds))
+def every(
+    ids: Iterable[str], seeds: int, workers: int, known: Mapping[str, Sequence[Finding]]
+) -> Iterator[tuple[Finding, bool]]:
+    """Examine all draws that are not `known`, in parallel; all in order, each with whether it is new."""
+    with get_context("spawn").Pool(workers) if workers > 1 else nullcontext() as pool:
+        for exercise_id in ids:
+            before = known.get(exercise_id, ())[:seeds]
+            yield from ((finding, False) for finding in before)
+            look, left = bound(examine, exercise_id), range(len(before), seeds)
+            chunk = max(1, min(25, seeds // workers))
+            found = map(look, left) if pool is None else pool.imap(look, left, chunksize=chunk)
+            yield from ((finding, True) for finding in found)
+
+
+def kept(journal: Path | None) -> dict[str, list[Finding]]:
+    """What a run that was stopped had found; a line that was cut off is found anew."""
+    found: dict[str, list[Finding]] = {}
+    if journal is None or not journal.exists():
+        return found
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            one = Finding(**json.loads(line))
+        except (ValueError, TypeError):
             continue
-        with get_context("spawn").Pool(workers) as pool:
-            yield from pool.imap(look, range(seeds), chunksize=max(1, min(25, seeds // workers)))
+        mine = found.setdefault(one.exercise, [])
+        if one.student == f"student-{len(mine)}":
+            mine.append(one)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -204,21 +227,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--table", type=Path, help="write the table of difficulty there")
+    parser.add_argument(
+        "--journal", type=Path, help="keep what was found there, and go on from it; for one state of the code"
+    )
     given = parser.parse_args(arguments)
     ids = [name for name in ALL if not given.only or name.startswith(tuple(given.only))]
     told: Counter[str] = Counter()
     total, findings, begun = len(ids) * given.seeds, [], time.monotonic()
-    for finding in every(ids, given.seeds, given.workers):
-        findings.append(finding)
-        for problem in finding.problems:
-            told[finding.exercise] += 1
-            if told[finding.exercise] <= SHOWN:
-                print(f"\r{finding.exercise} {finding.student}: {problem}", file=sys.stderr)
-        if (
-            (sys.stderr.isatty() and len(findings) % 20 == 0)
-            or len(findings) % 2000 == 0
-            or len(findings) == total
-        ):
+    with given.journal.open("a", encoding="utf-8") if given.journal else nullcontext() as journal:
+        if journal is not None and journal.tell():
+            journal.write("\n")  # where the last line was cut off, the next one begins anew
+        for finding, new in every(ids, given.seeds, given.workers, kept(given.journal)):
+            findings.append(finding)
+            if new and journal is not None:
+                journal.write(json.dumps(asdict(finding)) + "\n")
+                journal.flush()
+            for problem in finding.problems:
+                told[finding.exercise] += 1
+                if told[finding.exercise] <= SHOWN:
+                    print(f"\r{finding.exercise} {finding.student}: {problem}", file=sys.stderr)
             _progress(len(findings), total, finding.exercise, begun)
     print(file=sys.stderr)
     text = table(findings)
@@ -233,6 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _progress(done: int, total: int, name: str, begun: float) -> None:
+    if done % (20 if sys.stderr.isatty() else 2000) and done != total:
+        return
     spent = time.monotonic() - begun
     left = spent / done * (total - done)
     bar = ("█" * (30 * done // total)).ljust(30, "·")

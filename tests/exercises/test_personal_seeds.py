@@ -83,3 +83,16 @@ def test_the_page_of_difficulty_has_a_row_for_each_exercise_and_no_times():
     assert [line.split(" | ")[0][2:] for line in text.splitlines() if line.startswith("| 0")] == list(ALL)
     assert ", ms" not in text
     assert "50%" in text
+
+
+def test_a_run_that_was_cut_off_goes_on_from_its_journal(tmp_path, capsys):
+    journal = tmp_path / "journal"
+    flags = ["--only", "01-visitor", "--workers", "1", "--journal", str(journal)]
+    assert check_seeds.main(["--seeds", "3", *flags]) == 0
+    whole = journal.read_text(encoding="utf-8")
+    journal.write_text(whole[:-40], encoding="utf-8")
+    assert len(check_seeds.kept(journal)["01-visitor"]) == 2
+    assert check_seeds.main(["--seeds", "4", *flags]) == 0
+    assert "4 draws of 1 exercises, 0 with a problem" in capsys.readouterr().out
+    found = check_seeds.kept(journal)["01-visitor"]
+    assert [one.student for one in found] == [f"student-{number}" for number in range(4)]
