@@ -28,11 +28,11 @@ def nameless(file: str, notebook: Notebook, course: str, student: str) -> str:
     if any(said != UNANSWERED for _, said in named):
         return ""
     line = f"%student {printable(course, 60)}"
-    why = f"the question marks stayed in {line} {UNANSWERED}" if named else f"it has no line {line} NAME"
+    why = f"the question marks stayed in “{line} {UNANSWERED}”" if named else f"it has no line “{line} NAME”"
     return (
         f"{file} does not say whose it is: {why}. So what it showed on the screen was nobody’s case. Marks are for the case of "
         f"{printable(student, 60)}, who handed it in, and an answer that was right there may be wrong here. To mend it: "
-        f"write {line} {printable(student, 60)} into the first cell of code, run it, answer the questions that the notebook "
+        f"write “{line} {printable(student, 60)}” into the first cell of code, run it, answer the questions that the notebook "
         "shows then, save it, and hand it in again."
     )
 

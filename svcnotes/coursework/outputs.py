@@ -68,6 +68,7 @@ def write(
         _replace(out / RESULTS, to_json(results))
         for student in results.students:
             _replace(out / FEEDBACK / files[student.student], [feedback(results, student)])
+        (out / moodle_zip.NAME).unlink(missing_ok=True)  # another run's, of files from elsewhere
         if folders:
             unfinished = _unfinished(out / moodle_zip.NAME)
             pages = [(folders[one], out / FEEDBACK / file) for one, file in files.items() if one in folders]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -118,12 +119,18 @@ def _alike(results: Results, files: Mapping[str, str]) -> str:
 
 
 def _odd(results: Results, files: Mapping[str, str]) -> str:
-    """Every remark on a student's files and answers; those on what is not there at all stand in the list of students."""
+    """Every remark on what was handed in, once where several have the same but for their name; the commonest first."""
+    said: dict[str, dict[str, str]] = {}
+    for one in results.students:
+        own = re.compile(rf"(?<!\w){re.escape(one.student)}(?!\w)")
+        remarks = (*one.remarks, *(remark for mark in one.marks for remark in mark.remarks))
+        for remark in (
+            remarks if one.handed_in or len(remarks) > 1 else ()
+        ):  # "nothing" is in the list of students
+            said.setdefault(own.sub("NAME", remark), {})[one.student] = remark
     rows = [
-        f"<tr><td>{_link(one.student, files)}</td><td>{text(remark)}</td></tr>"
-        for one in results.students
-        if one.handed_in
-        for remark in (*one.remarks, *(remark for mark in one.marks for remark in mark.remarks))
+        f"<tr><td>{text(common if len(whose) > 1 else next(iter(whose.values())))}</td><td>{_who(tuple(whose), files)}</td></tr>"
+        for common, whose in sorted(said.items(), key=lambda one: -len(one[1]))
     ]
     return _card("What is odd about files and answers", "Each student’s page says the same.", rows)
 

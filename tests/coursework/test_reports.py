@@ -255,6 +255,40 @@ def test_the_command_writes_marks_pages_and_files_for_the_platforms(tmp_path, ca
         assert (tmp_path / "out" / link).is_file()
 
 
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("01-adress", "Did you mean 01-address"),
+        ("01-nodport", "Did you mean 01-nodeport"),
+        ("zzz", "The lessons are 01-nodeport"),
+    ],
+)
+def test_an_exercise_that_is_not_there_is_refused_with_the_nearest_names(named, says, tmp_path, capsys):
+    make_class(tmp_path / "class", 1)
+    assert main(command(tmp_path / "class", tmp_path / "out", "--course", COURSE, "--exercises", named)) == 1
+    assert f"no exercise and no lesson {named!r}. {says}" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_else(tmp_path, capsys):
+    assert main(command(tmp_path / "nowhere", tmp_path / "out")) == 1
+    assert "nowhere: there is no such folder or zip" in capsys.readouterr().err
+
+
+def test_the_last_lines_say_what_to_read_and_what_students_get(tmp_path, capsys):
+    write(tmp_path / "m/Ada_12_assignsubmission_file_/01-nodeport.ipynb", book("Ada"))
+    write(tmp_path / "m/Bob_13_assignsubmission_file_/work.pdf", b"%PDF")
+    out = tmp_path / "out"
+    assert main(command(tmp_path / "m", out, "--course", COURSE)) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"The class: {out / 'summary.html'}",
+        f"For students: {out / 'feedback'}, {out / 'moodle-feedback.zip'}",
+    ]
+    assert "work.pdf: it is no notebook" in (out / "summary.html").read_text(encoding="utf-8")
+    make_class(tmp_path / "class", 1)
+    assert main(command(tmp_path / "class", out, "--course", COURSE)) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"For students: {out / 'feedback'}"
+
+
 def test_a_lesson_that_one_student_brings_along_is_not_part_of_the_assignment(tmp_path, capsys):
     make_class(tmp_path / "class", 4)
     assert main(command(tmp_path / "class", tmp_path / "out", "--course", COURSE)) == 0
