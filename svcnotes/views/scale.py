@@ -19,14 +19,13 @@ ACROSS = "Services on the cluster, five endpoints each"
 class Measure:
     """One thing to look at.
 
-    `label` is for a button, `title` and `up` for a picture; `of` takes it from a cost, None where it is not known;
-    `most` is what the axis has room for.
+    `label` is for a button, `title` and `up` for a picture; `of` takes it from a cost, given a packet; `most` is what the axis has room for.
     """
 
     label: str
     title: str
     up: str
-    of: Callable[[Cost, str], float | None]
+    of: Callable[[Cost, str], float]
     most: float = 1e5
 
 
@@ -39,7 +38,7 @@ MEASURES: Mapping[str, Measure] = {
         "rules that the packet tries",
         "Rules that a packet tries on its way through one node",
         "rules tried",
-        lambda cost, packet: cost.visited.get(packet),
+        lambda cost, packet: cost.visited[packet],
     ),
     HELD: Measure(
         "what the node holds",
@@ -93,15 +92,13 @@ def scale_sentence(costs: Mapping[str, Cost], measure: str, packet: str) -> str:
     """Say what one number of Services costs, in each mode in which it is known."""
     services = plain(next(iter(costs.values())).services)
     found = {mode: MEASURES[measure].of(cost, packet) for mode, cost in costs.items()}
-    said = [f"{plain(value)} in {mode} mode" for mode, value in found.items() if value is not None]
+    said = [f"{plain(value)} in {mode} mode" for mode, value in found.items()]
     each = f"{', '.join(said[:-1])} and {said[-1]}" if said[1:] else said[0]
     if measure == HELD:
         return f"For {services} Services, every node holds so many rules and elements: {each}."
     if measure == CHANGE:
         return f"With {services} Services, one endpoint less has kube-proxy write or delete so many rules and elements: {each}."
-    dark = [mode for mode, value in found.items() if value is None]
-    more = f" ({' and '.join(dark)}: packets are not followed here.)" if dark else ""
-    return f"With {services} Services, {PACKETS[packet]} tries so many rules: {each}.{more}"
+    return f"With {services} Services, {PACKETS[packet]} tries so many rules: {each}."
 
 
 HEADS = (
@@ -128,7 +125,7 @@ def scale_row(cost: Cost, packet: str) -> tuple[str, ...]:
         plain(cost.held.chains),
         plain(cost.held.map_elements + cost.held.set_elements),
         size(cost.characters),
-        plain(cost.visited[packet]) if cost.visited else "–",
+        plain(cost.visited[packet]),
         plain(cost.rewritten),
         size(cost.change_characters),
     )
