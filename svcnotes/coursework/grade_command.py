@@ -143,7 +143,8 @@ def graded(options: argparse.Namespace) -> Results:
     known = catalogue(options.catalogue).ALL
     if not options.submissions.exists():
         raise InputError(f"{options.submissions}: there is no such folder or zip")
-    course = options.course or course_of(options.submissions)
+    set_up = course_of(options.submissions)
+    course = options.course or set_up
     if not course:
         raise InputError(
             "--course is missing: cases are drawn from the course's name, so it must be the one in the students' %student"
@@ -155,6 +156,10 @@ def graded(options: argparse.Namespace) -> Results:
     exercises, remarks = _exercises(options, submitted, known)
     columns = Columns(options.scale, options.canvas_column, options.blackboard_column)
     remarks += _scaled(columns, roster, sum(known[name].points for name in exercises))
+    if set_up not in {"", course}:
+        remarks += (
+            f"Cases are those of {course} (--course); nbgrader's settings beside the files say {set_up}.",
+        )
     title = options.title or ", ".join(options.assignment) or course
     try:
         options.out.mkdir(parents=True, exist_ok=True)

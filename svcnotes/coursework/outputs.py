@@ -18,7 +18,7 @@ from svcnotes.errors import InputError
 JOURNAL = "journal.jsonl"
 RESULTS = "results.json"
 FEEDBACK = "feedback"
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
 )

@@ -124,9 +124,9 @@ def _odd(results: Results, files: Mapping[str, str]) -> str:
     for one in results.students:
         own = re.compile(rf"(?<!\w){re.escape(one.student)}(?!\w)")
         remarks = (*one.remarks, *(remark for mark in one.marks for remark in mark.remarks))
-        for remark in (
-            remarks if one.handed_in or len(remarks) > 1 else ()
-        ):  # "nothing" is in the list of students
+        if not one.handed_in and len(remarks) == 1:
+            continue  # that nothing was handed in stands in the list of students
+        for remark in remarks:
             said.setdefault(own.sub("NAME", remark), {})[one.student] = remark
     rows = [
         f"<tr><td>{text(common if len(whose) > 1 else next(iter(whose.values())))}</td><td>{_who(tuple(whose), files)}</td></tr>"

@@ -181,6 +181,11 @@ def test_a_students_name_is_never_a_path():
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,100}\.html", file) for file in files.values())
 
 
+def test_an_accounts_name_names_its_page_so_that_it_can_be_sent_back():
+    names = ["ana", "ana.lima@uni.example", "s1234567", "ana+nets", "a_b-c"]
+    assert feedback_files(names) == {name: f"{name}.html" for name in names}
+
+
 def test_points_are_written_with_two_places_at_most():
     assert [plain(Fraction(n, d)) for n, d in ((2, 1), (9, 5), (1, 3), (0, 1), (10, 1))] == [
         "2",
@@ -304,6 +309,15 @@ def test_an_nbgrader_courses_own_source_says_what_was_asked(tmp_path):
     assert [
         one["exercise"] for one in json.loads((tmp_path / "out/results.json").read_text())["exercises"]
     ] == ["01-word"]
+
+
+def test_a_course_that_nbgraders_settings_call_otherwise_is_noted(tmp_path, capsys):
+    make_class(tmp_path / "class", 1)
+    write(tmp_path / "class/nbgrader_config.py", b'c.CourseDirectory.course_id = "nets-2025"\n')
+    assert main(command(tmp_path / "class", tmp_path / "out", "--course", COURSE)) == 0
+    note = f"Cases are those of {COURSE} (--course); nbgrader's settings beside the files say nets-2025."
+    assert note in capsys.readouterr().err
+    assert "settings beside the files" in (tmp_path / "out/summary.html").read_text(encoding="utf-8")
 
 
 def test_without_the_courses_name_nothing_is_graded(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Whose a notebook says it is changes no mark; where it says nothing, or another name, the pages tell what that means."""
 
+import time
+
 import pytest
 from class_made import EXERCISES, book, right
 from made import COURSE, answer, code, data, notebook, submitted, write
@@ -52,6 +54,13 @@ def test_a_notebook_that_does_not_say_whose_it_is_gets_a_remark_with_the_remedy(
 )
 def test_a_notebook_that_says_whose_it_is_gets_none(line):
     assert graded(seat(line), *anyones())[1] == ()
+
+
+def test_lines_made_to_be_slow_to_read_are_read_at_once():
+    cells = [seat(f"%student {COURSE} a" + " " * 1900 + "b") for _ in range(1900)]
+    start = time.process_time()
+    graded(*cells)
+    assert time.process_time() - start < 2
 
 
 def test_where_a_hub_knew_who_it_was_no_name_is_needed_and_another_one_is_told():
