@@ -291,7 +291,7 @@ def _step_json(step: Step) -> dict[str, Any]:
 def _trace_lines(found: Trace) -> Iterator[str]:
     via = f" via {found.via}" if found.via else ""
     sent = f", {found.packets} real packets" if found.packets else ""
-    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode{sent})"
+    yield f"{found.source} → {found.to} ({found.protocol}{via}, {mode_named(found.proxy_mode).words}{sent})"
     for path in found.paths:
         yield from _path_lines(path, found.share(path))
 

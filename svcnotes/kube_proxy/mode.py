@@ -69,7 +69,8 @@ class Mode:
     nodePortAddresses means `node_port_default` (nothing: every address); `localhost`: whether nodePorts
     can be open at 127.0.0.1. A mode may have more than rules: IP sets as `ipset save` prints them,
     virtual servers and how they are set (`tuning`), addresses of its own, which it puts on an interface `dummy`, and
-    `sysctls` that it sets for them. `formats`: what it writes, by the tools that print it.
+    `sysctls` that it sets for them. `formats`: what it writes, by the tools that print it. `spelt` is how a sentence
+    has the name where it is not as in the configuration.
     """
 
     name: str
@@ -85,3 +86,9 @@ class Mode:
     dummy: str = ""
     sysctls: Callable[[Cluster], Mapping[str, str]] = _no_sysctls
     tuning: Callable[[Cluster], Tuning] = _untuned
+    spelt: str = ""
+
+    @property
+    def words(self) -> str:
+        """The mode as a sentence names it: `nftables mode`."""
+        return f"{self.spelt or self.name} mode"

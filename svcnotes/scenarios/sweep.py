@@ -260,7 +260,7 @@ def headline(found: Sweep) -> str:
     if not every:
         return "nothing to ask: the cluster has no Service that kube-proxy serves"
     said = f"stopped after {asked:,} of {every:,} flows" if found.stopped else f"{asked:,} flows"
-    return f"{said}, kube-proxy in {found.proxy_mode} mode"
+    return f"{said}, kube-proxy in {mode_named(found.proxy_mode).words}"
 
 
 def to_json(found: Sweep) -> dict[str, Any]:

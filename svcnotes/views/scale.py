@@ -77,7 +77,7 @@ def scale_curves(costs: Iterable[Cost], measure: str, packet: str, steps: Sequen
 
     series = tuple(
         Series(
-            f"{mode} mode",
+            MODES[mode].words,
             points,
             style_of(mode),
         )
@@ -92,7 +92,7 @@ def scale_sentence(costs: Mapping[str, Cost], measure: str, packet: str) -> str:
     """Say what one number of Services costs, in each mode in which it is known."""
     services = plain(next(iter(costs.values())).services)
     found = {mode: MEASURES[measure].of(cost, packet) for mode, cost in costs.items()}
-    said = [f"{plain(value)} in {mode} mode" for mode, value in found.items()]
+    said = [f"{plain(value)} in {MODES[mode].words}" for mode, value in found.items()]
     each = f"{', '.join(said[:-1])} and {said[-1]}" if said[1:] else said[0]
     if measure == HELD:
         return f"For {services} Services, every node holds so many rules and elements: {each}."
@@ -169,7 +169,7 @@ def measured_now(found: Live, packets: Sequence[str] = (NODE_PORT, FIRST)) -> Cu
     keys = [(mode, packet) for packet in packets for mode in MODES if (mode, packet) in found.micros]
     styles = _styles([mode for mode, _ in keys])
     series = tuple(
-        Series(f"{mode} mode, {_ASKED[packet]}", found.micros[mode, packet], style, measured=True)
+        Series(f"{MODES[mode].words}, {_ASKED[packet]}", found.micros[mode, packet], style, measured=True)
         for (mode, packet), style in zip(keys, styles, strict=True)
     )
     title = "A new connection in the real kernel of this machine"

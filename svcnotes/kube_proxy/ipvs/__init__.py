@@ -28,6 +28,7 @@ MODE = Mode(
     dummy=DUMMY,
     sysctls=sysctls,
     tuning=tuning,
+    spelt="IPVS",
 )
 
 __all__ = ["MODE", "rules"]
