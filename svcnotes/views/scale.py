@@ -150,18 +150,23 @@ def _styles(modes: Sequence[str]) -> list[int]:
 
 
 def recorded(column: str, up: str, title: str, versions: Sequence[str] = ("1.36",)) -> Curves:
-    """The recorded measurements of one column of a real kube-proxy, a series for each backend and version.
+    """The recorded measurements of one column of a real kube-proxy: a series for each backend, a panel for each version.
 
     Raises QuestionError for a column or version that was not recorded.
     """
-    keys = [(version, backend) for version in versions for backend in scale_recorded.backends(version)]
-    styles = _styles([scale_recorded.mode_of(backend) for _, backend in keys])
     series = [
-        Series(f"{backend}, kube-proxy {version}", points, style, measured=True)
-        for (version, backend), style in zip(keys, styles, strict=True)
+        Series(backend, points, style, measured=True, panel=f"kube-proxy {version}")
+        for version in versions
+        for backend, style in _backends(version)
         if (points := scale_recorded.measured(column, backend, version))
     ]
     return Curves(title, "Services, five endpoints each", up, tuple(series))
+
+
+def _backends(version: str) -> Iterator[tuple[str, int]]:
+    """The backends that were recorded of a version, each with the style that it has for every version."""
+    names = scale_recorded.backends(version)
+    return zip(names, _styles([scale_recorded.mode_of(name) for name in names]), strict=True)
 
 
 def measured_now(found: Live, packets: Sequence[str] = (NODE_PORT, FIRST)) -> Curves:
