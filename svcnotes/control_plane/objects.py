@@ -179,7 +179,9 @@ class EndpointSlice:
 class KubeProxyConfiguration:
     """What kube-proxy is told (KubeProxyConfiguration v1alpha1); CIDRs as text.
 
-    `cluster_cidrs`: one for each family, from clusterCIDR. `node_port_addresses` as written:
+    `cluster_cidrs`: one for each family, from clusterCIDR. `detect_local_mode`: by what the traffic of Pods is told from
+    other (ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix), with the interface's name or the prefix of
+    names in `local_interface`. `node_port_addresses` as written:
     CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode; `ipvs_timeouts`: for how many seconds
     it remembers connections (TCP, closing TCP, UDP; 0: as the kernel does), `ipvs_exclude_cidrs` whose virtual servers
     kube-proxy does not delete;
@@ -188,6 +190,8 @@ class KubeProxyConfiguration:
 
     mode: str = "iptables"
     cluster_cidrs: tuple[str, ...] = ()
+    detect_local_mode: str = "ClusterCIDR"
+    local_interface: str = ""
     masquerade_all: bool = False
     masquerade_bit: int = 14
     localhost_node_ports: bool = True

@@ -18,7 +18,13 @@ Network = IPv4Network | IPv6Network
 MODES = ("iptables", "nftables", "ipvs")
 # Those that kube-proxy lets pass (validateIPVSSchedulerMethod).
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "mh", "sh", "dh", "sed", "nq")
-_DETECTORS = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
+# What detectLocalMode may be, and which field of detectLocal it then reads.
+_DETECTORS = {
+    "ClusterCIDR": "",
+    "NodeCIDR": "",
+    "BridgeInterface": "bridgeInterface",
+    "InterfaceNamePrefix": "interfaceNamePrefix",
+}
 _IPVS_TIMEOUTS = ("tcpTimeout", "tcpFinTimeout", "udpTimeout")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|[hms])")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -56,7 +62,7 @@ _PROXY_SHAPE: dict[str, Any] = {
     "clientConnection": dict,
     "configSyncPeriod": str,
     "conntrack": dict,
-    "detectLocal": dict,
+    "detectLocal": {"bridgeInterface": str, "interfaceNamePrefix": str},
     "enableProfiling": bool,
     "featureGates": {"*": bool},
     "healthzBindAddress": str,
@@ -120,6 +126,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         raise InputError(
             f"{owner}: detectLocalMode: {show(detector)} is not supported. Use one of: {', '.join(_DETECTORS)}"
         )
+    interface = _local_interface(raw, detector, owner)
     section = raw.get("nftables" if mode == "nftables" else "iptables") or {}
     bit = section.get("masqueradeBit")
     if bit is not None and not 0 <= bit <= 31:
@@ -149,6 +156,8 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         cluster_cidrs=_one_each(
             [network(text, at="clusterCIDR", owner=owner) for text in split(cidrs)], "clusterCIDR", owner
         ),
+        detect_local_mode=detector,
+        local_interface=interface,
         masquerade_all=bool(section.get("masqueradeAll")),
         masquerade_bit=14 if bit is None else bit,
         localhost_node_ports=True if localhost is None else localhost,
@@ -158,6 +167,17 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         ipvs_timeouts=(tcp, tcp_fin, udp),
         ipvs_exclude_cidrs=excluded,
     )
+
+
+def _local_interface(raw: Any, detector: str, owner: str) -> str:
+    """The interface, or the beginning of interfaces' names, by which Pods are known; empty where ranges tell."""
+    field = _DETECTORS[detector]
+    name = ((raw.get("detectLocal") or {}).get(field) or "") if field else ""
+    if field and not name:
+        raise InputError(
+            f"{owner}: detectLocal.{field}: missing, and detectLocalMode {detector} asks for it. Write such as cni0 or veth"
+        )
+    return str(name)
 
 
 def _seconds(text: str, *, at: str, owner: str) -> int:

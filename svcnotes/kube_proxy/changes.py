@@ -62,6 +62,8 @@ def needs_full_sync(before: Cluster, after: Cluster, node: str) -> bool:
     Simplified: the full sync that it makes every hour anyway, and after a failed one, is left out.
     """
     old, new = before.nodes[node], after.nodes[node]
+    if after.proxy.detect_local_mode == "NodeCIDR" and old.pod_cidrs != new.pod_cidrs:
+        return True
     return (
         before.proxy != after.proxy
         or before.config.service_cidrs != after.config.service_cidrs

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def tables():
     dual = load(DATA / "kube_proxy" / "dual-stack.yaml")
     yield rules(dual, "node-2", "nftables", 4)
     yield rules(dual, "node-2", "nftables", 6)
+    for mode, name in (("BridgeInterface", "cni0"), ("InterfaceNamePrefix", "veth")):
+        settings = replace(dual.proxy, detect_local_mode=mode, local_interface=name)
+        yield rules(replace(dual, proxy=settings), "node-2", "nftables", 4)
 
 
 def test_nft_lists_each_table_as_it_was_written(exact, tmp_path):

@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 
 from svcnotes.kube_proxy.chain_names import endpoint_chain, service_hash
 from svcnotes.kube_proxy.endpoints import Pools, pools
+from svcnotes.kube_proxy.local_traffic import LocalTraffic
 from svcnotes.kube_proxy.service_ports import ServiceEndpoint, ServicePortInfo
 
 REJECT = {4: "REJECT --reject-with icmp-port-unreachable", 6: "REJECT --reject-with icmp6-port-unreachable"}
@@ -24,7 +25,7 @@ RECENT_MASK = {4: "255.255.255.255", 6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
 class NodeView:
     """What the rules of every Service on one node have in common, in one family.
 
-    `pod_cidr` tells pods of this cluster from everybody else; empty, kube-proxy cannot tell them.
+    `pods` tells the traffic of Pods from all other.
     `large_cluster` (over 1000 endpoints in all) leaves out the comments of endpoint rules.
     `counts_localhost`: nodePorts at 127.0.0.0/8 are open, and counted by a rule of their own.
     """
@@ -33,7 +34,7 @@ class NodeView:
     zone: str
     address: str
     family: int
-    pod_cidr: str
+    pods: LocalTraffic
     masquerade_all: bool
     large_cluster: bool
     counts_localhost: bool
@@ -99,10 +100,15 @@ def write_service_port(rules: ServiceRules, info: ServicePortInfo, node: NodeVie
         _write_policy_chains(rules, info, node, pool, suffix)
 
 
-def _match(info: ServicePortInfo, address: str, node: NodeView, what: str) -> str:
-    """Match a packet to one address and the Service's own port; `what` ends the comment."""
+def _match(
+    info: ServicePortInfo, address: str, node: NodeView, what: str, *, outside: LocalTraffic | None = None
+) -> str:
+    """Match a packet to one address and the Service's own port, if need be from `outside` only; `what` ends the comment."""
+    header = f"-d {address}{HOST_PREFIX[node.family]}"
+    if outside is not None:
+        header = outside.iptables(header, others=True)
     return (
-        f"-d {address}{HOST_PREFIX[node.family]} -p {info.protocol}"
+        f"{header} -p {info.protocol}"
         f' -m comment --comment "{info.name} {what}" -m {info.protocol} --dport {info.port.port}'
     )
 
@@ -143,8 +149,8 @@ def _external_chain(info: ServicePortInfo, node: NodeView, suffix: str, *, has_e
             f"-j {cluster}",
         ]
     rules = []
-    if node.pod_cidr:
-        rules.append(f'-s {node.pod_cidr} -m comment --comment "pod traffic {about}" -j {cluster}')
+    if node.pods.known:
+        rules.append(f'{node.pods.iptables()} -m comment --comment "pod traffic {about}" -j {cluster}')
     local = "-m addrtype --src-type LOCAL"
     rules += [
         f'-m comment --comment "masquerade LOCAL traffic {about}" {local} -j KUBE-MARK-MASQ',
@@ -236,10 +242,10 @@ def _write_policy_chains(
 
 def _cluster_ip_masquerade(info: ServicePortInfo, node: NodeView) -> list[str]:
     """Mark clusterIP traffic from outside the pod network (or all of it), lest replies go astray."""
-    match = _match(info, info.cluster_ip, node, "cluster IP")
-    if node.masquerade_all:
-        return [f"{match} -j KUBE-MARK-MASQ"]
-    return [f"! -s {node.pod_cidr} {match} -j KUBE-MARK-MASQ"] if node.pod_cidr else []
+    if not (node.masquerade_all or node.pods.known):
+        return []
+    inside = None if node.masquerade_all else node.pods
+    return [f"{_match(info, info.cluster_ip, node, 'cluster IP', outside=inside)} -j KUBE-MARK-MASQ"]
 
 
 def _balancing(

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.iptables.service import NodeView, ServiceRules, write_service_port
 from svcnotes.kube_proxy.iptables_save import table
+from svcnotes.kube_proxy.local_traffic import local_traffic
 from svcnotes.kube_proxy.node_ports import NodePortAddresses, node_port_addresses, primary_address
-from svcnotes.kube_proxy.service_ports import ServicePortInfo, networks, service_ports
+from svcnotes.kube_proxy.service_ports import ServicePortInfo, service_ports
 
 LARGE_CLUSTER_ENDPOINTS = 1000
 
@@ -90,7 +91,7 @@ def node_view(cluster: Cluster, node: str, family: int, infos: Collection[Servic
         zone=member.zone,
         address=primary_address(member, family),
         family=family,
-        pod_cidr=next(iter(networks(cluster.proxy.cluster_cidrs, family)), ""),
+        pods=local_traffic(cluster, node, family),
         masquerade_all=cluster.proxy.masquerade_all,
         large_cluster=sum(len(info.endpoints) for info in infos) > LARGE_CLUSTER_ENDPOINTS,
         counts_localhost=node_port_addresses(cluster, member, family).localhost,

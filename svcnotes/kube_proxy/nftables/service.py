@@ -13,6 +13,7 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 
 from svcnotes.kube_proxy.endpoints import Pools, pools
+from svcnotes.kube_proxy.local_traffic import LocalTraffic
 from svcnotes.kube_proxy.nftables.text import Key, address_set
 from svcnotes.kube_proxy.service_ports import ServiceEndpoint, ServicePortInfo
 
@@ -43,15 +44,15 @@ FILLED = (
 class NodeView:
     """What the rules of every Service on one node have in common, in one family.
 
-    `address` is the node's own. `ip` is nft's word for the family, `ip` or `ip6`; `pod_cidr` tells pods of this cluster from everybody else;
-    empty, kube-proxy cannot tell them. `mark` is the statement that asks for masquerade.
+    `address` is the node's own. `ip` is nft's word for the family, `ip` or `ip6`; `pods` tells the traffic of Pods from
+    all other. `mark` is the statement that asks for masquerade.
     """
 
     name: str
     zone: str
     address: str
     ip: str
-    pod_cidr: str
+    pods: LocalTraffic
     mark: str
 
 
@@ -169,8 +170,8 @@ def _external_chain(info: ServicePortInfo, node: NodeView, name: str, *, has_ext
     if not info.external_local:
         return [f'{node.mark} comment "masquerade"', f"goto {cluster}"]
     rules = []
-    if node.pod_cidr:
-        rules.append(f'{node.ip} saddr {node.pod_cidr} goto {cluster} comment "short-circuit pod traffic"')
+    if node.pods.known:
+        rules.append(f'{node.pods.nft()} goto {cluster} comment "short-circuit pod traffic"')
     rules += [
         f'fib saddr type local {node.mark} comment "masquerade local traffic"',
         f'fib saddr type local goto {cluster} comment "short-circuit local traffic"',

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.local_traffic import local_traffic
 from svcnotes.kube_proxy.nftables.service import (
     CLUSTER_IPS,
     FIREWALL_IPS,
@@ -125,7 +126,7 @@ def node_view(cluster: Cluster, node: str, family: int) -> NodeView:
         zone=member.zone,
         address=primary_address(member, family),
         ip=IP[family],
-        pod_cidr=next(iter(networks(cluster.proxy.cluster_cidrs, family)), ""),
+        pods=local_traffic(cluster, node, family),
         mark=f"meta mark set meta mark | {_mark(cluster)}",
     )
 
@@ -230,10 +231,10 @@ def _cluster_ip_masquerade(cluster: Cluster, view: NodeView) -> list[str]:
     if cluster.proxy.masquerade_all:
         # No recording shows this rule: its words are those of setupNFTables in pkg/proxy/nftables/proxier.go.
         return [f'{to} {view.mark} comment "masquerade all clusterIP traffic"']
-    if not view.pod_cidr:
+    if not view.pods.known:
         return []
     return [
-        f"{to} {view.ip} saddr != {view.pod_cidr} {view.mark}"
+        f"{to} {view.pods.nft(others=True)} {view.mark}"
         ' comment "masquerade clusterIP traffic from outside cluster"'
     ]
 
