@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from svcnotes.errors import QuestionError
 from svcnotes.netfilter import Entry
@@ -35,3 +36,41 @@ class Event:
     note: str = ""
     entries: tuple[tuple[str, Entry], ...] = ()
     lists: tuple[tuple[str, str], ...] = ()
+
+
+class Moments:
+    """What an open flow is by its `past`: each moment of it holds the one before, from its opening on."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:
+
+        @property
+        def path(self) -> Path:
+            """The way of the last packet sent."""
+
+        @property
+        def event(self) -> Event:
+            """What happened last."""
+
+        @property
+        def past(self) -> Self | None:
+            """The flow before that."""
+
+    @property
+    def moments(self) -> tuple[Self, ...]:
+        """This flow as it was after each event of its story, from its opening on."""
+        found, moment = [self], self.past
+        while moment is not None:
+            found.append(moment)
+            moment = moment.past
+        return tuple(reversed(found))
+
+    @property
+    def story(self) -> tuple[Event, ...]:
+        """What happened, in order."""
+        return tuple(moment.event for moment in self.moments)
+
+    @property
+    def pod(self) -> str | None:
+        """The Pod (`namespace/name`) that got the last packet; None where none did."""
+        return self.path.pod

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
-from svcnotes.flow.event import CHANGED, OPENED, SENT, Event, flow_protocol
+from svcnotes.flow.event import CHANGED, OPENED, SENT, Event, Moments, flow_protocol
 from svcnotes.kernel.answer import path as heard
 from svcnotes.kernel.lab import DEADLINE, Asked, Lab
 from svcnotes.kernel.syncing import sync
@@ -39,7 +38,7 @@ class _Held:
 
 
 @dataclass(frozen=True)
-class RealFlow:
+class RealFlow(Moments):
     """An open flow of a kernel lab, as `Flow` is one of the simulation; a context manager, or closed with `close`.
 
     `path` is the way of the last packet sent, `event` what happened last, `past` the flow before that. A moment
@@ -65,27 +64,6 @@ class RealFlow:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def moments(self) -> tuple[RealFlow, ...]:
-        """This flow as it was after each event of its story, from its opening on."""
-        return tuple(reversed(list(self._backwards())))
-
-    def _backwards(self) -> Iterator[RealFlow]:
-        moment: RealFlow | None = self
-        while moment is not None:
-            yield moment
-            moment = moment.past
-
-    @property
-    def story(self) -> tuple[Event, ...]:
-        """What happened, in order."""
-        return tuple(moment.event for moment in self.moments)
-
-    @property
-    def pod(self) -> str | None:
-        """The Pod (`namespace/name`) that got the last packet; None where none did."""
-        return self.path.pod
 
     def __str__(self) -> str:
         said = [f"  {event.now:.2f} s, {event.kind}: {_told(event)}" for event in self.story]

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
-from svcnotes.flow.event import CHANGED, OPENED, SENT, Event, flow_protocol
+from svcnotes.flow.event import CHANGED, OPENED, SENT, Event, Moments, flow_protocol
 from svcnotes.network.asker import asker
 from svcnotes.network.carry import carry
 from svcnotes.network.conversation import converse
@@ -22,7 +22,7 @@ from svcnotes.trace import SOURCE_PORT, Path, Trace, network_of, read_path, trac
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Moments):
     """An open flow: who asked for what, what the hosts remember now, and how it went so far.
 
     `path` is the way of the last packet sent, `event` what happened last, `past` the flow before that.
@@ -43,25 +43,6 @@ class Flow:
     chosen: Mapping[str, str] = field(repr=False, default_factory=dict)
     event: Event = field(repr=False, default_factory=lambda: Event(0.0, OPENED))
     past: Flow | None = field(repr=False, default=None)
-
-    @property
-    def moments(self) -> tuple[Flow, ...]:
-        """This flow as it was after each event of its story, from its opening on."""
-        found, moment = [self], self.past
-        while moment is not None:
-            found.append(moment)
-            moment = moment.past
-        return tuple(reversed(found))
-
-    @property
-    def story(self) -> tuple[Event, ...]:
-        """What happened, in order."""
-        return tuple(moment.event for moment in self.moments)
-
-    @property
-    def pod(self) -> str | None:
-        """The Pod (`namespace/name`) that got the last packet; None where none did."""
-        return self.path.pod
 
     def _holder(self) -> str | None:
         """The Pod at the end of this flow: the last that got a packet of it."""

@@ -1,6 +1,7 @@
 """The questions on debugging: right answers hold by trace or by what a tool prints, wrong ones are met by name."""
 
 import pytest
+from judging import is_judged
 
 from svcnotes.exercises import debugging
 
@@ -35,9 +36,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("name", "answer", "misconception"), ANSWERS)
 def test_an_answer_on_debugging_is_judged_by_trace(name, answer, misconception):
-    verdict = getattr(debugging, name).check(answer)
-    assert verdict.misconception == misconception, str(verdict)
-    assert verdict.ok == (not misconception), str(verdict)
+    is_judged(getattr(debugging, name), answer, misconception)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The questions on ExternalName: right answers hold by DNS, trace and real TLS; wrong ones are met by name."""
 
 import pytest
+from judging import is_judged
 
 from svcnotes.exercises import externalname
 
@@ -29,10 +30,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("name", "answer", "misconception"), ANSWERS)
 def test_an_answer_on_externalname_is_judged_by_what_the_model_shows(name, answer, misconception):
-    verdict = getattr(externalname, name).check(answer)
-    assert verdict.misconception == misconception, str(verdict)
-    assert verdict.ok == (not misconception)
-    assert verdict.explanation or verdict.ok
+    is_judged(getattr(externalname, name), answer, misconception)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from judging import is_judged
 
 from svcnotes.exercises import loadbalancer
 from svcnotes.exercises.exercise import Exercise
@@ -44,11 +45,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("name", "answer", "misconception", "rule"), ANSWERS)
 def test_an_answer_on_load_balancers_is_judged_and_the_deciding_rule_shown(name, answer, misconception, rule):
-    verdict = getattr(loadbalancer, name).check(answer)
-    assert verdict.misconception == misconception, str(verdict)
-    assert verdict.ok == (not misconception), str(verdict)
-    assert rule in verdict.rule
-    assert verdict.explanation
+    is_judged(getattr(loadbalancer, name), answer, misconception, rule)
 
 
 WRONG_WITHOUT_AN_IDEA = [

@@ -1,6 +1,7 @@
 """The questions on proxy modes: right answers hold by trace, wrong ones are met by name."""
 
 import pytest
+from judging import is_judged
 
 import svcnotes
 from svcnotes.exercises import modes, modes_clusters
@@ -45,11 +46,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("name", "answer", "misconception", "rule"), ANSWERS)
 def test_an_answer_on_modes_is_judged_by_trace(name, answer, misconception, rule):
-    verdict = getattr(modes, name).check(answer)
-    assert verdict.misconception == misconception, str(verdict)
-    assert verdict.ok == (not misconception)
-    assert rule in verdict.rule
-    assert verdict.explanation or verdict.ok
+    is_judged(getattr(modes, name), answer, misconception, rule)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The exercises on SNAT: right answers are accepted, and the idea behind each known wrong one is named."""
 
 import pytest
+from judging import is_judged
 
 from svcnotes.exercises import snat, snat_clusters, snat_note
 from svcnotes.exercises.exercise import Exercise
@@ -44,11 +45,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("name", "answer", "misconception", "rule"), ANSWERS)
 def test_an_answer_on_snat_is_judged_and_the_deciding_rule_shown(name, answer, misconception, rule):
-    verdict = getattr(snat, name).check(answer)
-    assert verdict.misconception == misconception, str(verdict)
-    assert verdict.ok == (not misconception), str(verdict)
-    assert rule in verdict.rule
-    assert verdict.explanation
+    is_judged(getattr(snat, name), answer, misconception, rule)
 
 
 OTHER_WAYS = [

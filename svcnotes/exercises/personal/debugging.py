@@ -24,14 +24,13 @@ from svcnotes.exercises.personal.causes import (
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.explain import Sighting, explain
-from svcnotes.exercises.personal.fields import pods_left
+from svcnotes.exercises.personal.fields import ends_as, pods_left
 from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import APPS, Site, about, one_yaml, rules_of, site
-from svcnotes.exercises.questions import OUTCOMES, outcome
+from svcnotes.exercises.questions import outcome
 from svcnotes.exercises.sources import source_seen
 
 LESSON = "07-debugging"
-_WORDS = (*OUTCOMES, "external")
 
 
 def _probes(draw: Draw) -> Exercise:
@@ -51,9 +50,6 @@ def _probes(draw: Draw) -> Exercise:
             "The packet comes to a host that has this port closed, and its kernel says so at once.",
         )
     }
-
-    def ends_as(words: str, asked: Asked, ideas: dict[str, tuple[str, str]] | None = None) -> Exercise:
-        return outcome("probe", words, asked, words=_WORDS, ideas=ideas)
 
     every = {
         "a": ends_as(f"tool pings the clusterIP, {place.cluster_ip}.", cluster.asks(tool, place.cluster_ip, "icmp"), alone),
@@ -145,18 +141,18 @@ def _office(draw: Draw) -> Exercise:
     }
     silent = {"refused": ("silence-and-refusal-are-one", "A policy drops, and tells nobody.")}
 
-    def ends_as(words: str, asked: Asked, ideas: dict[str, tuple[str, str]], which: str = "") -> Exercise:
+    def way(words: str, asked: Asked, ideas: dict[str, tuple[str, str]], which: str = "") -> Exercise:
         return outcome("way", words, asked, ideas=ideas, pod=which)
 
     client = f"{place.client}, of the office,"
     every = {
-        "a": ends_as(f"Cluster; {client} dials {far.name}.", cluster.asks(place.client, place.dial(far)), snat | silent),
-        "b": ends_as(f"Local; {client} dials {pod.host.name}.", local.asks(place.client, place.dial(pod.host)), silent),
-        "c": ends_as(f"Local; {place.neighbour}, next door to the office, dials {pod.host.name}.", local.asks(place.neighbour, place.dial(pod.host)), silent),
-        "d": ends_as("Cluster; the pod tool dials the clusterIP.", cluster.asks(place.tool.source, place.inside), silent),
-        "e": ends_as(f"Cluster; {client} dials {pod.host.name}, and the choice falls on {pod.name}, which runs there.", cluster.asks(place.client, place.dial(pod.host)),
+        "a": way(f"Cluster; {client} dials {far.name}.", cluster.asks(place.client, place.dial(far)), snat | silent),
+        "b": way(f"Local; {client} dials {pod.host.name}.", local.asks(place.client, place.dial(pod.host)), silent),
+        "c": way(f"Local; {place.neighbour}, next door to the office, dials {pod.host.name}.", local.asks(place.neighbour, place.dial(pod.host)), silent),
+        "d": way("Cluster; the pod tool dials the clusterIP.", cluster.asks(place.tool.source, place.inside), silent),
+        "e": way(f"Cluster; {client} dials {pod.host.name}, and the choice falls on {pod.name}, which runs there.", cluster.asks(place.client, place.dial(pod.host)),
                      {"timeout": ("a-policy-sees-the-client", "On the pod's own node the policy is asked in FORWARD, before POSTROUTING masquerades."), **silent}, pod.key),
-        "f": ends_as(f"Local; {client} dials {far.name}.", local.asks(place.client, place.dial(far)), {"connected": ("local-forwards", "Local keeps a packet on the node that it came to."), **silent}),
+        "f": way(f"Local; {client} dials {far.name}.", local.asks(place.client, place.dial(far)), {"connected": ("local-forwards", "Local keeps a packet on the node that it came to."), **silent}),
     }  # fmt: skip
     made = several(
         "office",

@@ -15,13 +15,12 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import closed
 from svcnotes.exercises.personal.explain import Cause, Sighting, explain
+from svcnotes.exercises.personal.fields import ends_as
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import APPS, Drawn, Site, about, one_yaml, site
-from svcnotes.exercises.questions import OUTCOMES, outcome
 from svcnotes.exercises.sources import source_seen
 
 LESSON = "05-externalips"
-_WORDS = (*OUTCOMES, "external")
 _EXTERNAL = "`external`: the packet is told to leave for an address that nobody here has."
 
 
@@ -69,9 +68,6 @@ def _reach(draw: Draw) -> Exercise:
             "The rule for that address is on every node, and catches pods' packets as well.",
         )
     }
-
-    def ends_as(words: str, asked: Asked, ideas: dict[str, tuple[str, str]] | None = None) -> Exercise:
-        return outcome("end", words, asked, words=_WORDS, ideas=ideas)
 
     every = {
         "a": ends_as(f"no router knows {public}; {place.client} dials {door}.", none.asks(place.client, door), outside),

@@ -12,17 +12,16 @@ from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, flushed, forward_drop
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
+from svcnotes.exercises.personal.fields import ends_as
 from svcnotes.exercises.personal.nodes import one_node
 from svcnotes.exercises.personal.settings import configure
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Host, Site, about, one_yaml, site
-from svcnotes.exercises.questions import outcome
 from svcnotes.netfilter.languages import nft_text
 from svcnotes.netfilter.nftables.document import document
 from svcnotes.network.node_rules import rules_text
 
 LESSON = "08-modes"
-ENDS = ("connected", "refused", "timeout", "external")
 IPTABLES, NFTABLES = "iptables", "nftables"
 _OTHER_PORTS = (1080, 5432, 6379, 7000, 9200)
 
@@ -49,7 +48,7 @@ def _ends(draw: Draw) -> Exercise:
     bridge = f"{host.bridge}:{place.node_port}"
 
     def end(words: str, asked: Asked, **ideas: tuple[str, str]) -> Exercise:
-        return outcome("end", words, asked, words=ENDS, ideas=ideas)
+        return ends_as(words, asked, ideas)
 
     nobody = ("", "Follow it with svcnotes.trace: no map and no rule leads this packet to a pod.")
     gone = (
