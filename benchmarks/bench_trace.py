@@ -10,7 +10,7 @@ from svcnotes.kube_proxy.modes import MODES
 from svcnotes.trace import trace
 
 
-@pytest.mark.parametrize("mode", [name for name, mode in MODES.items() if mode.followed])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("services", [1, 10, 10_000])
 def test_trace_a_nodeport_with_five_endpoints(benchmark, services, mode):
     cluster = cluster_of(services)

@@ -25,7 +25,7 @@ HOST = Context(
 )
 
 
-every_mode = pytest.mark.parametrize("mode", [name for name, mode in MODES.items() if mode.followed])
+every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from typing import Any
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import healthcheck
-from svcnotes.kube_proxy.modes import DEFAULT, writer
+from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network.asker import Asker, asker
 from svcnotes.network.conversation import Result, converse
 from svcnotes.network.flight import THERE, Flight, Memory
@@ -128,8 +128,7 @@ def trace(
         raise QuestionError(f"via {via!r}: the cluster has no such Node; it has: {', '.join(cluster.nodes)}")
     if not 1 <= source_port <= 65535:
         raise QuestionError(f"source_port {source_port}: write a number from 1 to 65535")
-    mode = (cluster.proxy.mode if proxy_mode is None else proxy_mode) or DEFAULT
-    writer(mode)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode).name
     who = asker(cluster, source)
     aim = target(cluster, to, who, ping=protocol == "icmp")
     if not aim.addresses:
@@ -292,7 +291,7 @@ def _step_json(step: Step) -> dict[str, Any]:
 def _trace_lines(found: Trace) -> Iterator[str]:
     via = f" via {found.via}" if found.via else ""
     sent = f", {found.packets} real packets" if found.packets else ""
-    yield f"{found.source} → {found.to} ({found.protocol}{via}, {found.proxy_mode} mode{sent})"
+    yield f"{found.source} → {found.to} ({found.protocol}{via}, {mode_named(found.proxy_mode).words}{sent})"
     for path in found.paths:
         yield from _path_lines(path, found.share(path))
 

@@ -29,6 +29,28 @@ _LISTED_REAL = re.compile(r"  -> (\S+) +Masq +(\d+) +(\d+) +(\d+)\s*")
 
 
 @dataclass(frozen=True, slots=True)
+class Tuning:
+    """How IPVS treats its connections on a host: timeouts in seconds (`ipvsadm --set`), and switches below net.ipv4.vs.
+
+    `tcp`, `tcp_fin`, `udp`: how long a connection is remembered after its last packet, while it is open, once it closes,
+    and of UDP. `expire_nodest_conn`: a connection whose real server is gone is given up, not kept in silence.
+    `expire_quiescent_template`: a client that stays with a real server (`persistent`) leaves it when its weight is 0.
+    `conn_reuse_mode`: whether a SYN from the port of a closed connection may get another real server (bit 1 or 2).
+    The defaults are the kernel's. Sources: Documentation/networking/ipvs-sysctl.rst, ip_vs_proto_tcp.c.
+    """
+
+    tcp: int = 900
+    tcp_fin: int = 120
+    udp: int = 300
+    expire_nodest_conn: bool = False
+    expire_quiescent_template: bool = False
+    conn_reuse_mode: int = 1
+
+
+UNTUNED = Tuning()
+
+
+@dataclass(frozen=True, slots=True)
 class RealServer:
     """Where a virtual server sends connections. Weight 0: no new ones. `active` and `inactive` count those there are."""
 

@@ -93,6 +93,7 @@ NAMES_A_MODE = {
     "kube_proxy/modes.py": "the list of modes",
     "netfilter/__init__.py": "the room's own list",
     "netfilter/compile.py": "a match of iptables called so",
+    "netfilter/editing.py": "a command is told by its language",
     "netfilter/edits.py": "the command that a line may begin with",
     "netfilter/languages.py": "the list of languages: which walker reads a text",
     "netfilter/syntax.py": "a match of iptables called so",

@@ -494,6 +494,55 @@ PARTIAL["07-fence"] = lambda d: {
 }
 
 
+# 08: modes
+
+
+def _mended(d: Drawn, rule: str = "", element: str = "") -> str:
+    """A rule first in the chain that leads in from outside, and an element for the bridge."""
+    rule = rule or f"insert rule ip kube-proxy external-{d['chain']} meta mark set meta mark | 0x4000"
+    return f"{rule}\n{element or _bridge(d)}"
+
+
+def _bridge(d: Drawn) -> str:
+    return f"add element ip kube-proxy nodeport-ips {{ {d['entry'].bridge} }}"
+
+
+RIGHT["08-mend"] = _mended
+WRONG["08-mend"] = lambda d: {
+    "behind the goto": f"add rule ip kube-proxy external-{d['chain']} meta mark set meta mark | 0x4000",
+    "in words of iptables": f"-A KUBE-EXT -j KUBE-MARK-MASQ\n{_bridge(d)}",
+}
+PARTIAL["08-mend"] = lambda d: {
+    "the rule only": _mended(d).partition("\n")[0],
+    "the element only": _bridge(d),
+    "masquerades everything": _mended(d, "insert rule ip kube-proxy masquerading masquerade"),
+    "refuses nothing any more": f"{_mended(d)}\nflush chain ip kube-proxy cluster-ips-check",
+}
+
+
+def _settings(d: Drawn, mode: str = "nftables", addresses: str = "", section: str = "") -> str:
+    s = d["site"]
+    addresses = addresses or f"[{s.router.rpartition('.')[0]}.0/24, {s.pod_range}]"
+    return (
+        "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+        f"clusterCIDR: {s.pod_range}\nmode: {mode}\nnodePortAddresses: {addresses}\n"
+        f"{section or mode}: {{masqueradeAll: true}}\n"
+    )
+
+
+RIGHT["08-migrate"] = _settings
+WRONG["08-migrate"] = lambda d: {
+    "no such mode": _settings(d, "ebpf", section="iptables"),
+    "iptables all the same": _settings(d, "iptables"),
+    "a Service": service(d),
+}
+PARTIAL["08-migrate"] = lambda d: {
+    "masqueradeAll left where it was": _settings(d, section="iptables"),
+    "nothing said of addresses": _settings(d, addresses="[]"),
+    "IPVS": _settings(d, "ipvs", section="iptables"),
+}
+
+
 # 09: scale
 
 
@@ -513,3 +562,40 @@ WRONG["09-list"] = lambda _: {
     "each line wrong": "first packet: 99\nno Service: 0\nlater packet: 3\nfilter: 0"
 }
 PARTIAL["09-list"] = lambda d: {"filter left out": _down_the_list(d, filter=0)}
+
+
+def _moved(d: Drawn, words: str = "") -> str:
+    from svcnotes.kube_proxy.chain_names import service_hash
+
+    name = f"default/{d['called']}:http"
+    words = words or f"-d {d['address']}/32 -p tcp -m tcp --dport {d['site'].port}"
+    return f"-t nat -I KUBE-SERVICES {words} -j KUBE-SVC-{service_hash(name, 'tcp')}"
+
+
+RIGHT["09-move"] = _moved
+WRONG["09-move"] = lambda d: {"at the end": _moved(d).replace("-I", "-A")}
+PARTIAL["09-move"] = lambda d: {
+    "everything": _moved(d, "-p tcp"),
+    "every address": _moved(d, f"-p tcp -m tcp --dport {d['site'].port}"),
+}
+
+
+def _two_doors_cheap(d: Drawn, **spec: Any) -> str:
+    s = d["site"]
+    peers = service(
+        d,
+        [port(s.target, s.target)],
+        **{"name": d["peers"], "type": "ClusterIP", "clusterIP": "None", **spec},
+    )
+    return service(d, [port(s.port, s.target, d["low"] * 100)]) + "---\n" + peers
+
+
+RIGHT["09-price"] = _two_doors_cheap
+WRONG["09-price"] = lambda d: {
+    "an ExternalName": service(d, type="ExternalName", externalName="example.com", ports=None, selector=None)
+}
+PARTIAL["09-price"] = lambda d: {
+    "with an address": _two_doors_cheap(d, clusterIP=None),
+    "one door": _two_doors_cheap(d).partition("---\n")[0],
+    "the peers only": _two_doors_cheap(d).partition("---\n")[2],
+}

@@ -180,7 +180,9 @@ class KubeProxyConfiguration:
     """What kube-proxy is told (KubeProxyConfiguration v1alpha1); CIDRs as text.
 
     `cluster_cidrs`: one for each family, from clusterCIDR. `node_port_addresses` as written:
-    CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode;
+    CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode; `ipvs_timeouts`: for how many seconds
+    it remembers connections (TCP, closing TCP, UDP; 0: as the kernel does), `ipvs_exclude_cidrs` whose virtual servers
+    kube-proxy does not delete;
     `strict_arp`: whether a node then keeps silent when asked for an address of another interface.
     """
 
@@ -192,6 +194,8 @@ class KubeProxyConfiguration:
     node_port_addresses: tuple[str, ...] = ()
     ipvs_scheduler: str = "rr"
     strict_arp: bool = False
+    ipvs_timeouts: tuple[int, int, int] = (0, 0, 0)
+    ipvs_exclude_cidrs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

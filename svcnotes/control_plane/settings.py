@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
@@ -18,6 +19,9 @@ MODES = ("iptables", "nftables", "ipvs")
 # Those that kube-proxy lets pass (validateIPVSSchedulerMethod).
 _SCHEDULERS = ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "mh", "sh", "dh", "sed", "nq")
 _DETECTORS = ("ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
+_IPVS_TIMEOUTS = ("tcpTimeout", "tcpFinTimeout", "udpTimeout")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|[hms])")
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _PORT_RANGE_REMEDY = "Write FIRST-LAST (30000-32767), both between 1 and 65535"
 
 # The fields of v1alpha1 that this model reads; the others are known to it, and of no effect here.
@@ -133,6 +137,13 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         raise InputError(
             f"{owner}: ipvs.scheduler: {show(scheduler)} is not supported. Use one of: {', '.join(_SCHEDULERS)}"
         )
+    balancing = raw.get("ipvs") or {}
+    excluded = tuple(balancing.get("excludeCIDRs") or ())
+    for index, text in enumerate(excluded):
+        network(text, at=f"ipvs.excludeCIDRs[{index}]", owner=owner, host_bits=True)
+    tcp, tcp_fin, udp = (
+        _seconds(balancing.get(field) or "0s", at=f"ipvs.{field}", owner=owner) for field in _IPVS_TIMEOUTS
+    )
     return KubeProxyConfiguration(
         mode=mode,
         cluster_cidrs=_one_each(
@@ -143,8 +154,20 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         localhost_node_ports=True if localhost is None else localhost,
         node_port_addresses=addresses,
         ipvs_scheduler=scheduler,
-        strict_arp=bool((raw.get("ipvs") or {}).get("strictARP")),
+        strict_arp=bool(balancing.get("strictARP")),
+        ipvs_timeouts=(tcp, tcp_fin, udp),
+        ipvs_exclude_cidrs=excluded,
     )
+
+
+def _seconds(text: str, *, at: str, owner: str) -> int:
+    """Read a duration as Go writes it (`15m0s`), in whole seconds; raises InputError naming field and value."""
+    parts = _DURATION.findall(text)
+    if text != "0" and (not parts or "".join(number + unit for number, unit in parts) != text):
+        raise InputError(
+            f"{owner}: {at}: {show(text)} is no duration of 0 or more. Write such as 90s, 15m0s or 1h"
+        )
+    return int(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
 def cluster_configuration(found: Found | None, service_cidrs: Iterable[Found] = ()) -> ClusterConfiguration:

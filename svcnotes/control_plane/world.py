@@ -23,6 +23,7 @@ _SYSCTL = re.compile(
     r"|net\.ipv4\.conf\.[a-z0-9_-]+\.(route_localnet|rp_filter|forwarding)"
     r"|net\.ipv6\.conf\.[a-z0-9_-]+\.forwarding"
     r"|net\.netfilter\.nf_conntrack_tcp_be_liberal"
+    r"|net\.ipv4\.vs\.(expire_nodest_conn|expire_quiescent_template|conn_reuse_mode)"
 )
 _SHORT = {
     "bridge-nf-call-iptables": "net.bridge.bridge-nf-call-iptables",

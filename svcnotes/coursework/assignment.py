@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from svcnotes.coursework.answer_text import read_answer
@@ -34,9 +35,10 @@ def exercises_named(names: Sequence[str], known: Mapping[str, Stated]) -> tuple[
     for name in names:
         found = {one.id for one in known.values() if name in {one.id, one.lesson}}
         if not found:
-            raise QuestionError(
-                f"there is no exercise and no lesson {name!r}. There are: {', '.join(known)[:300]}"
-            )
+            lessons = dict.fromkeys(one.lesson for one in known.values())
+            near = get_close_matches(name, [*lessons, *known], n=3, cutoff=0.5)
+            meant = f"Did you mean {' or '.join(near)}?" if near else f"The lessons are {', '.join(lessons)}"
+            raise QuestionError(f"--exercises: there is no exercise and no lesson {name[:80]!r}. {meant}")
         chosen |= found
     return tuple(name for name in known if name in chosen)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from svcnotes.coursework.answer_text import UNANSWERED
 from svcnotes.coursework.notebook import Cell, Notebook, printable
 
-_LINE = re.compile(r"^[ \t]*%student[ \t]+(\S+)(?:[ \t]+(\S.*?))?\s*$", re.MULTILINE)
 _LOOKED_AT = 2_000
 
 
@@ -28,11 +26,11 @@ def nameless(file: str, notebook: Notebook, course: str, student: str) -> str:
     if any(said != UNANSWERED for _, said in named):
         return ""
     line = f"%student {printable(course, 60)}"
-    why = f"the question marks stayed in {line} {UNANSWERED}" if named else f"it has no line {line} NAME"
+    why = f"the question marks stayed in “{line} {UNANSWERED}”" if named else f"it has no line “{line} NAME”"
     return (
         f"{file} does not say whose it is: {why}. So what it showed on the screen was nobody’s case. Marks are for the case of "
         f"{printable(student, 60)}, who handed it in, and an answer that was right there may be wrong here. To mend it: "
-        f"write {line} {printable(student, 60)} into the first cell of code, run it, answer the questions that the notebook "
+        f"write “{line} {printable(student, 60)}” into the first cell of code, run it, answer the questions that the notebook "
         "shows then, save it, and hand it in again."
     )
 
@@ -41,8 +39,11 @@ def _named(cell: Cell) -> Iterator[tuple[str, str]]:
     """Each (course, student) that a cell names; the student is `???` where nobody put a name."""
     if cell.kind != "code" or "%student" not in cell.source:
         return
-    for found in _LINE.finditer(cell.source[:_LOOKED_AT]):
-        said = found[2] or UNANSWERED
-        if said == UNANSWERED and cell.seated and cell.seated[0] == found[1]:
+    for line in cell.source[:_LOOKED_AT].splitlines():
+        magic, course, said, *_ = [*line.split(maxsplit=2), "", "", ""]
+        if magic != "%student" or not course:
+            continue
+        said = said.rstrip() or UNANSWERED
+        if said == UNANSWERED and cell.seated and cell.seated[0] == course:
             said = cell.seated[1]  # a hub knew who it was
-        yield found[1], said
+        yield course, said

@@ -61,7 +61,7 @@ def _card(mark: Mark) -> str:
     ]
     if mark.asked.question:
         parts.append(
-            f'<h3>The question, in your case</h3><div class="text">{text(mark.asked.question)}</div>'
+            f'<h3>The question, in your case</h3><div class="text">{_lines(mark.asked.question)}</div>'
         )
     if mark.answered:
         parts.append(
@@ -86,6 +86,11 @@ def _card(mark: Mark) -> str:
         parts.append(f"<h3>The rule that decides</h3><pre>{text(found.rule)}</pre>")
     parts.append(_remarks(mark.remarks))
     return f'<section class="card {found.state}" id="{text(mark.exercise)}">{"".join(parts)}</section>'
+
+
+def _lines(words: str) -> str:
+    """Lines, of which a long one goes on further in: where a node's line ends is seen on a narrow page, too."""
+    return "".join(f"<div>{text(line) or '<br>'}</div>" for line in words.split("\n"))
 
 
 def _properties(mark: Mark) -> str:

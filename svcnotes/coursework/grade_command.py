@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from svcnotes.coursework import maximum
+from svcnotes.coursework import maximum, moodle_zip
 from svcnotes.coursework.assignment import (
     course_of,
     exercises_named,
@@ -19,7 +19,7 @@ from svcnotes.coursework.assignment import (
 from svcnotes.coursework.grade import Progress, grade
 from svcnotes.coursework.journal import Journal
 from svcnotes.coursework.nbgrader_marks import has_gradebook, write_marks
-from svcnotes.coursework.outputs import JOURNAL, Columns, write
+from svcnotes.coursework.outputs import FEEDBACK, JOURNAL, Columns, write
 from svcnotes.coursework.places import LAYOUTS
 from svcnotes.coursework.pool import DaskPool, LocalPool, Pool
 from svcnotes.coursework.results import Results, plain
@@ -29,51 +29,77 @@ from svcnotes.coursework.task import CATALOGUE, Stated, catalogue
 from svcnotes.coursework.workers import Limits
 from svcnotes.errors import InputError
 
-ABOUT = (
-    "Grade notebooks without running anything in them: nbgrader's submitted/, or the folder or zip that Moodle, "
-    "Canvas or Blackboard exports. Stopped at any moment, the same command goes on where it was."
-)
+ABOUT = """\
+Grade notebooks without running anything in them: nbgrader's submitted/, or the
+folder or zip that Moodle, Canvas or Blackboard exports. Stopped at any moment,
+the same command goes on where it was."""
+EXAMPLES = """\
+for example:
+  svcnotes course grade . --out marks --assignment 01-nodeport
+  svcnotes course grade submissions.zip --out marks --course nets-2026 \\
+      --roster roster.csv --exercises 01-nodeport"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
     parser.add_argument("submissions", type=Path, help="an nbgrader course, a folder, or a zip")
     parser.add_argument(
-        "--out", type=Path, required=True, help="the folder for marks, feedback and the journal"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the folder for marks, feedback and the journal",
     )
-    parser.add_argument(
-        "--course", default="", help="the course's name, of which cases are drawn (nbgrader's course_id)"
+    what = parser.add_argument_group("what is marked")
+    what.add_argument(
+        "--course", default="", metavar="NAME", help="of which cases are drawn (nbgrader's course_id)"
     )
-    parser.add_argument("--roster", type=Path, help="CSV: student,name,email, or the platform's own export")
-    parser.add_argument(
-        "--layout", choices=["auto", *LAYOUTS], default="auto", help="how the files lie (auto)"
+    what.add_argument(
+        "--roster", type=Path, metavar="FILE", help="CSV: student,name,email, or the platform's own export"
     )
-    parser.add_argument(
-        "--assignment", action="append", default=[], help="of an nbgrader course; several times, or all"
+    what.add_argument(
+        "--exercises",
+        default="",
+        metavar="NAMES",
+        help="lessons or exercises, with commas; else the lessons handed in",
     )
-    parser.add_argument(
-        "--exercises", default="", help="lessons or exercises, with commas; else the lessons handed in"
+    what.add_argument(
+        "--assignment",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of an nbgrader course; several times, or all",
     )
-    parser.add_argument("--title", default="", help="the assignment's name in reports")
-    parser.add_argument(
+    what.add_argument(
+        "--layout",
+        choices=["auto", *LAYOUTS],
+        default="auto",
+        help="how the files lie (auto: told from their names)",
+    )
+    back = parser.add_argument_group("what goes back")
+    back.add_argument("--title", default="", metavar="WORDS", help="the assignment's name in reports")
+    back.add_argument(
         "--scale",
         type=int,
         default=0,
         metavar="POINTS",
-        help="the platform's maximum grade: marks in its CSV are out of that (the maximum that the roster or the column "
-        "states, else the exercises' points)",
+        help="the platform's maximum grade: marks in its CSV are out of that (else of the maximum in its worksheet or "
+        "column, else of the exercises' points)",
     )
-    parser.add_argument("--canvas-column", default="", metavar="NAME", help="as Canvas names it: Title (123)")
-    parser.add_argument(
+    back.add_argument("--canvas-column", default="", metavar="NAME", help="as Canvas names it: Title (123)")
+    back.add_argument(
         "--blackboard-column", default="", metavar="NAME", help="Title [Total Pts: 10 Score] |123"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes (one for each processor)")
-    parser.add_argument(
+    how = parser.add_argument_group("how it is done")
+    how.add_argument("--workers", type=int, default=0, metavar="N", help="processes (one for each processor)")
+    how.add_argument(
         "--scheduler", default="", metavar="ADDRESS", help="a Dask scheduler's, instead of processes here"
     )
-    parser.add_argument("--seconds", type=float, default=20.0, help="for judging one answer (20)")
-    parser.add_argument(
-        "--megabytes", type=int, default=2000, help="of memory for a process that judges (2000)"
+    how.add_argument("--seconds", type=float, default=20.0, metavar="N", help="for judging one answer (20)")
+    how.add_argument(
+        "--megabytes", type=int, default=2000, metavar="N", help="of memory for a process that judges (2000)"
     )
     parser.add_argument("--catalogue", default=CATALOGUE, help=argparse.SUPPRESS)
 
@@ -100,17 +126,28 @@ def run(options: argparse.Namespace) -> int:
     if has_gradebook(course):
         print(write_marks(results, course))
     print(f"The class: {options.out / 'summary.html'}")
+    print(f"For students: {', '.join(str(path) for path in _handed_back(options))}")
     return 0
+
+
+def _handed_back(options: argparse.Namespace) -> Iterator[Path]:
+    """What goes back to students: a page each, and all of them as Moodle takes them."""
+    yield options.out / FEEDBACK
+    if (options.out / moodle_zip.NAME).is_file():
+        yield options.out / moodle_zip.NAME
 
 
 def graded(options: argparse.Namespace) -> Results:
     """Grade what the options name, and write the reports."""
     _check(options)
     known = catalogue(options.catalogue).ALL
-    course = options.course or course_of(options.submissions)
+    if not options.submissions.exists():
+        raise InputError(f"{options.submissions}: there is no such folder or zip")
+    set_up = course_of(options.submissions)
+    course = options.course or set_up
     if not course:
         raise InputError(
-            "--course is missing: cases are drawn from the course's name, so it must be the students'"
+            "--course is missing: cases are drawn from the course's name, so it must be the one in the students' %student"
         )
     roster = read_roster(options.roster) if options.roster else Roster()
     submitted = find_submissions(
@@ -119,6 +156,10 @@ def graded(options: argparse.Namespace) -> Results:
     exercises, remarks = _exercises(options, submitted, known)
     columns = Columns(options.scale, options.canvas_column, options.blackboard_column)
     remarks += _scaled(columns, roster, sum(known[name].points for name in exercises))
+    if set_up not in {"", course}:
+        remarks += (
+            f"Cases are those of {course} (--course); nbgrader's settings beside the files say {set_up}.",
+        )
     title = options.title or ", ".join(options.assignment) or course
     try:
         options.out.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from svcnotes.errors import InputError
 JOURNAL = "journal.jsonl"
 RESULTS = "results.json"
 FEEDBACK = "feedback"
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
 )
@@ -68,6 +68,7 @@ def write(
         _replace(out / RESULTS, to_json(results))
         for student in results.students:
             _replace(out / FEEDBACK / files[student.student], [feedback(results, student)])
+        (out / moodle_zip.NAME).unlink(missing_ok=True)  # another run's, of files from elsewhere
         if folders:
             unfinished = _unfinished(out / moodle_zip.NAME)
             pages = [(folders[one], out / FEEDBACK / file) for one, file in files.items() if one in folders]

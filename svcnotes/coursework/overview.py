@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -62,8 +63,8 @@ def _exercises(results: Results) -> str:
         if student.handed_in:
             for mark in student.marks:
                 marks[mark.exercise].append(mark)
-    head = "".join(f'<th class="n">{word}</th>' for word in (*_STATES, "other", "mean"))
-    rows = [f"<tr><th>exercise</th><th>kind</th>{head}<th></th></tr>"]
+    columns = "".join(f'<th class="n">{word}</th>' for word in (*_STATES, "other", "mean"))
+    rows = []
     for one in results.exercises:
         given = marks[one.exercise]
         count = Counter(mark.judgement.state for mark in given)
@@ -75,7 +76,8 @@ def _exercises(results: Results) -> str:
             f"<tr><td>{text(one.title)} <small class='id'>{text(one.exercise)}</small></td><td>{text(one.kind)}</td>{cells}"
             f'<td class="n">{other}</td><td class="n">{float(share):.0%}</td><td>{meter(share)}</td></tr>'
         )
-    return _card("Exercises", "Of those who handed something in.", rows)
+    head = f"<tr><th>exercise</th><th>kind</th>{columns}<th></th></tr>"
+    return _card("Exercises", "Of those who handed something in.", rows, head)
 
 
 def _ideas(results: Results) -> str:
@@ -101,8 +103,8 @@ def _foreign(results: Results, files: Mapping[str, str]) -> str:
         f"<td>{'the same words' if one.same_words else 'tried there'}</td></tr>"
         for one in results.foreign
     ]
-    head = ["<tr><th>exercise</th><th>wrong for</th><th>right for</th><th>found by</th></tr>"] if rows else []
-    return _card("Answers that fit another student’s case", HOW_FOREIGN, [*head, *rows])
+    head = "<tr><th>exercise</th><th>wrong for</th><th>right for</th><th>found by</th></tr>"
+    return _card("Answers that fit another student’s case", HOW_FOREIGN, rows, head)
 
 
 def _alike(results: Results, files: Mapping[str, str]) -> str:
@@ -113,25 +115,29 @@ def _alike(results: Results, files: Mapping[str, str]) -> str:
         f'<td class="n">{float(one.likeness):.0%}</td></tr>'
         for one in results.alike
     ]
-    head = ['<tr><th>exercise</th><th>students</th><th class="n">alike</th></tr>'] if rows else []
-    return _card("Free answers that are nearly the same", HOW_ALIKE, [*head, *rows])
+    head = '<tr><th>exercise</th><th>students</th><th class="n">alike</th></tr>'
+    return _card("Free answers that are nearly the same", HOW_ALIKE, rows, head)
 
 
 def _odd(results: Results, files: Mapping[str, str]) -> str:
-    """Every remark on a student's files and answers; those on what is not there at all stand in the list of students."""
+    """Every remark on what was handed in, once where several have the same but for their name; the commonest first."""
+    said: dict[str, dict[str, str]] = {}
+    for one in results.students:
+        own = re.compile(rf"(?<!\w){re.escape(one.student)}(?!\w)")
+        remarks = (*one.remarks, *(remark for mark in one.marks for remark in mark.remarks))
+        if not one.handed_in and len(remarks) == 1:
+            continue  # that nothing was handed in stands in the list of students
+        for remark in remarks:
+            said.setdefault(own.sub("NAME", remark), {})[one.student] = remark
     rows = [
-        f"<tr><td>{_link(one.student, files)}</td><td>{text(remark)}</td></tr>"
-        for one in results.students
-        if one.handed_in
-        for remark in (*one.remarks, *(remark for mark in one.marks for remark in mark.remarks))
+        f"<tr><td>{text(common if len(whose) > 1 else next(iter(whose.values())))}</td><td>{_who(tuple(whose), files)}</td></tr>"
+        for common, whose in sorted(said.items(), key=lambda one: -len(one[1]))
     ]
     return _card("What is odd about files and answers", "Each student’s page says the same.", rows)
 
 
 def _students(results: Results, files: Mapping[str, str]) -> str:
-    rows = [
-        '<tr><th>student</th><th>name</th><th class="n">points</th><th></th><th class="n">remarks</th></tr>'
-    ]
+    rows = []
     for one in results.students:
         remarks = len(one.remarks) + sum(len(mark.remarks) for mark in one.marks)
         share = one.points / one.out_of if one.out_of else Fraction(0)
@@ -140,7 +146,10 @@ def _students(results: Results, files: Mapping[str, str]) -> str:
             f'<tr><td>{_link(one.student, files)}</td><td>{name(one.name)}</td><td class="n">{points}</td>'
             f'<td>{meter(share)}</td><td class="n">{remarks or ""}</td></tr>'
         )
-    return _card("Students", "", rows, most=len(rows))
+    head = (
+        '<tr><th>student</th><th>name</th><th class="n">points</th><th></th><th class="n">remarks</th></tr>'
+    )
+    return _card("Students", "", rows, head, most=len(rows))
 
 
 def _who(students: Sequence[str], files: Mapping[str, str]) -> str:
@@ -158,13 +167,13 @@ def _notes(title: str, remarks: Sequence[str]) -> str:
     return f'<div class="card"><h2>{title}</h2>{lines}</div>' if remarks else ""
 
 
-def _card(title: str, about: str, rows: Sequence[str], most: int = MOST) -> str:
-    """A titled table; nothing where it has no rows."""
+def _card(title: str, about: str, rows: Sequence[str], head: str = "", most: int = MOST) -> str:
+    """A titled table under a row of heads; nothing where it has no other rows."""
     if not rows:
         return ""
     more = len(rows) - most
     rest = f"<p>... and {more} more, in results.json.</p>" if more > 0 else ""
     return (
         f'<div class="card"><h2>{title}</h2><p class="soft">{text(about)}</p>'
-        f'<div class="wide"><table>{"".join(rows[:most])}</table></div>{rest}</div>'
+        f'<div class="wide"><table>{head}{"".join(rows[:most])}</table></div>{rest}</div>'
     )

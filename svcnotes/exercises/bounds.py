@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.yaml_reader import read
 from svcnotes.errors import InputError, RuleError
+from svcnotes.netfilter.editing import DICE, nft_weights
+from svcnotes.netfilter.languages import saved_text
 from svcnotes.netfilter.save import ChainText, layout
 
 MOST_COMMANDS = 100
@@ -44,6 +46,14 @@ def check_rules(before: str, after: str) -> None:
             raise RuleError(
                 f"table {table}: {added} rules with -m statistic more: these cannot be followed in time"
             )
+    thrown = {table: dice for table, (_, dice) in nft_weights(before).items()}
+    for table, (visits, dice) in nft_weights(after).items():
+        if visits > MOST_VISITS:
+            raise RuleError(
+                f"table {table}: a packet would visit {visits} rules: these cannot be followed in time"
+            )
+        if dice > thrown.get(table, 0):
+            raise RuleError(f"table {table}: more rules with `{DICE.strip()}` cannot be followed in time")
 
 
 def check_manifest(text: str) -> None:
@@ -93,7 +103,7 @@ def _ports(cluster: Cluster) -> int:
 
 def _weights(text: str) -> Mapping[str, tuple[int, int]]:
     """For each table, the most rules that a packet visits from one base chain, and the tosses among them."""
-    found = layout(text)
+    found = layout(saved_text(text))
     return {
         table: max(
             (_weight(chains, found.lines, name, {}) for name, one in chains.items() if one.policy != "-"),

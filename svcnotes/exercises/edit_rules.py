@@ -11,8 +11,8 @@ from svcnotes.exercises.bounds import check_commands, check_rules
 from svcnotes.exercises.claims import Claim, judged, untried
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.verdict import Part, Verdict
-from svcnotes.netfilter import Ruleset
-from svcnotes.netfilter.edits import edited, is_whole
+from svcnotes.netfilter import read_rules
+from svcnotes.netfilter.editing import edited_rules, is_whole_text
 from svcnotes.network.node_rules import rules_text
 
 LOADED = "the rules can be loaded"
@@ -29,20 +29,20 @@ def edit_rules(
 ) -> Exercise:
     """Ask for rules on `node` that make every claim true.
 
-    The answer is a whole text, as `iptables-save` prints it, or commands (`-D CHAIN RULE`, `-A ...`,
-    `-I ...`), one a line, that change the rules which the node has.
+    The answer is a whole text, as `iptables-save` or `nft list ruleset` prints it, or commands, one a line, that change
+    the rules which the node has: `-D CHAIN RULE`, `-A ...`, `-I ...` of iptables, or `add rule ...` and the like of nft.
     """
 
     def judge(answer: str) -> Verdict:
         before = cluster()
         family = before.families[0]
         try:
-            whole = is_whole(answer)
+            whole = is_whole_text(answer)
             if not whole:
                 check_commands(answer)
             rules = rules_text(before, node)
-            text = answer if whole else edited(rules, answer, family)
-            Ruleset.parse(text, family).check()
+            text = answer if whole else edited_rules(rules, answer, family)
+            read_rules(text, family).check()
             check_rules(rules, text)
         except RuleError as error:
             found = wrong(said=str(error), explanation="The rules were left as they were.")

@@ -6,7 +6,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.modes import DEFAULT, MODES
 from svcnotes.scenarios.scale import Cost, cost, many
 
-MAP = next(name for name in MODES if name != DEFAULT and MODES[name].followed)
+MAP = next(name for name in MODES if name != DEFAULT)
 """The mode that looks Services up in maps."""
 THOUSAND, HUNDRED = 1_000, 100
 NEW, SECONDS = 5_000, 120

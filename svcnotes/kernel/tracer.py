@@ -10,7 +10,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kernel.answer import EXTERNAL, TIMEOUT, path
 from svcnotes.kernel.lab import DEADLINE, Asked, Lab
-from svcnotes.kube_proxy.modes import DEFAULT, writer
+from svcnotes.kube_proxy.modes import DEFAULT, mode_named
 from svcnotes.network.asker import asker
 from svcnotes.network.names import target
 from svcnotes.packet import endpoint_text
@@ -35,8 +35,7 @@ def questions(
         raise QuestionError(f"engine kernel: protocol {protocol!r}: the lab speaks tcp, udp, http and icmp")
     if via is not None and via not in cluster.nodes:
         raise QuestionError(f"via {via!r}: the cluster has no such Node; it has: {', '.join(cluster.nodes)}")
-    mode = (cluster.proxy.mode if proxy_mode is None else proxy_mode) or DEFAULT
-    writer(mode)
+    mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode).name
     who = asker(cluster, source)
     aim = target(cluster, to, who, ping=protocol == "icmp")
     found = []

@@ -6,7 +6,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy.mode import Counts, Sync
 from svcnotes.kube_proxy.modes import mode_named
-from svcnotes.virtual_servers import RealServer, VirtualServer
+from svcnotes.virtual_servers import RealServer, Tuning, VirtualServer
 
 __all__ = [
     "Counts",
@@ -18,6 +18,7 @@ __all__ = [
     "own_addresses",
     "partial_sync",
     "rules",
+    "tuning",
     "virtual_servers",
 ]
 
@@ -71,6 +72,11 @@ def virtual_servers(
     family = _checked(cluster, node, family)
     mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
     return mode.virtual_servers(cluster.seen_by(node), node, family)
+
+
+def tuning(cluster: Cluster, proxy_mode: str | None = None) -> Tuning:
+    """How IPVS is set on the nodes: by kube-proxy, by the World, else by the kernel. `proxy_mode` None is the cluster's own."""
+    return mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode).tuning(cluster)
 
 
 def own_addresses(

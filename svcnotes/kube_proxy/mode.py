@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.virtual_servers import VirtualServer
+from svcnotes.virtual_servers import UNTUNED, Tuning, VirtualServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,10 @@ def _no_addresses(_cluster: Cluster, _node: str, _family: int) -> tuple[str, ...
     return ()
 
 
+def _untuned(_cluster: Cluster) -> Tuning:
+    return UNTUNED
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """A proxy mode by the name that KubeProxyConfiguration has for it.
@@ -64,10 +68,9 @@ class Mode:
     `partial_sync` tells what a change from one cluster to another rewrites (before, after, node, family). An empty
     nodePortAddresses means `node_port_default` (nothing: every address); `localhost`: whether nodePorts
     can be open at 127.0.0.1. A mode may have more than rules: IP sets as `ipset save` prints them,
-    virtual servers, and addresses of its own, which it puts on an interface `dummy`, and `sysctls`
-    that it sets for them. `formats`: what it writes,
-    by the tools that print it. `followed`: whether
-    packets can be followed through it: what is more than rules must have its model first.
+    virtual servers and how they are set (`tuning`), addresses of its own, which it puts on an interface `dummy`, and
+    `sysctls` that it sets for them. `formats`: what it writes, by the tools that print it. `spelt` is how a sentence
+    has the name where it is not as in the configuration.
     """
 
     name: str
@@ -82,4 +85,10 @@ class Mode:
     own_addresses: Callable[[Cluster, str, int], tuple[str, ...]] = _no_addresses
     dummy: str = ""
     sysctls: Callable[[Cluster], Mapping[str, str]] = _no_sysctls
-    followed: bool = True
+    tuning: Callable[[Cluster], Tuning] = _untuned
+    spelt: str = ""
+
+    @property
+    def words(self) -> str:
+        """The mode as a sentence names it: `nftables mode`."""
+        return f"{self.spelt or self.name} mode"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import iptables, ipvs, nftables
 from svcnotes.kube_proxy.mode import Mode
@@ -27,18 +26,3 @@ def mode_named(name: str) -> Mode:
         return found
     there_are = ", ".join(MODES)
     raise QuestionError(f"proxy mode {name!r}: kube-proxy has no such mode; ask for one of: {there_are}")
-
-
-def writer(mode: str) -> Callable[[Cluster, str, int], str]:
-    """Find what writes the rules of a mode in which packets can be followed.
-
-    Raises QuestionError as `mode_named` does, and for a mode in which more than rules moves packets.
-    """
-    found = mode_named(mode)
-    if not found.followed:
-        can = ", ".join(name for name, one in MODES.items() if one.followed)
-        raise QuestionError(
-            f"proxy mode {mode}: svcnotes writes what kube-proxy makes there, but does not follow packets"
-            f" through it yet; ask for one of: {can}"
-        )
-    return found.rules

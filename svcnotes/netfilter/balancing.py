@@ -1,8 +1,8 @@
 """What IPVS remembers on a host: connections, clients that stay with a server, and where its schedulers stand.
 
 It is a table of its own beside conntrack's. Sources: ip_vs_conn.c, ip_vs_proto_tcp.c, ip_vs_proto_udp.c in
-net/netfilter/ipvs. Simplified: of TCP's eleven states there are four, SCTP has two, and the timeouts are the kernel's
-own: ipvs.tcpTimeout and its like in KubeProxyConfiguration are read and not heeded.
+net/netfilter/ipvs. Simplified: of TCP's eleven states there are four, SCTP has two. A closing connection is FIN_WAIT to
+its end, where the kernel has TIME_WAIT, too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from svcnotes.netfilter.conntrack import Flow
 from svcnotes.packet import Packet, endpoint_text
+from svcnotes.virtual_servers import UNTUNED, Tuning
 
 SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE = "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE"
 INIT, UDP = "INIT1", "UDP"
 TIMEOUTS: Mapping[str, int] = {SYN_RECV: 60, ESTABLISHED: 900, FIN_WAIT: 120, CLOSE: 10, INIT: 3, UDP: 300}
-"""How long IPVS remembers a connection in each state after its last packet, in seconds."""
+"""How long IPVS remembers a connection in each state after its last packet, in seconds, where nothing is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,10 @@ class Served:
         """The real server as `IP:port`."""
         return endpoint_text(self.real, self.real_port)
 
-    def after(self, packet: Packet, time: float, *, answer: bool) -> Served:
+    def after(self, packet: Packet, time: float, *, answer: bool, tuning: Tuning = UNTUNED) -> Served:
         """The connection after one more packet."""
         state = next_state(self.state, packet, answer=answer)
-        return replace(self, state=state, expires=time + TIMEOUTS[state])
+        return replace(self, state=state, expires=time + lasts(packet.protocol, state, tuning))
 
 
 class Kept(NamedTuple):
@@ -119,6 +120,15 @@ NOTHING = Balancing()
 def server_name(protocol: str, address: str, port: int) -> str:
     """A virtual server's name in this memory."""
     return f"{protocol} {endpoint_text(address, port)}"
+
+
+def lasts(protocol: str, state: str, tuning: Tuning = UNTUNED) -> int:
+    """For how many seconds a connection in a state is remembered; `ipvsadm --set` says three of them (ip_vs_set_timeout)."""
+    if protocol == "udp":
+        return tuning.udp
+    if protocol == "tcp" and state in (ESTABLISHED, FIN_WAIT):
+        return tuning.tcp if state == ESTABLISHED else tuning.tcp_fin
+    return TIMEOUTS[state]
 
 
 def first_state(protocol: str) -> str:

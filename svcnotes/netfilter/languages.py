@@ -12,6 +12,7 @@ from svcnotes.netfilter.nftables.layout import layout
 from svcnotes.netfilter.nftables.ruleset import NftRuleset
 from svcnotes.netfilter.ruleset import Ruleset
 from svcnotes.netfilter.stops import ALL_HOOKS, Rules, Stop, Way, merged, way_through
+from svcnotes.virtual_servers import UNTUNED, Tuning
 
 _NFT_TABLE = re.compile(r"^table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
 _IPTABLES_TABLE = re.compile(r"^\*\w+[ \t\r]*$", re.MULTILINE)
@@ -20,17 +21,23 @@ _NFT_END = re.compile(r"^\}[ \t\r]*$", re.MULTILINE)
 
 
 def read_rules(
-    text: str, family: int = 4, *, strict: bool = True, sets: str = "", servers: str = ""
+    text: str,
+    family: int = 4,
+    *,
+    strict: bool = True,
+    sets: str = "",
+    servers: str = "",
+    tuning: Tuning = UNTUNED,
 ) -> Rules:
     """Read a text of rules: what `iptables-save` printed, what `nft list ruleset` printed, or one behind the other.
 
     `strict` and `sets` as for `Ruleset.parse`; `servers` is what `ipvsadm -Sn` printed there: empty, and the host has
-    no IPVS at its hooks. Raises RuleError for a line that is no part of such a text.
+    no IPVS at its hooks; `tuning` is how IPVS is set. Raises RuleError for a line that is no part of such a text.
     """
     if servers:
         rules, balanced = (
             read_rules(text, family, strict=strict, sets=sets),
-            IpvsRuleset.parse(servers, family),
+            IpvsRuleset.parse(servers, family, tuning),
         )
         return _joined(text, family, (rules, balanced))
     nft, saved = split(text)

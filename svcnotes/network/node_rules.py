@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import RuleError
-from svcnotes.kube_proxy import ip_sets, rules, virtual_servers
+from svcnotes.kube_proxy import ip_sets, rules, tuning, virtual_servers
 from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.netfilter import Rules, read_rules
 from svcnotes.netfilter.sets import read_sets
@@ -14,7 +14,7 @@ from svcnotes.network.addresses import family as family_of
 from svcnotes.network.fault_rules import with_faults
 from svcnotes.network.policy_rules import with_policies
 from svcnotes.network.rule_text import with_rules
-from svcnotes.virtual_servers import saved
+from svcnotes.virtual_servers import UNTUNED, Tuning, saved
 
 
 @lru_cache(maxsize=64)
@@ -67,7 +67,8 @@ def node_ruleset(cluster: Cluster, node: str, proxy_mode: str | None, family: in
         servers = saved(virtual_servers(cluster, node, proxy_mode, family))
         if replaced:
             return check_text(cluster, node, text, family, proxy_mode)
-        return parsed(text, family, ip_sets(cluster, node, proxy_mode, family), servers)
+        sets = ip_sets(cluster, node, proxy_mode, family)
+        return parsed(text, family, sets, servers, tuning(cluster, proxy_mode))
     except RuleError as error:
         said = str(error)
         if not said.startswith("IP sets of "):
@@ -83,7 +84,8 @@ def check_text(cluster: Cluster, node: str, text: str, family: int, proxy_mode: 
     there = node in cluster.nodes and family in cluster.families
     servers = saved(virtual_servers(cluster, node, proxy_mode, family)) if there else ""
     sets = _sets(cluster, node, proxy_mode, family if there else None)
-    return _checked(text, family, (node, family) not in cluster.lenient_rules, sets, servers)
+    strict = (node, family) not in cluster.lenient_rules
+    return _checked(text, family, strict, sets, servers, tuning(cluster, proxy_mode))
 
 
 def _sets(cluster: Cluster, node: str, proxy_mode: str | None, family: int | None) -> str:
@@ -99,11 +101,11 @@ def _sets(cluster: Cluster, node: str, proxy_mode: str | None, family: int | Non
 
 
 @lru_cache(maxsize=32)
-def parsed(text: str, family: int, sets: str = "", servers: str = "") -> Rules:
+def parsed(text: str, family: int, sets: str = "", servers: str = "", set_so: Tuning = UNTUNED) -> Rules:
     """Read a rules text once; the nodes of one cluster often share it."""
-    return read_rules(text, family, sets=sets, servers=servers)
+    return read_rules(text, family, sets=sets, servers=servers, tuning=set_so)
 
 
 @lru_cache(maxsize=32)
-def _checked(text: str, family: int, strict: bool, sets: str, servers: str) -> Rules:
-    return read_rules(text, family, strict=strict, sets=sets, servers=servers).check()
+def _checked(text: str, family: int, strict: bool, sets: str, servers: str, set_so: Tuning) -> Rules:
+    return read_rules(text, family, strict=strict, sets=sets, servers=servers, tuning=set_so).check()

@@ -111,12 +111,8 @@ def spec(name: str, label: str, field: str, values: Sequence[str]) -> Control:
 
 
 def mode() -> Control:
-    """Choose kube-proxy's mode on every node, among those in which packets can be followed."""
-    choices = tuple(
-        Choice(name, in_cluster(partial(changes.with_mode, mode=name)))
-        for name, found in MODES.items()
-        if found.followed
-    )
+    """Choose kube-proxy's mode on every node."""
+    choices = tuple(Choice(name, in_cluster(partial(changes.with_mode, mode=name))) for name in MODES)
     return Control("mode", "kube-proxy's mode", choices)
 
 

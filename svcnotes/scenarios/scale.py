@@ -43,8 +43,8 @@ class Cost:
     """What a number of Services costs a node in one proxy mode.
 
     `held`: what kube-proxy keeps there; `characters`: how long that is as text. `visited`: for each of `PACKETS`
-    how many rules it tries on its way through the node, on average over the endpoints it may get; empty for a mode
-    in which packets are not followed. `written`, `deleted`: what kube-proxy hands to its tool when one Service loses
+    how many rules it tries on its way through the node, on average over the endpoints it may get.
+    `written`, `deleted`: what kube-proxy hands to its tool when one Service loses
     one endpoint, `change_characters` how long that is (`one_change` has its text).
     """
 
@@ -197,7 +197,7 @@ def _cost(services: int, mode: str, endpoints: int) -> Cost:
         endpoints,
         held=counts(cluster, NODE, mode),
         characters=len(text),
-        visited=_all_visited(cluster, mode, services) if MODES[mode].followed else {},
+        visited=_all_visited(cluster, mode, services),
         written=change.written,
         deleted=change.deleted,
         change_characters=len(change.text),

@@ -51,14 +51,14 @@ def live(
     able = [mode for mode in modes if not MODES[mode].dummy]
     for mode in modes:
         if mode not in able:
-            notes.append(f"{mode} mode {_NO_RULES_ALONE}.")
+            notes.append(f"{MODES[mode].words} {_NO_RULES_ALONE}.")
             continue
         with Stopwatch() as watch:
             for services, micros in watch.measure(_wanted(steps, mode), budget / len(able), connects):
                 for packet, value in zip(MEASURED, micros, strict=True):
                     found.setdefault((mode, packet), []).append((float(services), value))
             if watch.why:
-                notes.append(f"{mode} mode: {watch.why}")
+                notes.append(f"{MODES[mode].words}: {watch.why}")
     if not found and (why := available()):
         return Live(notes=(why,))
     return Live({key: tuple(points) for key, points in found.items()}, tuple(dict.fromkeys(notes)))

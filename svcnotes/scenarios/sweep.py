@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from math import gcd
 from typing import Any, overload
 
 from svcnotes.control_plane.cluster import Cluster
@@ -38,14 +39,17 @@ class Question:
     protocol: str
 
 
+Block = tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str, str]]]
+"""Who asks (source, origin), and for what (to, door, protocol): everybody for everything."""
+
+
 class Questions(Sequence[Question]):
     """Questions in an order, made when they are asked for: millions take no room."""
 
-    def __init__(
-        self, blocks: Sequence[tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str, str]]]]
-    ) -> None:
+    def __init__(self, blocks: Sequence[Block], step: int = 1) -> None:
         self._blocks = [(sources, aims) for sources, aims in blocks if sources and aims]
         self._size = sum(len(sources) * len(aims) for sources, aims in self._blocks)
+        self._step = step
 
     def __len__(self) -> int:
         return self._size
@@ -57,13 +61,22 @@ class Questions(Sequence[Question]):
     def __getitem__(self, at: int | slice) -> Question | Sequence[Question]:
         if isinstance(at, slice):
             return [self[one] for one in range(*at.indices(self._size))]
-        left = at + self._size if at < 0 else at
+        if not -self._size <= at < self._size:
+            raise IndexError(at)
+        left = at % self._size * self._step % self._size
         for sources, aims in self._blocks:
-            if 0 <= left < len(sources) * len(aims):
+            if left < len(sources) * len(aims):
                 (source, origin), (to, door, protocol) = sources[left // len(aims)], aims[left % len(aims)]
                 return Question(source, origin, to, door, protocol)
             left -= len(sources) * len(aims)
         raise IndexError(at)
+
+    def spread(self) -> Questions:
+        """The same in an order that jumps about: whoever stops half-way has asked some of each kind."""
+        step = max(1, round(self._size * 0.618))
+        while gcd(step, self._size) > 1:
+            step += 1
+        return Questions(self._blocks, step)
 
     def sample(self, count: int, seed: int = 0) -> Sequence[Question]:
         """Draw that many different ones in random order, all of them where there are no more."""
@@ -153,7 +166,7 @@ def sweep(
     if sample is not None and sample < 1:
         raise QuestionError(f"sample {sample}: write how many questions to ask, 1 or more, or none for all")
     every = questions(cluster, sources)
-    chosen = every if sample is None else every.sample(sample, seed)
+    chosen = every.spread() if sample is None else every.sample(sample, seed)
     mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode).name
     return go_on(Sweep(cluster, mode, chosen), progress=progress)
 
@@ -260,7 +273,7 @@ def headline(found: Sweep) -> str:
     if not every:
         return "nothing to ask: the cluster has no Service that kube-proxy serves"
     said = f"stopped after {asked:,} of {every:,} flows" if found.stopped else f"{asked:,} flows"
-    return f"{said}, kube-proxy in {found.proxy_mode} mode"
+    return f"{said}, kube-proxy in {mode_named(found.proxy_mode).words}"
 
 
 def to_json(found: Sweep) -> dict[str, Any]:

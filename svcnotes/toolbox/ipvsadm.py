@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from svcnotes.kube_proxy import ip_sets, virtual_servers
+from svcnotes.kube_proxy import ip_sets, tuning, virtual_servers
 from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.netfilter.balancing import Served
 from svcnotes.netfilter.ipvs.serving import counted, with_leaving
@@ -19,20 +19,23 @@ from svcnotes.toolbox.session import Call
 from svcnotes.virtual_servers import VirtualServer, listed, saved
 
 _LONG = {
-    "--list": "-L", "-l": "-L", "--save": "-S", "--connection": "-c", "-ln": "-Ln", "-lcn": "-Lcn", "--numeric": "-n", "--tcp-service": "-t", "--udp-service": "-u",
+    "--timeout": "-T", "--list": "-L", "-l": "-L", "--save": "-S", "--connection": "-c", "-ln": "-Ln", "-lcn": "-Lcn", "--numeric": "-n", "--tcp-service": "-t", "--udp-service": "-u",
 }  # fmt: skip
 _USAGE = "Try `ipvsadm -h' or 'ipvsadm --help' for more information.\n"
 
 
 def ipvsadm(call: Call) -> Printed:
-    """`ipvsadm -L -n [-t|-u ADDRESS:PORT]`, `ipvsadm -L -c -n` for the connections, `ipvsadm -S -n`."""
+    """`ipvsadm -L -n [-t|-u ADDRESS:PORT]`, `ipvsadm -L -c -n` for the connections, `ipvsadm -L --timeout`, `ipvsadm -S -n`."""
     args = [_LONG.get(word, word) for word in call.args]
     try:
-        found = read(args, flags=("L", "S", "c", "n"), valued=("t", "u", "sctp-service"))
+        found = read(args, flags=("L", "S", "T", "c", "n"), valued=("t", "u", "sctp-service"))
     except UsageError as error:
         return err(f"ipvsadm: unrecognized option '{error.option}'\n{_USAGE}", 2)
     if found.has("c"):
         return out(_connections(call))
+    if found.has("T"):
+        now = tuning(call.cluster)
+        return out(f"Timeout (tcp tcpfin udp): {now.tcp} {now.tcp_fin} {now.udp}\n")
     servers = _servers(call)
     wanted = [(name, found.get(option)) for option, name in (("t", "tcp"), ("u", "udp")) if found.has(option)]
     if wanted:

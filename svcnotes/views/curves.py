@@ -1,6 +1,7 @@
 """Curves over a growing number, both axes in steps of ten: as a drawing, a picture for a page, a table and words.
 
 A series keeps one colour (Okabe and Ito's, with grey for their black) and one mark; what was measured has hollow marks and a broken line.
+Many lines are drawn in panels side by side, with the same axes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH, HEIGHT = 640, 300
+PANEL_WIDTH = 420  # of a drawing that has others beside it
 LEFT, RIGHT, TOP, BOTTOM = 82, 18, 14, 46
 STYLES = (
     ("#0072B2", "●"),
@@ -45,13 +47,20 @@ Point = tuple[float, float]
 class Series:
     """One line: `points` are (how many, how much), both above 0; `style` numbers one of `STYLES`.
 
-    `measured`: what a real program did, not what the model counts.
+    `measured`: what a real program did, not what the model counts. `panel` names the drawing that it is in, where there
+    are several.
     """
 
     name: str
     points: tuple[Point, ...]
     style: int = 0
     measured: bool = False
+    panel: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name, with its panel's."""
+        return f"{self.name}, {self.panel}" if self.panel else self.name
 
     @property
     def colour(self) -> str:
@@ -99,10 +108,29 @@ class Curves:
         return tuple(sorted({x for one in self.series for x, _ in one.points}))
 
     @property
+    def panels(self) -> tuple[Curves, ...]:
+        """One drawing a panel, all with the room of the whole; this itself where there is one."""
+        names = dict.fromkeys(one.panel for one in self.series)
+        if len(names) < 2:
+            return (self,)
+        ys = [y for one in self.series for _, y in one.points]
+        room = self.room or ((self.xs[0], self.xs[-1]), (min(ys), max(ys)))
+        return tuple(
+            Curves(
+                name,
+                self.across,
+                self.up,
+                tuple(one for one in self.series if one.panel == name),
+                room=room,
+            )
+            for name in names
+        )
+
+    @property
     def sentence(self) -> str:
         """Say of each series where it begins, where it ends, and how it grows."""
         return " ".join(
-            [*(f"{one.name}: {_course(one)}." for one in self.series if one.points), self.note]
+            [*(f"{one.title}: {_course(one)}." for one in self.series if one.points), self.note]
         ).strip()
 
     def rows(self) -> Iterator[tuple[str, list[str]]]:
@@ -120,11 +148,11 @@ class Curves:
         from svcnotes.views.frames import frame
 
         rows = list(self.rows())
-        heads = [f"{one.glyph} {one.name}" for one in self.series]
+        heads = [f"{one.glyph} {one.title}" for one in self.series]
         return frame([cells for _, cells in rows], heads, pd.Index([x for x, _ in rows], name=self.across))
 
     def __str__(self) -> str:
-        heads = [self.across, *(f"{one.glyph} {one.name}" for one in self.series)]
+        heads = [self.across, *(f"{one.glyph} {one.title}" for one in self.series)]
         rows = [heads, *([x, *cells] for x, cells in self.rows())] if self.series else []
         widths = [max((len(row[at]) for row in rows), default=0) for at in range(len(heads))]
         lines = (
@@ -161,19 +189,20 @@ class Frame:
 
     x: tuple[int, int]
     y: tuple[int, int]
+    width: int = WIDTH
 
     @classmethod
-    def around(cls, curves: Curves) -> Frame:
+    def around(cls, curves: Curves, width: int = WIDTH) -> Frame:
         """The smallest frame of whole decades that holds all points."""
         across, up = curves.room or ((), ())
         xs = [*curves.xs, *across] or [1.0]
         ys = [*(y for one in curves.series for _, y in one.points), *up] or [1.0]
-        return cls(_decades(min(xs), max(xs)), _decades(min(ys), max(ys)))
+        return cls(_decades(min(xs), max(xs)), _decades(min(ys), max(ys)), width)
 
     def at(self, x: float, y: float) -> Point:
         """The place of a point in pixels."""
         across, up = self.x[1] - self.x[0], self.y[1] - self.y[0]
-        right = LEFT + (log10(x) - self.x[0]) / across * (WIDTH - LEFT - RIGHT)
+        right = LEFT + (log10(x) - self.x[0]) / across * (self.width - LEFT - RIGHT)
         down = HEIGHT - BOTTOM - (log10(y) - self.y[0]) / up * (HEIGHT - TOP - BOTTOM)
         return round(right, 1), round(down, 1)
 
@@ -183,14 +212,14 @@ def _decades(least: float, most: float) -> tuple[int, int]:
     return low, max(high, low + 1)
 
 
-def drawing(curves: Curves) -> tuple[Element, ...]:
+def drawing(curves: Curves, width: int = WIDTH) -> tuple[Element, ...]:
     """Draw axes and series: pieces for `svg_of`, or for a script that makes the same elements."""
-    frame = Frame.around(curves)
+    frame = Frame.around(curves, width)
     return (*_axes(curves, frame), *(piece for one in curves.series for piece in _line(one, frame)))
 
 
 def _axes(curves: Curves, frame: Frame) -> Iterator[Element]:
-    left, right, bottom = LEFT, WIDTH - RIGHT, HEIGHT - BOTTOM
+    left, right, bottom = LEFT, frame.width - RIGHT, HEIGHT - BOTTOM
     for power in range(frame.y[0], frame.y[1] + 1):
         _, y = frame.at(10 ** frame.x[0], 10**power)
         yield _rule(left, y, right, y)
@@ -239,12 +268,12 @@ def _line(one: Series, frame: Frame) -> Iterator[Element]:
         yield Element("path", {**place, **edge})
 
 
-def svg_of(elements: Sequence[Element], label: str) -> str:
+def svg_of(elements: Sequence[Element], label: str, width: int = WIDTH) -> str:
     """Write a drawing as inline SVG; `label` is read aloud in its place."""
     body = "".join(map(_written, elements))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(label)}" style="width:100%;max-width:820px;height:auto;display:block;'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" role="img" '
+        f'aria-label="{escape(label)}" style="width:100%;max-width:{round(width * 1.28)}px;height:auto;display:block;'
         f'font-family:sans-serif">{body}</svg>'
     )
 
@@ -255,10 +284,29 @@ def _written(one: Element) -> str:
 
 
 def legend_html(curves: Curves) -> str:
-    """Each series with its mark, its line and its growth, in one row that breaks where it must."""
+    """Each series with its mark and its line, once, in one row that breaks where it must."""
+    alone = len(curves.panels) == 1
+    words = {one.title if alone else one.name: _key(one) for one in curves.series}
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:2px 20px;font-size:13px">'
-        + "".join(f"<span>{_key(one)} {escape(one.name)}</span>" for one in curves.series)
+        + "".join(f"<span>{key} {escape(name)}</span>" for name, key in words.items())
+        + "</div>"
+    )
+
+
+def _pictures(curves: Curves) -> str:
+    """The drawing, or several side by side, below each other where there is no room."""
+    panels = curves.panels
+    if len(panels) == 1:
+        return svg_of(drawing(curves), f"{curves.title}, {curves.up}. {curves.sentence}")
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:4px 12px">'
+        + "".join(
+            f'<div style="flex:1 1 330px;max-width:{round(PANEL_WIDTH * 1.28)}px"><div style="font-size:13px;'
+            f'font-weight:600;margin-top:6px">{escape(one.title)}</div>'
+            f"{svg_of(drawing(one, PANEL_WIDTH), f'{curves.title}, {curves.up}. {one.sentence}', PANEL_WIDTH)}</div>"
+            for one in panels
+        )
         + "</div>"
     )
 
@@ -279,7 +327,7 @@ def curves_html(curves: Curves) -> str:
     """Write the picture with its title and legend, and the table below to open."""
     heads = "".join(
         f'<th scope="col" style="{HEAD}">{escape(head)}</th>'
-        for head in (curves.across, *(f"{one.glyph} {one.name}" for one in curves.series))
+        for head in (curves.across, *(f"{one.glyph} {one.title}" for one in curves.series))
     )
     rows = "".join(
         f'<tr style="background:none"><th scope="row" style="{CELL};font-weight:400">{x}</th>'
@@ -290,11 +338,10 @@ def curves_html(curves: Curves) -> str:
     if not curves.series:
         return f'<p style="margin:0"><strong>{escape(curves.title)}</strong>: {escape(curves.note)}</p>'
     note = f'<p style="color:{SOFT};margin:2px 0">{escape(curves.note)}</p>' if curves.note else ""
-    picture = svg_of(drawing(curves), f"{curves.title}, {curves.up}. {curves.sentence}")
     return (
         f'<figure style="margin:0"><figcaption><strong>{escape(curves.title)}</strong> '
         f'<span style="color:{SOFT}">(upwards: {escape(curves.up)})</span></figcaption>'
-        f"{legend_html(curves)}{picture}{note}<details><summary>The same in numbers</summary>"
+        f"{legend_html(curves)}{_pictures(curves)}{note}<details><summary>The same in numbers</summary>"
         f'<div style="overflow-x:auto"><table style="{TABLE}"><caption style="{CAPTION}">{escape(curves.up)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></details></figure>"
     )

@@ -192,11 +192,12 @@ def _refused(story: Story) -> Prose:
             _by(rejected, "Rejected"),
         )
     closed = story.first("closed")
-    who = short_name(path.pod or path.answered_by or (closed.host if closed else "")) or "the destination"
+    host = path.pod or path.answered_by or (closed.host if closed else "")
+    how = path.how.upper() if path.how == "rst" else path.how
+    said = path.reason.strip().removeprefix(f"{host}: ").rstrip(".")
     return prose(
-        strong(f"Refused: {who} answers that nothing listens there"),
-        f" ({path.how.upper() if path.how == 'rst' else path.how or 'no process'}). ",
-        _reason(story),
+        strong(f"Refused: {short_name(host) or 'the destination'} answers{f' with {how}' if how else ''}"),
+        f": {said}." if said else ".",
     )
 
 

@@ -35,7 +35,7 @@ MARKS: Mapping[str, Mark] = MappingProxyType(
         CLIENT: Mark("▲", "#E69F00", "the client"),
         NODE: Mark("●", "#0072B2", "a node"),
         POD: Mark("■", "#009E73", "a pod"),
-        SERVICE: Mark("◆", "#CC79A7", "a Service's address"),
+        SERVICE: Mark("◆", "#CC79A7", "a service address"),
         ROUTER: Mark("✚", "#56B4E9", "the router"),
         OUTSIDE: Mark("▼", "#D55E00", "another host outside"),
     }

@@ -19,14 +19,13 @@ ACROSS = "Services on the cluster, five endpoints each"
 class Measure:
     """One thing to look at.
 
-    `label` is for a button, `title` and `up` for a picture; `of` takes it from a cost, None where it is not known;
-    `most` is what the axis has room for.
+    `label` is for a button, `title` and `up` for a picture; `of` takes it from a cost, given a packet; `most` is what the axis has room for.
     """
 
     label: str
     title: str
     up: str
-    of: Callable[[Cost, str], float | None]
+    of: Callable[[Cost, str], float]
     most: float = 1e5
 
 
@@ -39,7 +38,7 @@ MEASURES: Mapping[str, Measure] = {
         "rules that the packet tries",
         "Rules that a packet tries on its way through one node",
         "rules tried",
-        lambda cost, packet: cost.visited.get(packet),
+        lambda cost, packet: cost.visited[packet],
     ),
     HELD: Measure(
         "what the node holds",
@@ -78,7 +77,7 @@ def scale_curves(costs: Iterable[Cost], measure: str, packet: str, steps: Sequen
 
     series = tuple(
         Series(
-            f"{mode} mode",
+            MODES[mode].words,
             points,
             style_of(mode),
         )
@@ -93,15 +92,13 @@ def scale_sentence(costs: Mapping[str, Cost], measure: str, packet: str) -> str:
     """Say what one number of Services costs, in each mode in which it is known."""
     services = plain(next(iter(costs.values())).services)
     found = {mode: MEASURES[measure].of(cost, packet) for mode, cost in costs.items()}
-    said = [f"{plain(value)} in {mode} mode" for mode, value in found.items() if value is not None]
+    said = [f"{plain(value)} in {MODES[mode].words}" for mode, value in found.items()]
     each = f"{', '.join(said[:-1])} and {said[-1]}" if said[1:] else said[0]
     if measure == HELD:
         return f"For {services} Services, every node holds so many rules and elements: {each}."
     if measure == CHANGE:
         return f"With {services} Services, one endpoint less has kube-proxy write or delete so many rules and elements: {each}."
-    dark = [mode for mode, value in found.items() if value is None]
-    more = f" ({' and '.join(dark)}: packets are not followed here.)" if dark else ""
-    return f"With {services} Services, {PACKETS[packet]} tries so many rules: {each}.{more}"
+    return f"With {services} Services, {PACKETS[packet]} tries so many rules: {each}."
 
 
 HEADS = (
@@ -128,7 +125,7 @@ def scale_row(cost: Cost, packet: str) -> tuple[str, ...]:
         plain(cost.held.chains),
         plain(cost.held.map_elements + cost.held.set_elements),
         size(cost.characters),
-        plain(cost.visited[packet]) if cost.visited else "–",
+        plain(cost.visited[packet]),
         plain(cost.rewritten),
         size(cost.change_characters),
     )
@@ -153,18 +150,23 @@ def _styles(modes: Sequence[str]) -> list[int]:
 
 
 def recorded(column: str, up: str, title: str, versions: Sequence[str] = ("1.36",)) -> Curves:
-    """The recorded measurements of one column of a real kube-proxy, a series for each backend and version.
+    """The recorded measurements of one column of a real kube-proxy: a series for each backend, a panel for each version.
 
     Raises QuestionError for a column or version that was not recorded.
     """
-    keys = [(version, backend) for version in versions for backend in scale_recorded.backends(version)]
-    styles = _styles([scale_recorded.mode_of(backend) for _, backend in keys])
     series = [
-        Series(f"{backend}, kube-proxy {version}", points, style, measured=True)
-        for (version, backend), style in zip(keys, styles, strict=True)
+        Series(backend, points, style, measured=True, panel=f"kube-proxy {version}")
+        for version in versions
+        for backend, style in _backends(version)
         if (points := scale_recorded.measured(column, backend, version))
     ]
     return Curves(title, "Services, five endpoints each", up, tuple(series))
+
+
+def _backends(version: str) -> Iterator[tuple[str, int]]:
+    """The backends that were recorded of a version, each with the style that it has for every version."""
+    names = scale_recorded.backends(version)
+    return zip(names, _styles([scale_recorded.mode_of(name) for name in names]), strict=True)
 
 
 def measured_now(found: Live, packets: Sequence[str] = (NODE_PORT, FIRST)) -> Curves:
@@ -172,7 +174,7 @@ def measured_now(found: Live, packets: Sequence[str] = (NODE_PORT, FIRST)) -> Cu
     keys = [(mode, packet) for packet in packets for mode in MODES if (mode, packet) in found.micros]
     styles = _styles([mode for mode, _ in keys])
     series = tuple(
-        Series(f"{mode} mode, {_ASKED[packet]}", found.micros[mode, packet], style, measured=True)
+        Series(f"{MODES[mode].words}, {_ASKED[packet]}", found.micros[mode, packet], style, measured=True)
         for (mode, packet), style in zip(keys, styles, strict=True)
     )
     title = "A new connection in the real kernel of this machine"

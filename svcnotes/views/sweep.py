@@ -25,6 +25,7 @@ def sweep_html(found: Sweep) -> str:
     """Write the sentence and the table; a sweep that was stopped says how to go on."""
     from svcnotes.views.frames import frame, table_html
 
-    more = " (<code>go_on(...)</code> asks the rest)" if found.stopped else ""
+    rest = "svcnotes.scenarios.sweep.go_on(_)"
+    more = f" (<code>{rest}</code> in the next cell asks the rest)" if found.stopped else ""
     table = frame(list(rows(found)), list(HEADS))
     return f'<p style="color:{SOFT};margin:2px 0">{escape(headline(found))}{more}</p>{table_html(table)}'

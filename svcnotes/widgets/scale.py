@@ -213,8 +213,8 @@ def _packed(curves: Curves, steps: Sequence[int]) -> dict[str, Any]:
         "size": [WIDTH, HEIGHT, TOP, HEIGHT - BOTTOM],
         "elements": [[one.tag, dict(one.attributes), one.text] for one in drawing(curves)],
         "at": {str(step): frame.at(step, 10 ** frame.y[0])[0] for step in steps},
-        "legend": [[one.name, one.glyph, one.colour] for one in curves.series],
-        "heads": [curves.across, *(one.name for one in curves.series)],
+        "legend": [[one.title, one.glyph, one.colour] for one in curves.series],
+        "heads": [curves.across, *(one.title for one in curves.series)],
         "table": [[x, *cells] for x, cells in curves.rows()],
     }
 

@@ -228,9 +228,17 @@ def test_the_page_on_files_does_what_it_says_from_the_course_to_the_marks(tmp_pa
         "ben": "0",
         "cleo": "0",
     }
-    for name in re.findall(r"`([a-z]+\.(?:html|csv))`", text_of("files.md").partition("What you find")[2]):
+    for name in re.findall(
+        r"`([a-z-]+\.(?:html|csv|zip))`", text_of("files.md").partition("What you find")[2]
+    ):
         assert (course / "marks" / name).is_file(), name
     assert len(list((course / "marks" / "feedback").glob("*.html"))) == 3
+    summary = (course / "marks" / "summary.html").read_text(encoding="utf-8")
+    section = "What is odd about files and answers"
+    assert section in summary
+    assert section in " ".join(text_of("files.md").split())
+    assert "it does not say whose it is" in text_of("files.md")
+    assert "01-nodeport.ipynb does not say whose it is" in summary
 
 
 def test_a_courses_own_page_is_about_that_course(tmp_path):

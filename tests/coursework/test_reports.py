@@ -181,6 +181,11 @@ def test_a_students_name_is_never_a_path():
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,100}\.html", file) for file in files.values())
 
 
+def test_an_accounts_name_names_its_page_so_that_it_can_be_sent_back():
+    names = ["ana", "ana.lima@uni.example", "s1234567", "ana+nets", "a_b-c"]
+    assert feedback_files(names) == {name: f"{name}.html" for name in names}
+
+
 def test_points_are_written_with_two_places_at_most():
     assert [plain(Fraction(n, d)) for n, d in ((2, 1), (9, 5), (1, 3), (0, 1), (10, 1))] == [
         "2",
@@ -255,6 +260,40 @@ def test_the_command_writes_marks_pages_and_files_for_the_platforms(tmp_path, ca
         assert (tmp_path / "out" / link).is_file()
 
 
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("01-adress", "Did you mean 01-address"),
+        ("01-nodport", "Did you mean 01-nodeport"),
+        ("zzz", "The lessons are 01-nodeport"),
+    ],
+)
+def test_an_exercise_that_is_not_there_is_refused_with_the_nearest_names(named, says, tmp_path, capsys):
+    make_class(tmp_path / "class", 1)
+    assert main(command(tmp_path / "class", tmp_path / "out", "--course", COURSE, "--exercises", named)) == 1
+    assert f"no exercise and no lesson {named!r}. {says}" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_said_before_anything_else(tmp_path, capsys):
+    assert main(command(tmp_path / "nowhere", tmp_path / "out")) == 1
+    assert "nowhere: there is no such folder or zip" in capsys.readouterr().err
+
+
+def test_the_last_lines_say_what_to_read_and_what_students_get(tmp_path, capsys):
+    write(tmp_path / "m/Ada_12_assignsubmission_file_/01-nodeport.ipynb", book("Ada"))
+    write(tmp_path / "m/Bob_13_assignsubmission_file_/work.pdf", b"%PDF")
+    out = tmp_path / "out"
+    assert main(command(tmp_path / "m", out, "--course", COURSE)) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"The class: {out / 'summary.html'}",
+        f"For students: {out / 'feedback'}, {out / 'moodle-feedback.zip'}",
+    ]
+    assert "work.pdf: it is no notebook" in (out / "summary.html").read_text(encoding="utf-8")
+    make_class(tmp_path / "class", 1)
+    assert main(command(tmp_path / "class", out, "--course", COURSE)) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"For students: {out / 'feedback'}"
+
+
 def test_a_lesson_that_one_student_brings_along_is_not_part_of_the_assignment(tmp_path, capsys):
     make_class(tmp_path / "class", 4)
     assert main(command(tmp_path / "class", tmp_path / "out", "--course", COURSE)) == 0
@@ -270,6 +309,15 @@ def test_an_nbgrader_courses_own_source_says_what_was_asked(tmp_path):
     assert [
         one["exercise"] for one in json.loads((tmp_path / "out/results.json").read_text())["exercises"]
     ] == ["01-word"]
+
+
+def test_a_course_that_nbgraders_settings_call_otherwise_is_noted(tmp_path, capsys):
+    make_class(tmp_path / "class", 1)
+    write(tmp_path / "class/nbgrader_config.py", b'c.CourseDirectory.course_id = "nets-2025"\n')
+    assert main(command(tmp_path / "class", tmp_path / "out", "--course", COURSE)) == 0
+    note = f"Cases are those of {COURSE} (--course); nbgrader's settings beside the files say nets-2025."
+    assert note in capsys.readouterr().err
+    assert "settings beside the files" in (tmp_path / "out/summary.html").read_text(encoding="utf-8")
 
 
 def test_without_the_courses_name_nothing_is_graded(tmp_path, capsys):

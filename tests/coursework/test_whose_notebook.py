@@ -1,11 +1,15 @@
 """Whose a notebook says it is changes no mark; where it says nothing, or another name, the pages tell what that means."""
 
+import time
+
 import pytest
 from class_made import EXERCISES, book, right
 from made import COURSE, answer, code, data, notebook, submitted, write
 
 from svcnotes.cli import main
 from svcnotes.coursework.answer_text import SEATED
+from svcnotes.coursework.overview import overview
+from svcnotes.coursework.results import Asked, Results, Student
 from svcnotes.coursework.task import run, student_marks, submission_task
 
 ANYONES = right("anyone")
@@ -31,9 +35,9 @@ def anyones():
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (f"%student {COURSE} ???", "the question marks stayed in %student net-1 ???"),
+        (f"%student {COURSE} ???", "the question marks stayed in “%student net-1 ???”"),
         (f"%student {COURSE}\r\n", "the question marks stayed"),
-        ("print(1)", "it has no line %student net-1 NAME"),
+        ("print(1)", "it has no line “%student net-1 NAME”"),
     ],
 )
 def test_a_notebook_that_does_not_say_whose_it_is_gets_a_remark_with_the_remedy(line, why):
@@ -42,7 +46,7 @@ def test_a_notebook_that_does_not_say_whose_it_is_gets_a_remark_with_the_remedy(
     (said,) = remarks
     assert why in said
     assert "Marks are for the case of ada" in said
-    assert "write %student net-1 ada into the first cell of code" in said
+    assert "write “%student net-1 ada” into the first cell of code" in said
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,13 @@ def test_a_notebook_that_does_not_say_whose_it_is_gets_a_remark_with_the_remedy(
 )
 def test_a_notebook_that_says_whose_it_is_gets_none(line):
     assert graded(seat(line), *anyones())[1] == ()
+
+
+def test_lines_made_to_be_slow_to_read_are_read_at_once():
+    cells = [seat(f"%student {COURSE} a" + " " * 1900 + "b") for _ in range(1900)]
+    start = time.process_time()
+    graded(*cells)
+    assert time.process_time() - start < 2
 
 
 def test_where_a_hub_knew_who_it_was_no_name_is_needed_and_another_one_is_told():
@@ -68,6 +79,30 @@ def test_there_is_no_remark_where_it_would_be_noise():
 def test_a_name_that_is_not_the_students_is_one_remark_and_not_also_a_missing_name():
     (said,) = graded(seat(f"%student {COURSE} Ada"), *anyones())[1]
     assert "student Ada; it was handed in by ada, whose case counts" in said
+
+
+def test_on_the_class_page_a_remark_that_many_share_stands_once():
+    asked = Asked("01-word", "A word", "01-nodeport", "predict")
+    students = tuple(
+        Student(
+            name,
+            "",
+            "",
+            "",
+            True,
+            (),
+            (f"x.ipynb is {name}’s, not Adam’s.", "Odd.")
+            if name == "ada"
+            else (f"x.ipynb is {name}’s, not Adam’s.",),
+        )
+        for name in ("ada", "bob", "cyd")
+    )
+    page = overview(Results(COURSE, "Lab", (asked,), students), {})
+    assert page.count("x.ipynb is NAME’s, not Adam’s.") == 1
+    assert page.count("<bdi>bob</bdi>") == page.count("<bdi>ada</bdi>") - 1 == 2
+    assert "<td>Odd.</td>" in page
+    page = overview(Results(COURSE, "Lab", (asked,), students[:1]), {})
+    assert "x.ipynb is ada’s" in page
 
 
 def test_lecturer_and_student_both_read_it_but_not_in_a_course_of_nbgrader(tmp_path):

@@ -24,9 +24,9 @@ def test_there_are_forty_exercises_and_five_kinds_in_every_lesson_on_the_ways_in
     assert len(LESSONS) == 10
     for lesson in LESSONS:
         mine = [definition for definition in ALL.values() if definition.lesson == lesson]
-        # These two compare and count: there is nothing of one's own to write.
+        # These two compare and count: there is less of one's own to write.
         if lesson in {"08-modes", "09-scale"}:
-            assert len(mine) >= 2
+            assert len({definition.kind for definition in mine}) >= 4, lesson
         else:
             assert {definition.kind for definition in mine} == set(KINDS), lesson
             assert len(mine) >= 5
@@ -150,6 +150,12 @@ HOSTILE = {
     "a loop": "-t raw -N A\n-t raw -A A -j A\n-t raw -A PREROUTING -j A",
     "tosses": "-t mangle -A PREROUTING -m statistic --mode random --probability 0.5 -j MARK --set-mark 1\n"
     * 12,
+    "a jump bomb of nftables": "table ip t {\n\tchain p {\n\t\ttype filter hook prerouting priority raw;\n\t\tjump c0\n\t}\n"
+    + "".join(f"\tchain c{i} {{\n\t\tjump c{i + 1}\n\t\tjump c{i + 1}\n\t}}\n" for i in range(13))
+    + "\tchain c13 {\n\t\tcounter\n\t}\n}\n",
+    "a circle of nftables": "insert rule ip kube-proxy services jump services",
+    "dice of nftables": "add rule ip kube-proxy services numgen random mod 2 vmap { 0 : accept, 1 : drop }\n"
+    * 90,
     "half a rule text": "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -j",
     "code": "import os; os._exit(0)",
 }

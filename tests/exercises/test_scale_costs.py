@@ -14,8 +14,7 @@ from svcnotes.scenarios import scale, scale_recorded
 from svcnotes.scenarios.scale import FIRST, LAST, LATER, NODE_PORT, NONE
 from svcnotes.scenarios.scale_ahead import count_ahead, from_json, to_json
 
-FOLLOWED = [mode for mode, one in MODES.items() if one.followed]
-WITH_MAPS = [mode for mode in FOLLOWED if mode != DEFAULT]
+WITH_MAPS = [mode for mode in MODES if mode != DEFAULT]
 
 
 @pytest.mark.parametrize("services", [10, 100, 1_000])
@@ -71,7 +70,7 @@ def test_the_count_of_a_trace_is_that_of_the_rules_walked_one_by_one():
         assert node.visited == tried[node.leaves.destination] + later + unmatched
 
 
-@pytest.mark.parametrize("mode", FOLLOWED)
+@pytest.mark.parametrize("mode", MODES)
 def test_every_packet_reaches_its_service_whatever_the_mode(mode):
     cluster = scale.many(30)
     for source, to in [

@@ -9,8 +9,7 @@ import pytest
 from svcnotes.control_plane.load import load
 from svcnotes.control_plane.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from svcnotes.errors import QuestionError
-from svcnotes.kube_proxy import iptables, modes, rules
-from svcnotes.kube_proxy.modes import MODES, writer
+from svcnotes.kube_proxy import iptables, rules
 
 DATA = Path(__file__).parent.parent / "data"
 HASH = "LOLE4ISW44XBNF3G"  # default/web over TCP
@@ -257,17 +256,6 @@ def test_replaced_rules_win_over_what_kube_proxy_would_write(node_port):
 def test_an_unknown_node_is_an_error_that_names_the_nodes(node_port):
     with pytest.raises(QuestionError, match=r"node-9.*node-1, node-2, node-3"):
         rules(node_port, "node-9")
-
-
-def test_packets_can_be_followed_in_every_mode():
-    assert {name: writer(name) for name in MODES} == {name: mode.rules for name, mode in MODES.items()}
-
-
-def test_a_mode_whose_packets_cannot_be_followed_says_so_when_they_are_asked_for(monkeypatch):
-    new = replace(MODES["nftables"], name="new", followed=False)
-    monkeypatch.setattr(modes, "MODES", {"iptables": MODES["iptables"], "new": new})
-    with pytest.raises(QuestionError, match=r"mode new: .*does not follow packets.*ask for one of: iptables"):
-        writer("new")
 
 
 def test_a_mode_that_does_not_exist_says_what_does(node_port):

@@ -101,6 +101,19 @@ def test_a_sample_is_the_same_for_one_seed_and_asks_nothing_twice():
     assert len(asked.sample(10**9)) == len(asked)
 
 
+@pytest.mark.parametrize("services", [1, 2, 7])
+def test_a_whole_sweep_jumps_about_and_leaves_nothing_out(services):
+    asked = questions(many(services))
+    spread = asked.spread()
+    assert len(spread) == len(asked)
+    assert set(spread) == set(asked)
+    assert {one.origin for one in spread[: len(asked) // 4]} == {"outside", "node", "pod"}
+    assert (asked[-1], spread[0]) == (asked[len(asked) - 1], asked[0])
+    for beyond in (len(asked), -len(asked) - 1):
+        with pytest.raises(IndexError):
+            asked[beyond]
+
+
 def test_only_the_named_sources_ask(nodeport):
     assert {one.source for one in questions(nodeport, ["node/node-1"])} == {"node/node-1"}
     with pytest.raises(QuestionError, match="no Node 'node-9'"):

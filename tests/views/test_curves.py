@@ -62,9 +62,30 @@ def test_each_style_has_a_mark_and_a_colour_of_its_own():
     assert len({glyph for _, glyph in STYLES}) == len({colour for colour, _ in STYLES}) == len(STYLES)
 
 
-def test_two_recorded_versions_have_a_mark_for_each_of_their_series():
-    series = recorded("one_change_sync_ms", "milliseconds", "One change", ("1.36", "1.30")).series
-    assert len({one.glyph for one in series}) == len({one.colour for one in series}) == len(series) == 6
+TWO_VERSIONS = recorded("one_change_sync_ms", "milliseconds", "One change", ("1.36", "1.30"))
+
+
+def test_two_recorded_versions_are_two_panels_in_which_a_backend_keeps_its_mark():
+    new, old = TWO_VERSIONS.panels
+    assert (new.title, old.title) == ("kube-proxy 1.36", "kube-proxy 1.30")
+    assert {one.name: one.style for one in new.series} == {one.name: one.style for one in old.series}
+    for panel in (new, old):
+        assert len({one.glyph for one in panel.series}) == len({one.colour for one in panel.series}) == 3
+
+
+def test_panels_have_the_same_axes_and_one_legend_and_the_table_tells_them_apart():
+    new, old = TWO_VERSIONS.panels
+    assert Frame.around(new) == Frame.around(old)
+    html = curves_html(TWO_VERSIONS)
+    assert html.count('role="img"') == 2
+    assert html.count("<span>") == 3
+    assert len(set(TWO_VERSIONS.table().columns)) == 6
+
+
+def test_a_single_version_is_one_panel_and_says_which():
+    alone = recorded("one_change_sync_ms", "milliseconds", "One change")
+    assert alone.panels == (alone,)
+    assert "nftables, kube-proxy 1.36" in curves_html(alone)
 
 
 def test_what_was_measured_has_hollow_marks_and_a_broken_line():
@@ -109,11 +130,6 @@ def test_a_notebook_shows_curves_as_a_picture_and_as_words():
 )
 def test_a_number_is_written_for_people(value, text):
     assert plain(value) == text
-
-
-def test_the_recorded_series_are_told_apart_also_with_two_versions():
-    curves = recorded("one_change_sync_ms", "ms", "Syncs", ("1.36", "1.30"))
-    assert len({one.style for one in curves.series}) == len(curves.series) == 6
 
 
 def test_a_mode_keeps_its_colour_in_what_is_measured_here():

@@ -93,7 +93,7 @@ def outcome(kind, how="", reason="", pod=None, hops=(), icmp_from="", source_see
 
 def test_a_reset_is_told_apart_from_a_reject():
     assert outcome("refused", "rst", "no process listens on port 8080", pod="default/web-1").startswith(
-        "Refused: web-1 answers that nothing listens there (RST)."
+        "Refused: web-1 answers with RST: no process listens on port 8080."
     )
 
 

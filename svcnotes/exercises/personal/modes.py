@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.asked import Asked
+from svcnotes.exercises.claims import ends, kept
+from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, flushed, forward_drop
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
-from svcnotes.exercises.personal.explain import Sighting, explain
+from svcnotes.exercises.personal.nodes import one_node
+from svcnotes.exercises.personal.settings import configure
 from svcnotes.exercises.personal.several import several
-from svcnotes.exercises.personal.site import Drawn, Site, about, site
+from svcnotes.exercises.personal.site import Drawn, Host, Site, about, one_yaml, site
 from svcnotes.exercises.questions import outcome
+from svcnotes.netfilter.languages import nft_text
+from svcnotes.netfilter.nftables.document import document
+from svcnotes.network.node_rules import rules_text
 
 LESSON = "08-modes"
 ENDS = ("connected", "refused", "timeout", "external")
 IPTABLES, NFTABLES = "iptables", "nftables"
+_OTHER_PORTS = (1080, 5432, 6379, 7000, 9200)
 
 
 def _in(mode: str, drawn: Drawn) -> Drawn:
@@ -33,7 +41,7 @@ def _unused(place: Site) -> str:
 def _ends(draw: Draw) -> Exercise:
     place = site(draw, (2, 1, 0), tool_on="busy")
     host, empty = place.tool.host, place.empty()
-    port = draw.one("wrong", [one for one in (1080, 5432, 6379, 7000, 9200) if one != place.port])
+    port = draw.one("wrong", [one for one in _OTHER_PORTS if one != place.port])
     clusters = {mode: _in(mode, place.whole()) for mode in (IPTABLES, NFTABLES)}
     local = _in(NFTABLES, place.whole(externalTrafficPolicy="Local"))
     node, tool = f"node/{host.name}", place.tool
@@ -141,32 +149,99 @@ def _switched(draw: Draw) -> Exercise:
     )
     causes = draw.order("causes", [shut, emptied, firewall(place.node_port), conntrack_full()])
     what, where = draw.number("what", 0, 3), draw.one("where", place.hosts)
-    sightings = [
-        *(
-            Sighting(f"{place.client} dials {one.name}, {place.dial(one)}", whole.asks(place.client, place.dial(one)))
-            for one in place.hosts
-        ),
-        *(
-            Sighting(f"a program on {one.name} dials the clusterIP", whole.asks(f"node/{one.name}", place.inside))
-            for one in place.hosts
-        ),
-        Sighting("tool dials the clusterIP", whole.asks(place.tool.source, place.inside)),
-    ]  # fmt: skip
-    made = explain(
+    return one_node(
         "switched",
-        f"Since last night every node runs kube-proxy in nftables mode, and on one of them something is wrong.\n{place.told(service=place.said())}",
+        "Since last night every node runs kube-proxy in nftables mode, and on one of them something is wrong.",
+        place,
         whole,
         causes,
-        [one.name for one in place.hosts],
         (what, where.name),
-        sightings,
         (
             "Is it silence or a refusal? And is the node itself hit, when it asks?",
             "A program on the node passes OUTPUT, never FORWARD. A host's firewall stands at INPUT or before DNAT, for what comes from outside.",
             "Try each cause on that node in svcnotes, with proxy mode nftables, and compare every line.",
         ),
     )
-    return about(whole, made)
+
+
+def _shown(cluster: Cluster, host: Host, *names: str) -> str:
+    """Chains, sets and maps of a node's table, as nft lists them: those whose names begin so."""
+    (table,) = document(nft_text(rules_text(cluster, host.name))).tables
+    found = (one for one in table.held if one.name.startswith(names) and not one.name.endswith("-check"))
+    return "\n".join(str(one).rstrip() for one in found)
+
+
+def _mend(draw: Draw) -> Exercise:
+    place = site(draw, (2, 1, 0), tool_on="empty")
+    host = draw.keep("entry", place.empty())
+    lost = {"name": "rule-missing", "node": host.name, "text": 'comment "masquerade"'}
+    cluster = _in(NFTABLES, place.whole(world={"faults": [lost]}))
+    wrong_port = draw.one("wrong", [one for one in _OTHER_PORTS if one != place.port])
+    door, bridge = place.dial(host), f"{host.bridge}:{place.node_port}"
+    listed = _shown(
+        cluster(), host, "nodeport-ips", "service-nodeports", "masquerading", "service-", "external-"
+    )
+    chain = draw.keep("chain", listed.rpartition("chain external-")[2].partition(" {")[0])
+    made = edit_rules(
+        "mend",
+        f"kube-proxy is in nftables mode. Somebody has edited the table on {host.name} by hand, and a rule is gone: clients outside who dial it wait in vain; by the other nodes all is well. "
+        f"Put the rule back. And let programs on {host.name} use the nodePort at its bridge, {host.bridge}, as well. Write commands such as "
+        f"`insert rule ip kube-proxy CHAIN RULE` or `add element ip kube-proxy SET {{ ELEMENT }}` (or the whole table).\n{place.told(service=place.said())}\n"
+        f"From `nft list table ip kube-proxy` on {host.name}:\n{listed}",
+        cluster,
+        host.name,
+        (
+            ends("a client outside is served, and the pods see the node's address", place.client, door, sees=host.address, points=2, idea="the-client-takes-any-answer",
+                 because="The pod answers past this node, or sees another source than the one that makes it answer to this node."),
+            ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, idea="a-nodeport-is-open-on-every-address",
+                 because="nftables mode asks the set nodeport-ips, and this address is not in it."),
+            kept(ends("tool, which calls the clusterIP, keeps its address", place.tool.source, place.inside, sees=place.tool.address,
+                      because="A rule that is too wide masquerades what should stay as it is.")),
+            kept(ends(f"port {wrong_port} of the clusterIP is still refused", place.tool.source, f"{place.cluster_ip}:{wrong_port}", "refused",
+                      because="The chain cluster-ips-check must stay.")),
+        ),
+        (
+            "The packet reaches a pod, and its answer goes astray: which chain should have asked for SNAT? And which set says where nodePorts are open?",
+            "external-… puts a mark on the packet before it goes on; what stands behind a `goto` is never reached. masquerading asks for the mark.",
+            f"insert rule ip kube-proxy external-{chain} meta mark set meta mark | 0x4000, and add element ip kube-proxy nodeport-ips {{ {host.bridge} }}",
+        ),
+    )  # fmt: skip
+    return about(cluster, made, cluster.asks(place.client, door))
+
+
+def _migrate(draw: Draw) -> Exercise:
+    place = site(draw, (1, 1, 0), tool_on="empty")
+    host = place.tool.host
+    wrong_port = draw.one("wrong", [one for one in _OTHER_PORTS if one != place.port])
+    settings, *rest = place.whole().objects
+    before = {**settings, "mode": IPTABLES, "iptables": {"masqueradeAll": True}}
+    cluster = Drawn((before, *rest))
+    bridge = f"{host.bridge}:{place.node_port}"
+    network = f"{place.router.rpartition('.')[0]}.0/24"
+    made = configure(
+        "migrate",
+        f"These are kube-proxy's settings today. Change them, so that (1) a port of a clusterIP that its Service does not have is refused, (2) who dials a service address that no Service has waits in vain. "
+        f"As today, (3) pods of {place.app} that are called by the clusterIP see the caller's node, (4) a program on {host.name} may use the nodePort at its bridge, too. "
+        f"The nodes' network is {network}, the pods' is {place.pod_range}.\n{place.told(service=place.said())}",
+        cluster,
+        (
+            ends(f"port {wrong_port} of the clusterIP is refused", place.tool.source, f"{place.cluster_ip}:{wrong_port}", "refused", idea="a-missing-port-is-refused",
+                 because="Only a mode that has a rule for what is left over refuses it."),
+            ends(f"who dials {_unused(place)} waits in vain", place.tool.source, f"{_unused(place)}:{place.port}", "timeout", idea="a-missing-port-is-silence",
+                 because="Only a mode that has a rule for the whole range of Services drops it."),
+            kept(ends("the pods see the caller's node", place.tool.source, place.inside, sees=host.address,
+                      because="masqueradeAll counts where the mode looks for it: each has a section of its own, and nftables mode does not read that of iptables.")),
+            kept(ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, points=2, idea="a-nodeport-is-open-on-every-address",
+                      because="Where nothing is said, nftables mode opens nodePorts on each node's primary address only.")),
+        ),
+        (
+            "Which mode has a rule for what belongs to no Service? And what does it take for granted where nothing is said?",
+            "It reads masqueradeAll in a section of its own name, and nodePortAddresses, which it takes for the primary address where it is empty.",
+            f"mode: nftables, nftables: {{masqueradeAll: true}}, nodePortAddresses: [{network}, {place.pod_range}]",
+        ),
+        one_yaml(before),
+    )  # fmt: skip
+    return about(cluster, made, cluster.asks(place.tool.source, place.inside))
 
 
 DEFINITIONS = (
@@ -174,4 +249,8 @@ DEFINITIONS = (
                ("tell-the-outcome", "a-missing-port-is-refused", "a-nodeport-is-open-on-every-address", "local-refuses"), _ends),
     Definition("08-switched", LESSON, "The night of the switch", "diagnose", 8, 2,
                ("explain-a-symptom",), _switched),
+    Definition("08-mend", LESSON, "A table of nftables, mended by hand", "rules", 9, 6,
+               ("edit-rules", "read-a-chain", "the-client-takes-any-answer", "a-nodeport-is-open-on-every-address"), _mend),
+    Definition("08-migrate", LESSON, "The settings for another mode", "manifest", 9, 6,
+               ("weigh-demands", "a-missing-port-is-silence", "a-nodeport-is-open-on-every-address"), _migrate),
 )  # fmt: skip

@@ -6,17 +6,22 @@ from typing import Any
 
 from svcnotes import flow
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.exercises.apply import apply
 from svcnotes.exercises.asked import Asked
-from svcnotes.exercises.exercise import Exercise
+from svcnotes.exercises.claims import Claim, ends, kept
+from svcnotes.exercises.edit_rules import edit_rules
+from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.number import Other, number
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, forward_drop
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
-from svcnotes.exercises.personal.explain import Cause, Sighting, explain
+from svcnotes.exercises.personal.explain import Cause
+from svcnotes.exercises.personal.nodes import one_node
 from svcnotes.exercises.personal.several import several
-from svcnotes.exercises.personal.site import Host, Site, about, as_yaml, site
+from svcnotes.exercises.personal.site import Host, Site, about, as_yaml, rules_of, site
+from svcnotes.exercises.verdict import Verdict
 from svcnotes.network.node_rules import rules_text
-from svcnotes.trace import Path
+from svcnotes.trace import Path, trace
 
 LESSON = "09-scale"
 LIST = "KUBE-SERVICES"
@@ -174,33 +179,122 @@ def _noon(draw: Draw) -> Exercise:
     )
     able = [at for at, cause in enumerate(causes) if cause.idea != "slow-means-long-lists"]
     what, where = draw.one("what", able), draw.one("where", place.hosts)
-    sightings = [
-        *(
-            Sighting(f"{place.client} dials {one.name}, {place.dial(one)}", whole.asks(place.client, place.dial(one)))
-            for one in place.hosts
-        ),
-        *(
-            Sighting(f"a program on {one.name} dials the clusterIP", whole.asks(f"node/{one.name}", place.inside))
-            for one in place.hosts
-        ),
-        Sighting("tool dials the clusterIP", whole.asks(place.tool.source, place.inside)),
-    ]  # fmt: skip
-    made = explain(
+    return one_node(
         "noon",
-        f"A cluster that has grown. Since noon new connections hang, now here, now there; “the lists of rules are too long”, says somebody. Something is wrong on one node.\n"
-        f"{place.told(service=place.said())}",
+        "A cluster that has grown. Since noon new connections hang, now here, now there; “the lists of rules are too long”, says somebody. Something is wrong on one node.",
+        place,
         whole,
         causes,
-        [one.name for one in place.hosts],
         (what, where.name),
-        sightings,
         (
             "Would a long list make anything hang? And is the node itself hit, when it asks?",
             "A host's firewall stands before DNAT, for what comes from outside. FORWARD is for what passes through. A new entry is needed by every new connection.",
             "Try each cause on that node in svcnotes, and compare every line.",
         ),
     )
-    return about(whole, made)
+
+
+def _tries_one(text: str, source: str, to: str, host: Host) -> Claim:
+    """Claim that a first packet is connected after it has tried one rule of the list on a node."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        paths = trace(cluster, source, to).paths
+        most = max(_tried(path, host) for path in paths)
+        if {path.outcome for path in paths} == {"connected"} and most == 1:
+            return right(explanation="Its rule is the first of the list now.")
+        return wrong(
+            said=f"{source} dials {to}: {paths[0].outcome}, {most} rules of {LIST} tried",
+            explanation="The kernel tries the rules from the top, until one fits.",
+            misconception="a-packet-tries-every-rule" if most > 1 else "",
+        )
+
+    return Claim(text, judge, points=2)
+
+
+def _of_nat(rules: str) -> str:
+    """Those that lead on: what refuses stands in the list of the table filter."""
+    return "\n".join(line for line in rules.splitlines() if " -j KUBE-" in line)
+
+
+def _move(draw: Draw) -> Exercise:
+    place = site(draw, (2, 1, 0), tool_on="empty")
+    names = draw.some("names", WORDS, 9)
+    served, empty = tuple(sorted(names[2:])), tuple(sorted(names[:2]))
+    called, other = draw.one("called", served[4:]), draw.one("other", served[:3])
+    cluster = place.whole(*_others(place, served, served=True), *_others(place, empty, served=False))
+    host, tool = place.tool.host, place.tool
+    aims = {name: f"{_address(cluster(), name)}:{place.port}" for name in (called, other, empty[0])}
+    address = draw.keep("address", _address(cluster(), called))
+    made = edit_rules(
+        "move",
+        f"Pods on {host.name} open a new connection to {called} thousands of times a second; all other Services are called now and then. Have such a first packet try just one rule of {LIST} in the table nat "
+        f"on {host.name}, and change nothing else for anybody. (An experiment: kube-proxy will write the list anew at its next sync.) Write commands such as `-t nat -I {LIST} ...`.\n"
+        f"{place.told(service=place.said())}\nThe list on {host.name}:\n{_of_nat(rules_of(cluster(), host, f'-A {LIST} '))}",
+        cluster,
+        host.name,
+        (
+            _tries_one(f"{tool.name} is connected with {called} after one rule of the list", tool.source, aims[called], host),
+            kept(ends(f"the pods of {called} see {tool.name} itself", tool.source, aims[called], sees=tool.address, pod=lambda path: path.pod in {pod.key for pod in place.pods},
+                      because="Whoever is led past KUBE-SVC is led past what stands in it.")),
+            kept(ends(f"{other} is served as before", tool.source, aims[other], sees=tool.address, because="The rule in front catches what is not its own.")),
+            kept(ends(f"{empty[0]}, which has no pods, is still refused", tool.source, aims[empty[0]], "refused", because="The rule in front catches what is not its own.")),
+            kept(ends("a client outside is served by the nodePort", place.client, place.dial(host), because=f"The last rule of {LIST} leads to KUBE-NODEPORTS: it must stay the last.")),
+        ),
+        (
+            f"In which order does the kernel try the rules of {LIST}?",
+            f"Find the rule of {called}. What has -I in front of it stands at the top; the old one below does no harm.",
+            f"-t nat -I {LIST} -d {address}/32 -p tcp -m tcp --dport {place.port} -j KUBE-SVC-…",
+        ),
+    )  # fmt: skip
+    return about(cluster, made, cluster.asks(tool.source, aims[called]))
+
+
+def _rules(cluster: Cluster, host: Host) -> int:
+    return rules_text(cluster, host.name).count("\n-A ")
+
+
+def _price(draw: Draw) -> Exercise:
+    place = site(draw, (2, 1, 0), tool_on="empty")
+    names = draw.some("names", WORDS, 6)
+    name = draw.one("peers", [one for one in WORDS if one not in names])
+    low = draw.number("low", 300, 327) * 100
+    host, first = place.empty(), place.pods[0]
+    cluster = place.cluster(*place.members(), *_others(place, names, served=True))
+    door = place.service(
+        ports=[{"name": "http", "port": place.port, "targetPort": place.target, "nodePort": low}]
+    )
+    before, with_one = _rules(cluster(), host), _rules(cluster().create(as_yaml([door])), host)
+    room = with_one - before
+
+    def costs(after: Cluster) -> Verdict:
+        more = _rules(after, host) - before
+        if more <= room:
+            return right(explanation=f"{host.name} has {more} rules more.")
+        return wrong(
+            misconception="an-idle-service-costs-nothing",
+            explanation=f"{host.name} has {more} rules more. Each Service with an address of its own has rules on every node, whether it is called or not.",
+        )
+
+    dns = f"{name}.default.svc.cluster.local:{place.target}"
+    made = apply(
+        "price",
+        f"The cluster has many Services already ({', '.join(sorted(names))} are some of them), and every rule more is paid for on every node. Write what is missing for {place.app}: "
+        f"(1) clients outside are served on port {low} of every node; (2) its pods find each other by the name {name}.default.svc.cluster.local, on their own port, {place.target}; "
+        f"(3) no node has more than {room} rules more than now.\n{place.told()}\n  the pods bear the label {place.label[0]}: {place.label[1]} and listen on {place.target}",
+        cluster,
+        (
+            ends(f"{place.client} is served on port {low} of {host.name}, which runs no pod", place.client, f"{host.address}:{low}", points=2, because="Every node must carry the packet on: that is the policy Cluster."),
+            ends(f"{first.name} reaches the pods as {dns}", first.source, dns, points=2, because="The name leads to an address; does somebody listen there on the pods' port?"),
+            kept(Claim(f"no more than {room} rules more on {host.name}", costs)),
+        ),
+        (
+            "Which kind of Service has a name, and no rule on any node?",
+            "A headless one (clusterIP: None): DNS answers with the pods' own addresses. The way in from outside needs a Service with rules.",
+            f"Two Services: one of type NodePort, nodePort {low}; one called {name} with clusterIP: None. Both select {place.label[0]}: {place.label[1]}.",
+        ),
+        "???",
+    )  # fmt: skip
+    return about(cluster, made)
 
 
 DEFINITIONS = (
@@ -208,4 +302,8 @@ DEFINITIONS = (
                ("read-a-chain", "a-packet-tries-every-rule", "an-idle-service-costs-nothing", "every-packet-walks-the-list"), _list),
     Definition("09-noon", LESSON, "Noon in a large cluster", "diagnose", 8, 2,
                ("explain-a-symptom", "slow-means-long-lists"), _noon),
+    Definition("09-move", LESSON, "To the top of the list", "rules", 8, 7,
+               ("edit-rules", "read-a-chain", "a-packet-tries-every-rule"), _move),
+    Definition("09-price", LESSON, "Two doors at the price of one", "design", 9, 6,
+               ("weigh-demands", "write-a-service", "an-idle-service-costs-nothing"), _price),
 )  # fmt: skip

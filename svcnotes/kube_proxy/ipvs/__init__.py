@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from svcnotes.kube_proxy.ipvs.node import DUMMY, bound_addresses, ip_sets, rules, sysctls, virtual_servers
+from svcnotes.kube_proxy.ipvs.node import (
+    DUMMY,
+    bound_addresses,
+    ip_sets,
+    rules,
+    sysctls,
+    tuning,
+    virtual_servers,
+)
 from svcnotes.kube_proxy.ipvs.sync import counts, partial_sync
 from svcnotes.kube_proxy.mode import Mode
 
@@ -19,6 +27,8 @@ MODE = Mode(
     own_addresses=bound_addresses,
     dummy=DUMMY,
     sysctls=sysctls,
+    tuning=tuning,
+    spelt="IPVS",
 )
 
 __all__ = ["MODE", "rules"]

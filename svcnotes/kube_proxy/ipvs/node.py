@@ -15,7 +15,7 @@ from svcnotes.kube_proxy.ipvs.service import Contents, NodeView, port_contents
 from svcnotes.kube_proxy.ipvs.tables import iptables_text
 from svcnotes.kube_proxy.node_ports import local_addresses, node_port_addresses, primary_address
 from svcnotes.kube_proxy.service_ports import service_ports
-from svcnotes.virtual_servers import VirtualServer
+from svcnotes.virtual_servers import UNTUNED, Tuning, VirtualServer
 
 DUMMY = "kube-ipvs0"
 """The interface, down and without ARP, that holds every Service's addresses: so they are the node's own."""
@@ -53,6 +53,8 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
 def sysctls(cluster: Cluster) -> dict[str, str]:
     """The switches that kube-proxy sets in this mode (NewProxier in pkg/proxy/ipvs/proxier.go).
 
+    It sets conn_reuse_mode to 0 on kernels before 5.9 only: here the kernel's own, 1, stays.
+
     With strictARP a node answers ARP only for addresses of the interface that was asked.
     """
     strict = {"net.ipv4.conf.all.arp_ignore": "1", "net.ipv4.conf.all.arp_announce": "2"}
@@ -62,6 +64,23 @@ def sysctls(cluster: Cluster) -> dict[str, str]:
         "net.ipv4.vs.expire_quiescent_template": "1",
         **(strict if cluster.proxy.strict_arp else {}),
     }
+
+
+def tuning(cluster: Cluster) -> Tuning:
+    """How IPVS is set: kube-proxy's timeouts and switches, unless the World says otherwise of a switch.
+
+    A timeout that is 0 leaves the kernel's own (ConfigureTimeouts in pkg/util/ipvs, `ipvsadm --set`).
+    """
+    switches = {**sysctls(cluster), **cluster.given_world.sysctls}
+    tcp, tcp_fin, udp = cluster.proxy.ipvs_timeouts
+    return Tuning(
+        tcp=tcp or UNTUNED.tcp,
+        tcp_fin=tcp_fin or UNTUNED.tcp_fin,
+        udp=udp or UNTUNED.udp,
+        expire_nodest_conn=switches.get("net.ipv4.vs.expire_nodest_conn") != "0",
+        expire_quiescent_template=switches.get("net.ipv4.vs.expire_quiescent_template") != "0",
+        conn_reuse_mode=int(switches.get("net.ipv4.vs.conn_reuse_mode", "1")),
+    )
 
 
 def virtual_servers(cluster: Cluster, node: str, family: int) -> tuple[VirtualServer, ...]:

@@ -2,13 +2,15 @@
 
 Source: syncProxyRules in pkg/proxy/ipvs/proxier.go of Kubernetes 1.36. kube-proxy speaks to IPVS and kube-ipvs0 by
 netlink, one message a difference, calls `ipset` for each entry, and writes the few iptables rules anew each time.
-Simplified: no connection is open. With one, a real server that goes has weight 0 first, and is deleted when its
+A virtual server in `ipvs.excludeCIDRs` is never deleted (isIPInExcludeCIDRs): that of a Service which is gone stays, too.
+Simplified: that such a one stays is told here, and not remembered by the node, whose servers are those of its Services. No connection is open. With one, a real server that goes has weight 0 first, and is deleted when its
 connections are over (TCP only).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.changes import changes, needs_full_sync
@@ -41,7 +43,7 @@ def partial_sync(before: Cluster, after: Cluster, node: str, family: int) -> Syn
     if not changed.services and not needs_full_sync(before, after, node):
         return Sync((), False, "", "", Counts(), Counts())
     old, new = node_contents(before, node, family), node_contents(after, node, family)
-    servers = list(_server_commands(old, new))
+    servers = list(_server_commands(old, new, after.proxy.ipvs_exclude_cidrs))
     entries = list(_entry_commands(old, new, family))
     restore = _restore(after, new, family)
     commands = [*_address_commands(old, new, family), *servers, *entries]
@@ -75,7 +77,8 @@ def _bare(one: VirtualServer) -> str:
     return add_service(one)
 
 
-def _server_commands(old: Contents, new: Contents) -> Iterator[str]:
+def _server_commands(old: Contents, new: Contents, excluded: tuple[str, ...]) -> Iterator[str]:
+    left_alone = [ip_network(cidr, strict=False) for cidr in excluded]
     for key, one in new.servers.items():
         was = old.servers.get(key)
         if was is None:
@@ -90,7 +93,7 @@ def _server_commands(old: Contents, new: Contents) -> Iterator[str]:
             if real not in one.real_servers:
                 yield f"ipvsadm -d {one.option} -r {real.text}"
     for key, was in old.servers.items():
-        if key not in new.servers:
+        if key not in new.servers and not any(ip_address(was.address) in one for one in left_alone):
             yield f"ipvsadm -D {was.option}"
 
 

@@ -228,7 +228,7 @@ def _cluster_ip_masquerade(cluster: Cluster, view: NodeView) -> list[str]:
     """Mark clusterIP traffic from outside the pod network (or all of it), lest replies go astray."""
     to = f"{view.ip} daddr @{CLUSTER_IPS}"
     if cluster.proxy.masquerade_all:
-        # No recording shows this rule: the words of its comment are a guess.
+        # No recording shows this rule: its words are those of setupNFTables in pkg/proxy/nftables/proxier.go.
         return [f'{to} {view.mark} comment "masquerade all clusterIP traffic"']
     if not view.pod_cidr:
         return []

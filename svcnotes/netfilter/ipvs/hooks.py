@@ -1,7 +1,8 @@
 """What IPVS does at the hooks: it gives requests for virtual servers to real ones, and puts answers right again.
 
 Sources: ip_vs_ops4 and ip_vs_ops6, ip_vs_in_hook, ip_vs_out_hook, ip_vs_leave in ip_vs_core.c; ip_vs_nat_xmit in
-ip_vs_xmit.c; ip_vs_update_conntrack in ip_vs_nfct.c.
+ip_vs_xmit.c; ip_vs_update_conntrack in ip_vs_nfct.c. Left out: net.ipv4.vs.conntrack is always 1 here, as kube-proxy has
+it; drop_entry, drop_packet, secure_tcp, and all that is for other ways than NAT, for backups and for estimators.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from svcnotes.copying import changed
 from svcnotes.netfilter.addresses import number
-from svcnotes.netfilter.balancing import Served
+from svcnotes.netfilter.balancing import FIN_WAIT, Served
 from svcnotes.netfilter.conntrack import ORIGINAL, Flow
 from svcnotes.netfilter.ipvs.serving import Lookup, serve
 from svcnotes.netfilter.skb import FLAGS, Skb
@@ -27,6 +28,10 @@ PORT_UNREACHABLE: Mapping[int, str] = {4: "icmp-port-unreachable", 6: "icmp6-por
 ANSWERS_AT: Mapping[str, int] = {"INPUT": 98, "FORWARD": 100, "OUTPUT": -99}
 REQUESTS_AT: Mapping[str, int] = {"INPUT": 99, "OUTPUT": -98}
 """The priorities: in INPUT behind the filter and before NAT, in OUTPUT between NAT and the filter."""
+GONE = "its real server {} is gone (expire_nodest_conn)"
+SILENT = "its real server {} is gone, and may come back (expire_nodest_conn is 0)"
+LEAVING = "its real server {} takes no new connection, its weight is 0 (expire_nodest_conn)"
+REUSED = "it was closed, and the client's port begins anew (conn_reuse_mode)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Answers(Hook):
         asked = found.request
         if inner is None:
             after = replace(packet, source=asked.destination, source_port=asked.destination_port)
-            found = found.after(packet, s.context.time, answer=True)
+            found = found.after(packet, s.context.time, answer=True, tuning=self.servers.tuning)
             s.balancing = s.balancing.with_connection(found)
         else:
             about = replace(inner, destination=asked.destination, destination_port=asked.destination_port)
@@ -100,17 +105,16 @@ class Requests(Hook):
         found = s.balancing.requests.get(Flow.of(packet))
         if found is not None and found.expires < time:
             found = None
-        if found is not None and not self._stays(found, s):
-            if _give_up(s, found):
-                text = (
-                    f"IPVS gives the connection up: its real server {found.real_text} is gone"
-                    " (expire_nodest_conn)"
-                )
-                _tell(s, text, packet, packet, "drop")
+        over = "" if found is None else self._over(found, s)
+        if found is not None and over:
+            kept = over == SILENT
+            if kept or _give_up(s, found):
+                does = "keeps the connection, and drops" if kept else "gives the connection up, and drops"
+                _tell(s, f"IPVS {does} its packet: {over.format(found.real_text)}", packet, packet, "drop")
                 return DROP
             found = None
         if found is not None:
-            found = found.after(packet, time, answer=False)
+            found = found.after(packet, time, answer=False, tuning=self.servers.tuning)
             s.balancing = s.balancing.with_connection(found)
             self._translate(s, found)
             text = f"IPVS knows the connection: {packet} becomes {s.as_packet()}"
@@ -118,13 +122,18 @@ class Requests(Hook):
             return _send(s)
         return self._begin(s, packet)
 
-    def _stays(self, found: Served, s: Skb) -> bool:
-        """Whether its real server is still there, and takes a connection that begins anew (weight above 0)."""
+    def _over(self, found: Served, s: Skb) -> str:
+        """Why a connection does not go on, empty where it does: its real server is gone, or it begins anew and may choose."""
+        tuning = self.servers.tuning
         server = self.servers.find(found.server, s.balancing)
         real = server and next((r for r in server.real_servers if r.text == found.real_text), None)
         if not real:
-            return False
-        return real.weight > 0 or not s.flags & FLAGS["SYN"]
+            return GONE if tuning.expire_nodest_conn else SILENT
+        if not s.flags & FLAGS["SYN"]:
+            return ""
+        if not real.weight and tuning.expire_nodest_conn:
+            return LEAVING
+        return REUSED if tuning.conn_reuse_mode & 3 and found.state == FIN_WAIT else ""
 
     def _begin(self, s: Skb, packet: Packet) -> Outcome:
         """Look the virtual server up; of TCP only a SYN begins a connection."""

@@ -10,7 +10,7 @@ from svcnotes.netfilter.balancing import Balancing, server_name
 from svcnotes.netfilter.ipvs.hooks import ANSWERS_AT, EVERY, REQUESTS_AT, TABLE, Answers, Requests
 from svcnotes.netfilter.ipvs.serving import with_leaving
 from svcnotes.netfilter.stops import ALL_HOOKS, Stop, Way, in_order, way_through
-from svcnotes.virtual_servers import OPTIONS, VirtualServer, read_saved
+from svcnotes.virtual_servers import OPTIONS, UNTUNED, Tuning, VirtualServer, read_saved
 
 _SERVICE = re.compile(r"^-A (\S+ \S+)", re.MULTILINE)
 _PROTOCOLS = {option: protocol for protocol, option in OPTIONS.items()}
@@ -18,26 +18,26 @@ _PROTOCOLS = {option: protocol for protocol, option in OPTIONS.items()}
 
 @dataclass(frozen=True, slots=True)
 class IpvsRuleset:
-    """Virtual servers: a text, each of them read when it is first asked for. Two are equal if text and family are.
+    """Virtual servers: a text, each of them read when it is first asked for. Two are equal if text, family and tuning are.
 
     Make one with `IpvsRuleset.parse`; keep it, since it remembers what it has read.
     """
 
     text: str
     family: int
+    tuning: Tuning
     _at: dict[str, tuple[int, int]] = field(repr=False, compare=False)
     _read: dict[str, VirtualServer] = field(repr=False, compare=False, default_factory=dict)
     _stops: dict[str, tuple[Stop, ...]] = field(repr=False, compare=False, default_factory=dict)
     _ways: dict[tuple[str, ...], Way] = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
-    def parse(cls, text: str, family: int = 4) -> IpvsRuleset:
+    def parse(cls, text: str, family: int = 4, tuning: Tuning = UNTUNED) -> IpvsRuleset:
         """Find the virtual servers in what `ipvsadm -S -n` printed; a line is read when a packet first needs it."""
         heads = list(_SERVICE.finditer(text))
         ends = [*(head.start() for head in heads[1:]), len(text)]
-        found = cls(
-            text, family, {head[1]: (head.start(), end) for head, end in zip(heads, ends, strict=True)}
-        )
+        places = {head[1]: (head.start(), end) for head, end in zip(heads, ends, strict=True)}
+        found = cls(text, family, tuning, places)
         for hook in ALL_HOOKS:
             chains: list[Answers | Requests] = []
             if hook in ANSWERS_AT:

@@ -11,22 +11,27 @@ from typing import Protocol
 
 from svcnotes.netfilter.balancing import (
     ESTABLISHED,
-    TIMEOUTS,
     Balancing,
     Kept,
     Served,
     first_state,
+    lasts,
     server_name,
 )
 from svcnotes.netfilter.conntrack import Flow
 from svcnotes.netfilter.ipvs.schedulers import Choice, schedule
 from svcnotes.netfilter.skb import Skb
 from svcnotes.packet import Packet
-from svcnotes.virtual_servers import RealServer, VirtualServer, add_real, add_service
+from svcnotes.virtual_servers import RealServer, Tuning, VirtualServer, add_real, add_service
 
 
 class Lookup(Protocol):
-    """Where virtual servers are found."""
+    """Where virtual servers are found, and how the host's IPVS is set."""
+
+    @property
+    def tuning(self) -> Tuning:
+        """The timeouts and switches."""
+        ...
 
     def find(self, name: str, balancing: Balancing) -> VirtualServer | None:
         """A virtual server by its name (`tcp 10.96.0.80:80`), those real ones included that are leaving."""
@@ -57,7 +62,7 @@ def serve(servers: Lookup, s: Skb, packet: Packet) -> Serving | None:
         return None
     server = counted(found, s.balancing, s.context.time)
     balancing = s.balancing
-    choice = _kept(server, name, s) if server.persistent else None
+    choice = _kept(server, name, s, servers.tuning) if server.persistent else None
     if choice is None:
         choice = schedule(server, balancing.places.get(name, ()), s)
         balancing = balancing.with_place(name, choice.place) if choice.place else balancing
@@ -69,15 +74,16 @@ def serve(servers: Lookup, s: Skb, packet: Packet) -> Serving | None:
         until = s.context.time + server.persistent
         balancing = balancing.with_kept(name, s.source(), Kept(real.text, until))
     state = first_state(packet.protocol)
-    connection = Served(Flow.of(packet), real.address, real.port, state, s.context.time + TIMEOUTS[state])
+    expires = s.context.time + lasts(packet.protocol, state, servers.tuning)
+    connection = Served(Flow.of(packet), real.address, real.port, state, expires)
     number = server.real_servers.index(real) + 2
     return Serving(server, lines, connection, number, choice.why, balancing)
 
 
-def _kept(server: VirtualServer, name: str, s: Skb) -> Choice | None:
+def _kept(server: VirtualServer, name: str, s: Skb, tuning: Tuning) -> Choice | None:
     """The real server that a client stays with; None where it has none, or one that takes nobody any more.
 
-    It stays for as long as the time says, and while a connection of this client is open.
+    One of weight 0 takes who was there before, unless expire_quiescent_template is set. The client stays for as long as the time says, and while a connection of this client is open.
     """
     kept = s.balancing.kept.get((name, s.source()))
     if kept is None:
@@ -85,7 +91,8 @@ def _kept(server: VirtualServer, name: str, s: Skb) -> Choice | None:
     time, client = s.context.time, s.source()
     in_use = any(one.server == name and one.request.source == client for one in s.balancing.alive(time))
     real = next((one for one in server.real_servers if one.text == kept.real), None)
-    if real is None or not real.weight or (kept.expires < time and not in_use):
+    quiescent = real is not None and not real.weight and tuning.expire_quiescent_template
+    if real is None or quiescent or (kept.expires < time and not in_use):
         return None
     return Choice(real, f"persistent: {client} had it before")
 

@@ -1,0 +1,60 @@
+"""Edit a host's rules in whichever language they are: commands of iptables for the one, of nft for the other."""
+
+from __future__ import annotations
+
+import re
+
+from svcnotes.netfilter import edits
+from svcnotes.netfilter.languages import nft_text, saved_text, with_saved_text
+from svcnotes.netfilter.nftables import edits as nft_edits
+from svcnotes.netfilter.nftables.document import NamedChain, NamedSet, NftTable, document
+
+_LEADS = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
+_MAP = re.compile(r" vmap @(\S+)")
+DICE = "numgen random "
+
+
+def is_whole_text(text: str) -> bool:
+    """Whether a text is whole rules, as `iptables-save` or `nft list ruleset` prints them, and no list of commands."""
+    return edits.is_whole(text) or nft_edits.is_whole(text)
+
+
+def edited_rules(text: str, commands: str, family: int = 4) -> str:
+    """Give a host's rules after these commands, all of iptables or all of nft, one a line.
+
+    Which they are is told by the first. Raises RuleError that names the line for what cannot be done.
+    """
+    first = next((line for line in commands.splitlines() if line.strip() and line.strip()[0] != "#"), "")
+    if nft_edits.is_command(first):
+        return nft_edits.edited(nft_text(text), commands) + saved_text(text)
+    if nft_text(text):
+        return with_saved_text(text, edits.edited(saved_text(text), commands, family))
+    return edits.edited(text, commands, family)
+
+
+def nft_weights(text: str) -> dict[str, tuple[int, int]]:
+    """For each table of nftables (without circles), how many rules a packet visits at most from one chain, and the dice in all."""
+    nft = nft_text(text)
+    tables = document(nft).tables if nft else ()
+    return {f"{one.family} {one.name}": (_visits(one), str(one).count(DICE)) for one in tables}
+
+
+def _visits(table: NftTable) -> int:
+    maps = {one.name: _LEADS.findall(str(one)) for one in table.held if isinstance(one, NamedSet)}
+    chains = {
+        one.name: [str(rule) for rule in one.rules] for one in table.held if isinstance(one, NamedChain)
+    }
+    known: dict[str, int] = {}
+
+    def weight(name: str) -> int:
+        if name not in known:
+            known[name] = 0  # a table of the other IP family may have a circle: nobody walks it
+            known[name] = sum(1 + deeper(rule) for rule in chains.get(name, ()))
+        return known[name]
+
+    def deeper(rule: str) -> int:
+        asked = _MAP.search(rule)
+        of_map = max((weight(one) for one in maps.get(asked[1], ())), default=0) if asked else 0
+        return of_map + sum(weight(one) for one in _LEADS.findall(rule))
+
+    return max(map(weight, chains), default=0)

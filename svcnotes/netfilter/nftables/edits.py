@@ -1,0 +1,156 @@
+"""Edit tables of nftables as `nft -f` does: rules and elements come and go.
+
+Left out: `delete rule` and `replace rule`, which need the number that the kernel gave a rule (`handle`), and new chains,
+sets and tables. Source: the nft(8) manual, RULES and ELEMENTS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from svcnotes.errors import RuleError
+from svcnotes.netfilter.nftables.document import Document, NamedChain, NamedSet, NftTable, document
+from svcnotes.netfilter.nftables.elements import elements_of
+from svcnotes.netfilter.nftables.statements import rule
+from svcnotes.netfilter.nftables.syntax import Element
+
+_COMMAND = re.compile(
+    r"(?:sudo )?(?:nft )?(\w+ \w+) (?:(ip|ip6|inet) )?(\S+) ([^\s{]+)(?: *(.+))?", re.DOTALL
+)
+_OPEN, _CLOSED = re.compile(r"\{"), re.compile(r"\}")
+SHAPE = (
+    "`add rule ip TABLE CHAIN RULE` (`insert rule ...` puts it first), `flush chain ip TABLE CHAIN`, "
+    "`add element ip TABLE SET { ELEMENT }` or `delete element ...`"
+)
+_WHOLE = re.compile(r"^table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
+_FIRST = re.compile(r"\s*(?:sudo )?(?:nft )?(?:add|insert|delete|flush|replace|create)\b")
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is whole tables, as `nft list ruleset` prints them, and no list of commands."""
+    return bool(_WHOLE.search(text))
+
+
+def is_command(line: str) -> bool:
+    """Whether a line begins as a command of nft does."""
+    return bool(_FIRST.match(line))
+
+
+def edited(text: str, commands: str) -> str:
+    """Give the tables after these commands, one a line (braces may go over several lines).
+
+    Each is one of `SHAPE`, with or without `nft` before it. Raises RuleError that names the line for what cannot be done.
+    """
+    whole = document(text)
+    for number, line in _lines(commands):
+        try:
+            whole = _changed(whole, line)
+        except RuleError as error:
+            raise RuleError(f"line {number}: {error}\n    {line}", line=number, text=line) from None
+    return str(whole)
+
+
+def _lines(commands: str) -> Iterator[tuple[int, str]]:
+    """The commands with the numbers of their first lines; a brace that is open goes on with the next line."""
+    first, joined = 0, ""
+    for number, raw in enumerate(commands.splitlines(), 1):
+        line = raw.strip().removesuffix("\\").strip()
+        if not line or line.startswith("#"):
+            continue
+        first, joined = (first, f"{joined} {line}") if joined else (number, line)
+        if len(_OPEN.findall(joined)) <= len(_CLOSED.findall(joined)) and not raw.rstrip().endswith("\\"):
+            yield first, joined.rstrip(";").rstrip()
+            joined = ""
+    if joined:
+        yield first, joined
+
+
+def _changed(whole: Document, line: str) -> Document:
+    found = _COMMAND.fullmatch(line)
+    change = _CHANGES.get(found[1]) if found else None
+    if found is None or change is None:
+        raise RuleError(f"a command is {SHAPE}")
+    family, name, held, rest = found[2] or "ip", found[3], found[4], found[5] or ""
+    for at, table in enumerate(whole.tables):
+        if (table.family, table.name) == (family, name):
+            return Document((*whole.tables[:at], change(table, held, rest), *whole.tables[at + 1 :]))
+    there = ", ".join(f"{one.family} {one.name}" for one in whole.tables) or "none"
+    raise RuleError(f"there is no table {family} {name}; there are: {there}")
+
+
+def _chain(table: NftTable, name: str) -> NamedChain:
+    found = next((one for one in table.held if isinstance(one, NamedChain) and one.name == name), None)
+    if found is None:
+        raise RuleError(f"there is no chain {name} in table {table.family} {table.name}")
+    return found
+
+
+def _set(table: NftTable, name: str) -> NamedSet:
+    found = next((one for one in table.held if isinstance(one, NamedSet) and one.name == name), None)
+    if found is None:
+        raise RuleError(f"there is no set or map {name} in table {table.family} {table.name}")
+    return found
+
+
+def _with(table: NftTable, old: NamedChain | NamedSet, new: NamedChain | NamedSet) -> NftTable:
+    return replace(table, held=tuple(new if one is old else one for one in table.held))
+
+
+def _add_rule(table: NftTable, name: str, text: str) -> NftTable:
+    chain = _chain(table, name)
+    return _with(table, chain, replace(chain, rules=(*chain.rules, rule(_needed(text, "a rule")))))
+
+
+def _insert_rule(table: NftTable, name: str, text: str) -> NftTable:
+    chain = _chain(table, name)
+    return _with(table, chain, replace(chain, rules=(rule(_needed(text, "a rule")), *chain.rules)))
+
+
+def _flush_chain(table: NftTable, name: str, text: str) -> NftTable:
+    if text:
+        raise RuleError(f"`{text}` is one word too many: write `flush chain ip TABLE CHAIN`")
+    chain = _chain(table, name)
+    return _with(table, chain, replace(chain, rules=()))
+
+
+def _add_element(table: NftTable, name: str, text: str) -> NftTable:
+    held = _set(table, name)
+    elements = {str(one.key): one for one in held.elements}
+    for one in _elements(text):
+        known = elements.setdefault(str(one.key), one)
+        if str(known) != str(one):
+            raise RuleError(f"{name} has another element of this key already (File exists): {known}")
+    return _with(table, held, replace(held, elements=tuple(elements.values())))
+
+
+def _delete_element(table: NftTable, name: str, text: str) -> NftTable:
+    held = _set(table, name)
+    elements = {str(one.key): one for one in held.elements}
+    for one in _elements(text):
+        if elements.pop(str(one.key), None) is None:
+            raise RuleError(f"{name} has no such element (No such file or directory): {one.key}")
+    return _with(table, held, replace(held, elements=tuple(elements.values())))
+
+
+def _elements(text: str) -> tuple[Element, ...]:
+    braces = _needed(text, "{ ELEMENT }")
+    if not (braces.startswith("{") and braces.endswith("}")):
+        raise RuleError(f"`{braces}` is no list of elements: write {{ ELEMENT, ELEMENT }}")
+    return elements_of(f"elements = {braces}")
+
+
+def _needed(text: str, what: str) -> str:
+    if not text:
+        raise RuleError(f"{what} is missing at its end: a command is {SHAPE}")
+    return text
+
+
+_CHANGES: Mapping[str, Callable[[NftTable, str, str], NftTable]] = {
+    "add rule": _add_rule,
+    "insert rule": _insert_rule,
+    "flush chain": _flush_chain,
+    "add element": _add_element,
+    "delete element": _delete_element,
+}
