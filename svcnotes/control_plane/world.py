@@ -265,6 +265,7 @@ def with_slice_hosts(
     hosts = tuple(
         OutsideHost(address, address, frozenset(ports))
         for address, ports in serves.items()
-        if not any(ip_address(address) in pods_here for pods_here in pod_ranges)
+        for parsed in [ip_address(address)]
+        if not any(parsed in pods_here for pods_here in pod_ranges)
     )
     return replace(world, hosts=world.hosts + hosts) if hosts else world

@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 
 import yaml
 
+from svcnotes.control_plane.json_reader import MAX_DEPTH, json_document
 from svcnotes.control_plane.scalars import plain_scalar
 from svcnotes.errors import InputError
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_DEPTH = 100
 TOO_DEEP, FLATTEN = f"nested deeper than {MAX_DEPTH} levels", "Flatten the document"
 MAX_ALIASED = 1_000_000
 
@@ -73,7 +73,8 @@ def read(source: str | bytes, name: str = "input", *, max_bytes: int = MAX_BYTES
         raise YamlError(
             name, line, column, f"control characters are not allowed (U+{ord(match[0]):04X})", "Remove it"
         )
-    return tuple(_documents(text, name))
+    found = json_document(text)
+    return (Document(found[0], name, found[1]),) if found else tuple(_documents(text, name))
 
 
 def too_large(name: str, size: int, max_bytes: int) -> InputError:

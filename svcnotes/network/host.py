@@ -137,13 +137,16 @@ class Host:
         six = ":" in toward
         if six and toward in self.addresses:
             return toward  # RFC 6724, rule 1: the same address
-        everywhere = [a for one in self.interfaces.values() for a in one.addresses]
-        own = self.interfaces[interface].addresses
-        mine, any_ = (
-            [a for a in them if (":" in a) == six and not is_loopback(a)] for them in (own, everywhere)
-        )
-        near = [a for a in mine if inside(toward, a)]
-        return next(iter((*near, *mine, *any_)), "").partition("/")[0]
+        mine = [a for a in self.interfaces[interface].addresses if (":" in a) == six and not is_loopback(a)]
+        near = next((a for a in mine if inside(toward, a)), "")
+        # The other interfaces come last and one by one: kube-ipvs0 has an address for each Service.
+        found = near or (mine[0] if mine else next(self._global(six=six), ""))
+        return found.partition("/")[0]
+
+    def _global(self, *, six: bool) -> Iterator[str]:
+        """The addresses of one family that are not a loopback's, interface by interface."""
+        for one in self.interfaces.values():
+            yield from (a for a in one.addresses if (":" in a) == six and not is_loopback(a))
 
 
 def make_host(

@@ -97,7 +97,7 @@ class Drawn:
 
     @cached_property
     def _read(self) -> Cluster:
-        cluster = loads("\n---\n".join(json.dumps(one) for one in self.objects))
+        cluster = loads(*map(json.dumps, self.objects))
         return self.change(cluster) if self.change else cluster
 
     def __call__(self) -> Cluster:
