@@ -204,10 +204,14 @@ class KubeProxyConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class ClusterConfiguration:
-    """What kubeadm is told: networks, DNS domain, kube-apiserver's arguments."""
+    """What kubeadm is told: networks, DNS domain, kube-apiserver's arguments.
+
+    `service_cidrs`: the cluster's own, one for each family; `more_service_cidrs`: those of further ServiceCIDR objects.
+    """
 
     pod_cidrs: tuple[str, ...] = ("10.244.0.0/16",)
     service_cidrs: tuple[str, ...] = ("10.96.0.0/16",)
+    more_service_cidrs: tuple[str, ...] = ()
     dns_domain: str = "cluster.local"
     node_port_range: tuple[int, int] = (30000, 32767)
     admission_plugins: frozenset[str] = frozenset()

@@ -196,6 +196,7 @@ def cluster_configuration(found: Found | None, service_cidrs: Iterable[Found] = 
     Defaults where there is none. Raises InputError.
     """
     config = ClusterConfiguration() if found is None else _kubeadm(found)
+    by_name: dict[str, tuple[str, ...]] = {}
     for cidr in service_cidrs:
         owner = f"{cidr.where}: ServiceCIDR {cidr.name}"
         raw = cidr.value
@@ -206,11 +207,13 @@ def cluster_configuration(found: Found | None, service_cidrs: Iterable[Found] = 
             raise InputError(
                 f"{owner}: spec.cidrs is empty. Give one range for each IP family, such as 10.96.0.0/16"
             )
-        ranges = _one_each(nets, "spec.cidrs", owner)
-        # ServiceCIDRs beyond the cluster's own add room only; addresses are drawn from the first
-        if cidr.name == "kubernetes" or found is None:
-            config = replace(config, service_cidrs=ranges)
-    return config
+        by_name[cidr.name] = _one_each(nets, "spec.cidrs", owner)
+    own = by_name.pop("kubernetes", None)
+    if own is None and found is None and by_name:
+        own = by_name.pop(min(by_name))
+    # Those beyond the cluster's own add room only: addresses are drawn from the first.
+    more = tuple(text for ranges in by_name.values() for text in ranges)
+    return replace(config, service_cidrs=own or config.service_cidrs, more_service_cidrs=more)
 
 
 def _kubeadm(found: Found) -> ClusterConfiguration:

@@ -56,16 +56,21 @@ def changes(before: Cluster, after: Cluster, family: int) -> Changes:
     return Changes(tuple(services), old, new)
 
 
+def _service_cidrs(cluster: Cluster) -> tuple[str, ...]:
+    return cluster.config.service_cidrs + cluster.config.more_service_cidrs
+
+
 def needs_full_sync(before: Cluster, after: Cluster, node: str) -> bool:
     """Whether kube-proxy writes everything anew: another configuration (it was restarted), or another zone.
 
-    Simplified: the full sync that it makes every hour anyway, and after a failed one, is left out.
+    Simplified: the full sync that it makes every hour anyway, and after a failed one, is left out. New ServiceCIDRs,
+    which count in nftables mode only, wait for that; here they have one at once, in every mode.
     """
     old, new = before.nodes[node], after.nodes[node]
     if after.proxy.detect_local_mode == "NodeCIDR" and old.pod_cidrs != new.pod_cidrs:
         return True
     return (
         before.proxy != after.proxy
-        or before.config.service_cidrs != after.config.service_cidrs
+        or _service_cidrs(before) != _service_cidrs(after)
         or (old.zone, old.addresses) != (new.zone, new.addresses)
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svcnotes.control_plane.load import load
+from svcnotes.control_plane.load import load, loads
 from svcnotes.control_plane.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from svcnotes.kube_proxy import counts, rules
 from svcnotes.kube_proxy.nftables.text import address_set, duration
@@ -73,6 +73,35 @@ def test_masquerade_all_marks_every_packet_to_a_cluster_ip(node_port):
     first, *_ = block(table(with_settings(node_port, masquerade_all=True)), "services")
     assert first.endswith('comment "masquerade all clusterIP traffic"')
     assert first.startswith(f"ip daddr @cluster-ips {MARK} comment ")
+
+
+def test_each_further_service_cidr_of_the_family_has_its_unused_addresses_dropped_by_the_same_rule():
+    """OnServiceCIDRsChanged and setupNFTables in pkg/proxy/nftables/proxier.go: all ranges in one set."""
+    objects = [
+        ("a-later-one", "[10.98.0.0/24]"),
+        ("kubernetes", '[10.96.0.0/16, "fd00:96::/112"]'),
+        ("more", '["fd00:97::/112"]'),
+    ]
+    made = (
+        "apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {{name: {}}}\nspec: {{cidrs: {}}}\n"
+    )
+    cluster = loads("---\n".join(made.format(*one) for one in objects))
+    assert cluster.config.service_cidrs == ("10.96.0.0/16", "fd00:96::/112")
+    drop = 'drop comment "Drop traffic to unallocated ClusterIPs"'
+    for family, ranges in ((4, "10.96.0.0/16, 10.98.0.0/24"), (6, "fd00:96::/112, fd00:97::/112")):
+        ip = "ip6" if family == 6 else "ip"
+        rule = block(table(cluster, family=family), "cluster-ips-check")[-1]
+        assert rule == f"{ip} daddr {{ {ranges} }} {drop}"
+
+
+def test_a_comment_is_cut_where_nft_takes_no_more():
+    """truncateNFTablesComment in pkg/proxy/nftables/proxier.go; NFTNL_UDATA_COMMENT_MAXLEN is 128."""
+    names = {"namespace": "n" * 63, "name": "s" * 63}
+    cluster = with_service(
+        recorded("nodeport-no-endpoints"), ports=(ServicePort("p" * 63, "TCP", 80, 8080, 30080),), **names
+    )
+    (element,) = elements(table(cluster), "no-endpoint-nodeports")
+    assert element == f'tcp . 30080 comment "{"n" * 63}/{"s" * 63}:" : goto reject-chain'
 
 
 def test_without_a_cluster_cidr_nobody_is_known_as_a_pod():

@@ -18,6 +18,7 @@ from svcnotes.kube_proxy.nftables.text import Key, address_set
 from svcnotes.kube_proxy.service_ports import ServiceEndpoint, ServicePortInfo
 
 LONGEST_NAME = 240  # the kernel allows 256 characters; 16 are kept for `endpoint-` and its like
+LONGEST_COMMENT = 128  # nft takes no longer one
 REJECT_CHAIN = "reject-chain"
 
 HAIRPIN = "hairpin-connections"
@@ -118,7 +119,8 @@ def _write_service_port(contents: Contents, info: ServicePortInfo, node: NodeVie
 
 def _refusal(info: ServicePortInfo, pool: Pools) -> str:
     """What meets packets without an endpoint: silence where another node has one, else a refusal."""
-    return f' comment "{info.name}" : ' + ("drop" if pool.anywhere else f"goto {REJECT_CHAIN}")
+    comment = info.name[:LONGEST_COMMENT]
+    return f' comment "{comment}" : ' + ("drop" if pool.anywhere else f"goto {REJECT_CHAIN}")
 
 
 def _write_internal(

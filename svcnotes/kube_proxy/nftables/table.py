@@ -1,8 +1,7 @@
 """kube-proxy's nftables mode: the whole table of a node, as `nft list table ip kube-proxy` prints it.
 
 Source: setupNFTables in pkg/proxy/nftables/proxier.go of Kubernetes 1.36; KEP-3866. The table is as the first sync
-left it: sets of clients are empty, nothing but kube-proxy has written. A second ServiceCIDR of a family,
-which adds room to the first, is left out.
+left it: sets of clients are empty, nothing but kube-proxy has written.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from svcnotes.kube_proxy.nftables.service import (
     NodeView,
     port_contents,
 )
-from svcnotes.kube_proxy.nftables.text import Key, duration, elements
+from svcnotes.kube_proxy.nftables.text import Key, address_set, duration, elements
 from svcnotes.kube_proxy.node_ports import PRIMARY, NodePortAddresses, node_port_addresses, primary_address
 from svcnotes.kube_proxy.service_ports import networks, service_ports
 
@@ -203,12 +202,13 @@ def fixed_chains(cluster: Cluster, node: str, family: int) -> list[Chain]:
         f"{local}{node_port} @{SERVICE_NODE_PORTS}",
     ]
     cluster_ips = [
-        f'{ip} daddr @{CLUSTER_IPS} reject comment "Reject traffic to invalid ports of ClusterIPs"',
-        *[
-            f'{ip} daddr {cidr} drop comment "Drop traffic to unallocated ClusterIPs"'
-            for cidr in networks(cluster.config.service_cidrs, family)
-        ],
+        f'{ip} daddr @{CLUSTER_IPS} reject comment "Reject traffic to invalid ports of ClusterIPs"'
     ]
+    ranges = networks((*cluster.config.service_cidrs, *cluster.config.more_service_cidrs), family)
+    if ranges:
+        cluster_ips.append(
+            f'{ip} daddr {address_set(ranges)} drop comment "Drop traffic to unallocated ClusterIPs"'
+        )
     return [
         *made,
         Chain("nodeport-endpoints-check", [f"{node_port} @{NO_ENDPOINT_NODE_PORTS}"]),
