@@ -290,16 +290,18 @@ def endpoint_slice(raw: Mapping[str, Any]) -> EndpointSlice:
     """Read a stored EndpointSlice; conditions left out read as the API says."""
     metadata = raw["metadata"]
     kind = raw.get("addressType") or "IPv4"
+    labels = metadata.get("labels") or {}
     return EndpointSlice(
         namespace=metadata.get("namespace") or "default",
         name=metadata.get("name") or "",
-        service=(metadata.get("labels") or {}).get(SERVICE_NAME) or "",
+        service=labels.get(SERVICE_NAME) or "",
         address_type=kind,
         endpoints=tuple(_endpoint(endpoint, kind) for endpoint in raw.get("endpoints") or ()),
         ports=tuple(
             EndpointPort(port.get("name") or "", port.get("port"), port.get("protocol") or "TCP")
             for port in raw.get("ports") or ()
         ),
+        labels=labels,
     )
 
 

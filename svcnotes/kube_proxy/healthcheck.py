@@ -54,8 +54,8 @@ def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> d
         open_at = node_port_addresses(
             cluster, cluster.nodes[node], family, default=mode.node_port_default, localhost=mode.localhost
         )
-        if open_at.match_all or open_at.addresses:
-            ports |= {service.health_check_node_port: open_at.addresses for service in checked}
+        if open_at.match_all or open_at.listening:
+            ports |= {service.health_check_node_port: open_at.listening for service in checked}
     return ports
 
 

@@ -20,12 +20,14 @@ class NodePortAddresses:
 
     With `match_all` every local address is meant, now and later; else `addresses` lists them, which
     may be none. `localhost` tells whether 127.0.0.1 is among them and kube-proxy has opened it
-    (IPv4 only: it sets route_localnet, for which IPv6 has no twin).
+    (IPv4 only: it sets route_localnet, for which IPv6 has no twin). `listening`: those of `addresses` and the loopback,
+    if it is meant: there health checks are served, which no rule has to open.
     """
 
     match_all: bool
     addresses: tuple[str, ...]
     localhost: bool
+    listening: tuple[str, ...] = ()
 
 
 def primary_address(node: Node, family: int) -> str:
@@ -77,10 +79,6 @@ def node_port_addresses(
     localhost = localhost and settings.localhost_node_ports and holds_loopback
     if any(r.prefixlen == 0 for r in ranges):
         return NodePortAddresses(match_all=True, addresses=(), localhost=localhost)
-    matching = [
-        address
-        for address in local_addresses(cluster, node, family)
-        if any(ip_address(address) in r for r in ranges)
-        and (localhost or not ip_address(address).is_loopback)
-    ]
-    return NodePortAddresses(match_all=False, addresses=tuple(matching), localhost=localhost)
+    meant = [a for a in local_addresses(cluster, node, family) if any(ip_address(a) in r for r in ranges)]
+    opened = tuple(a for a in meant if localhost or not ip_address(a).is_loopback)
+    return NodePortAddresses(match_all=False, addresses=opened, localhost=localhost, listening=tuple(meant))

@@ -12,7 +12,8 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Endpoint, EndpointSlice, Service, ServicePort
 from svcnotes.packet import endpoint_text
 
-SERVICE_PROXY_NAME = "service.kubernetes.io/service-proxy-name"
+# kube-proxy does not even ask for Services and EndpointSlices with one of these labels, whatever its value.
+PASSED_OVER = frozenset({"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"})
 ADDRESS_TYPES = {4: "IPv4", 6: "IPv6"}
 
 
@@ -86,14 +87,15 @@ def networks(cidrs: tuple[str, ...], family: int) -> tuple[str, ...]:
 def is_proxied(service: Service) -> bool:
     """Whether kube-proxy looks at a Service at all.
 
-    Headless and ExternalName Services have DNS records only; the label
-    service.kubernetes.io/service-proxy-name, whatever its value, hands a Service to another proxy.
+    Headless and ExternalName Services have DNS records only; the label service.kubernetes.io/service-proxy-name
+    hands a Service to another proxy, and service.kubernetes.io/headless says that none is wanted. Source: the
+    selector of the informers in cmd/kube-proxy/app/server.go of Kubernetes 1.36.
     """
     return (
         service.type != "ExternalName"
         and not service.headless
         and bool(service.cluster_ips)
-        and SERVICE_PROXY_NAME not in service.labels
+        and PASSED_OVER.isdisjoint(service.labels)
     )
 
 
@@ -108,11 +110,11 @@ def needs_health_check(service: Service) -> bool:
 
 
 def slices_by_service(cluster: Cluster, family: int) -> dict[str, list[EndpointSlice]]:
-    """The EndpointSlices of one family, by the `namespace/name` of their Service."""
+    """The EndpointSlices of one family that kube-proxy sees, by the `namespace/name` of their Service."""
     wanted = ADDRESS_TYPES[family]
     found: dict[str, list[EndpointSlice]] = {}
     for piece in cluster.endpoint_slices:
-        if piece.address_type == wanted and piece.service:
+        if piece.address_type == wanted and piece.service and PASSED_OVER.isdisjoint(piece.labels):
             found.setdefault(f"{piece.namespace}/{piece.service}", []).append(piece)
     return found
 

@@ -80,6 +80,16 @@ def test_health_checks_listen_where_node_ports_are_open():
     assert set(listening_ports(nowhere, "node-2")) == {10256}
 
 
+@pytest.mark.parametrize("mode", ["iptables", "nftables"])
+def test_health_checks_listen_on_the_loopback_too_where_no_rule_opens_it(mode):
+    """GetNodeIPs of pkg/proxy/util/nodeport_addresses.go leaves none out; the writers of rules do that themselves."""
+    cluster = recorded("lb-local")
+    ranges = ("127.0.0.0/8", "172.18.0.0/24")
+    settings = replace(cluster.proxy, mode=mode, node_port_addresses=ranges, localhost_node_ports=False)
+    found = listening_ports(replace(cluster, proxy=settings), "node-2")
+    assert found[31234] == ("127.0.0.1", "172.18.0.12")
+
+
 def test_a_node_about_to_be_deleted_fails_healthz():
     text = (DATA / "oracle" / "lb-cluster" / "cluster.yaml").read_text(encoding="utf-8")
     taint = "taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]"

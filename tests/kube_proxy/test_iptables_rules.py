@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from svcnotes.control_plane.load import load
+from svcnotes.control_plane.load import load, loads
 from svcnotes.control_plane.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import iptables, rules
@@ -183,6 +184,29 @@ def test_an_endpoint_in_two_slices_is_one_endpoint_and_endpoints_sort_as_text(sh
 
 def test_a_service_of_another_proxy_leaves_no_rule(shop):
     assert "default/old" not in shop
+
+
+PASSED_OVER = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"]
+
+
+def recorded_with(label, kind):
+    """The cluster of a recording, one of whose Services or slices carries a label more."""
+    text = (DATA / "oracle" / "nodeport-cluster" / "cluster.yaml").read_text(encoding="utf-8")
+    documents = list(yaml.safe_load_all(text))
+    (one,) = [document for document in documents if document["kind"] == kind]
+    one["metadata"].setdefault("labels", {})[label] = ""
+    return loads(yaml.safe_dump_all(documents))
+
+
+@pytest.mark.parametrize("label", PASSED_OVER)
+def test_a_service_with_such_a_label_is_not_even_asked_for(label):
+    """The selector of the informers in cmd/kube-proxy/app/server.go of Kubernetes 1.36."""
+    assert "default/web" not in rules(recorded_with(label, "Service"), "node-1")
+
+
+@pytest.mark.parametrize("label", PASSED_OVER)
+def test_a_slice_with_such_a_label_has_no_endpoints_for_kube_proxy(label):
+    assert "default/web has no endpoints" in rules(recorded_with(label, "EndpointSlice"), "node-1")
 
 
 def test_families_do_not_mix(dual, shop):
