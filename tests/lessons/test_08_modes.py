@@ -92,7 +92,9 @@ def test_the_first_stage_connects_in_iptables_mode_and_is_refused_by_the_node_in
     assert stage.sentence.startswith("shop-1 sees 10.244.1.1")
     services = stage.cluster.services
     stage.mode = "nftables"
-    assert stage.sentence.startswith("Refused: node-1 answers with RST: nothing listens on tcp 127.0.0.1:30080.")
+    assert stage.sentence.startswith(
+        "Refused: node-1 answers with RST: nothing listens on tcp 127.0.0.1:30080."
+    )
     assert stage.cluster.services == services
     assert not [step for step in steps_there(stage.trace.paths[0]) if step.verdict == "dnat"]
 
