@@ -12,8 +12,9 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Endpoint, EndpointSlice, Service, ServicePort
 from svcnotes.packet import endpoint_text
 
-# kube-proxy does not even ask for Services and EndpointSlices with one of these labels, whatever its value.
-PASSED_OVER = frozenset({"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"})
+# kube-proxy does not even ask for Services with the first label and for EndpointSlices with the second.
+SERVICE_PROXY_NAME = "service.kubernetes.io/service-proxy-name"
+HEADLESS = "service.kubernetes.io/headless"
 ADDRESS_TYPES = {4: "IPv4", 6: "IPv6"}
 
 
@@ -87,15 +88,16 @@ def networks(cidrs: tuple[str, ...], family: int) -> tuple[str, ...]:
 def is_proxied(service: Service) -> bool:
     """Whether kube-proxy looks at a Service at all.
 
-    Headless and ExternalName Services have DNS records only; the label service.kubernetes.io/service-proxy-name
-    hands a Service to another proxy, and service.kubernetes.io/headless says that none is wanted. Source: the
-    selector of the informers in cmd/kube-proxy/app/server.go of Kubernetes 1.36.
+    Headless and ExternalName Services have DNS records only; the label service.kubernetes.io/service-proxy-name,
+    whatever its value, hands a Service to another proxy. service.kubernetes.io/headless is a word of the
+    EndpointSlice controller and means nothing here. Source: the informers in cmd/kube-proxy/app/server.go of
+    Kubernetes 1.36; pull request 134623 of kubernetes/kubernetes.
     """
     return (
         service.type != "ExternalName"
         and not service.headless
         and bool(service.cluster_ips)
-        and PASSED_OVER.isdisjoint(service.labels)
+        and SERVICE_PROXY_NAME not in service.labels
     )
 
 
@@ -114,7 +116,7 @@ def slices_by_service(cluster: Cluster, family: int) -> dict[str, list[EndpointS
     wanted = ADDRESS_TYPES[family]
     found: dict[str, list[EndpointSlice]] = {}
     for piece in cluster.endpoint_slices:
-        if piece.address_type == wanted and piece.service and PASSED_OVER.isdisjoint(piece.labels):
+        if piece.address_type == wanted and piece.service and HEADLESS not in piece.labels:
             found.setdefault(f"{piece.namespace}/{piece.service}", []).append(piece)
     return found
 

@@ -186,7 +186,7 @@ def test_a_service_of_another_proxy_leaves_no_rule(shop):
     assert "default/old" not in shop
 
 
-PASSED_OVER = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"]
+PROXY_NAME, HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
 
 
 def recorded_with(label, kind):
@@ -198,15 +198,17 @@ def recorded_with(label, kind):
     return loads(yaml.safe_dump_all(documents))
 
 
-@pytest.mark.parametrize("label", PASSED_OVER)
-def test_a_service_with_such_a_label_is_not_even_asked_for(label):
-    """The selector of the informers in cmd/kube-proxy/app/server.go of Kubernetes 1.36."""
-    assert "default/web" not in rules(recorded_with(label, "Service"), "node-1")
+def test_a_service_that_names_another_proxy_is_not_even_asked_for():
+    """The informers in cmd/kube-proxy/app/server.go of Kubernetes 1.36: a selector of its own for each kind."""
+    assert "default/web" not in rules(recorded_with(PROXY_NAME, "Service"), "node-1")
+    labelled = rules(recorded_with(PROXY_NAME, "EndpointSlice"), "node-1")
+    assert labelled == rules(recorded("nodeport-cluster"), "node-1"), "its slices may say so too, nobody asks"
 
 
-@pytest.mark.parametrize("label", PASSED_OVER)
-def test_a_slice_with_such_a_label_has_no_endpoints_for_kube_proxy(label):
-    assert "default/web has no endpoints" in rules(recorded_with(label, "EndpointSlice"), "node-1")
+def test_a_slice_labelled_headless_has_no_endpoints_for_kube_proxy_while_on_a_service_the_label_means_nothing():
+    assert "default/web has no endpoints" in rules(recorded_with(HEADLESS, "EndpointSlice"), "node-1")
+    labelled = rules(recorded_with(HEADLESS, "Service"), "node-1")
+    assert labelled == rules(recorded("nodeport-cluster"), "node-1")
 
 
 def test_families_do_not_mix(dual, shop):
