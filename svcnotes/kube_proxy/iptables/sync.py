@@ -71,7 +71,7 @@ def _input(
 ) -> str:
     open_at = node_port_addresses(after, after.nodes[node], family)
     nat = {**nat_chains(after, everything, open_at, family), **own.nat_chains}
-    return _table("filter", filter_chains(after, everything), ()) + _table("nat", nat, stale)
+    return _table("filter", filter_chains(after, everything, open_at), ()) + _table("nat", nat, stale)
 
 
 def _table(name: str, chains: Mapping[str, str], stale: Iterable[str]) -> str:

@@ -68,10 +68,7 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
                 "filter",
                 ("INPUT", "FORWARD", "OUTPUT"),
                 _FILTER_JUMPS,
-                {
-                    **filter_chains(cluster, written),
-                    "KUBE-FIREWALL": _BLOCK_LOCALNET if open_at.localhost else "",
-                },
+                {"KUBE-FIREWALL": "", **filter_chains(cluster, written, open_at)},
             ),
             _table(
                 "nat",
@@ -113,8 +110,11 @@ def _table(name: str, hooks: Iterable[str], jumps: str, chains: Mapping[str, str
     return table(name, hooks, jumps, {"KUBE-PROXY-CANARY": "", **chains})
 
 
-def filter_chains(cluster: Cluster, written: ServiceRules) -> dict[str, str]:
-    """The filter table's chains that every sync writes: refusals, health checks, and what may be forwarded."""
+def filter_chains(cluster: Cluster, written: ServiceRules, open_at: NodePortAddresses) -> dict[str, str]:
+    """The filter table's chains that every sync writes: refusals, health checks, and what may be forwarded.
+
+    KUBE-FIREWALL is the kubelet's as well: kube-proxy writes it only where it has opened 127.0.0.1.
+    """
     mark = _mark(cluster)
     forward = (
         "-A KUBE-FORWARD -m conntrack --ctstate INVALID"
@@ -130,6 +130,7 @@ def filter_chains(cluster: Cluster, written: ServiceRules) -> dict[str, str]:
         "KUBE-NODEPORTS": "".join(written.filter_node_ports),
         "KUBE-PROXY-FIREWALL": "".join(written.filter_firewall),
         "KUBE-SERVICES": "".join(written.filter_services),
+        **({"KUBE-FIREWALL": _BLOCK_LOCALNET} if open_at.localhost else {}),
     }
 
 
