@@ -1,7 +1,8 @@
 """What changed between two clusters, as one kube-proxy sees it.
 
-Source: UpdatedServices in pkg/proxy/servicechangetracker.go and endpointschangetracker.go of Kubernetes 1.36. A
-Service counts as changed when one of its ports or endpoints did, ready or not; labels and the like do not matter.
+Source: UpdatedServices in pkg/proxy/servicechangetracker.go and endpointslicecache.go of Kubernetes 1.36. A Service
+counts as changed when one of its ports did, not its labels and the like, or anything at all in one of its slices: the
+tracker compares what it would proxy of the one, and the whole object of the other.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ def _ports(
     return [] if service is None else list(ports_of(service, slices.get(key, []), family))
 
 
+def _by_name(slices: Sequence[EndpointSlice]) -> dict[str, EndpointSlice]:
+    return {one.name: one for one in slices}
+
+
 def changes(before: Cluster, after: Cluster, family: int) -> Changes:
     """Find the Services that changed for the kube-proxies of an IP family (4 or 6), came or went."""
     old_slices, new_slices = slices_by_service(before, family), slices_by_service(after, family)
@@ -49,7 +54,9 @@ def changes(before: Cluster, after: Cluster, family: int) -> Changes:
             if len(held) == len(holds) and all(a is b for a, b in zip(held, holds, strict=True)):
                 continue
         was, now = _ports(before, key, old_slices, family), _ports(after, key, new_slices, family)
-        if list(map(_seen, was)) != list(map(_seen, now)):
+        if list(map(_seen, was)) != list(map(_seen, now)) or (
+            now and _by_name(old_slices.get(key, [])) != _by_name(new_slices.get(key, []))
+        ):
             services.append(key)
             old += was
             new += now

@@ -6,8 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
-from svcnotes.control_plane.load import load
+from svcnotes.control_plane.load import load, loads
 from svcnotes.control_plane.objects import Endpoint, EndpointPort, EndpointSlice, Service, ServicePort
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import Counts, counts, partial_sync, rules
@@ -182,6 +183,24 @@ def test_another_setting_writes_everything_again(mode):
     assert "0x80" in sync.text or "0x00000080" in sync.text
     if mode != "ipvs":  # there no rule is of one Service
         assert sync.text.count("web-00003") >= 3
+
+
+def relabelled(kind):
+    """A recorded cluster, and the same with one label more on its Service or its slice."""
+    text = (ORACLE / "nodeport-cluster" / "cluster.yaml").read_text(encoding="utf-8")
+    documents = list(yaml.safe_load_all(text))
+    (one,) = [document for document in documents if document["kind"] == kind]
+    one["metadata"].setdefault("labels", {})["team"] = "shop"
+    return recorded("nodeport-cluster"), loads(yaml.safe_dump_all(documents))
+
+
+@pytest.mark.parametrize("mode", ["iptables", "nftables"])
+def test_any_change_of_a_slice_writes_the_service_again_but_a_label_of_the_service_does_not(mode):
+    """esDataChanged in pkg/proxy/endpointslicecache.go compares whole objects, ServiceChangeTracker what it would proxy."""
+    sync = partial_sync(*relabelled("EndpointSlice"), "node-1", mode)
+    assert (sync.services, sync.full) == (("default/web",), False)
+    assert sync.deleted == Counts()
+    assert partial_sync(*relabelled("Service"), "node-1", mode).services == ()
 
 
 @pytest.mark.parametrize("mode", MODES)
