@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from svcnotes.addresses import number as address_number
 from svcnotes.control_plane.documents import Found
 from svcnotes.control_plane.objects import EndpointSlice, Node, OutsideHost, Pod, World
 from svcnotes.control_plane.shapes import check, refuse_unknown, show
@@ -254,7 +255,13 @@ def with_slice_hosts(
     known = {host.address for host in world.hosts}
     known |= {address for node in nodes for address in (*node.addresses, *node.external_addresses)}
     known |= {address for pod in pods for address in pod.addresses}
-    pod_ranges = [ip_network(cidr) for node in nodes for cidr in node.pod_cidrs]
+    # Each range as its family, its length and its first bits: there may be very many addresses.
+    pod_ranges = {
+        (net.version, net.max_prefixlen - net.prefixlen, int(net[0]) >> (net.max_prefixlen - net.prefixlen))
+        for node in nodes
+        for net in map(ip_network, node.pod_cidrs)
+    }
+    shifts = {(version, shift) for version, shift, _ in pod_ranges}
     serves: dict[str, set[tuple[str, int]]] = {}
     for one in slices:
         ports = {(port.protocol, port.number) for port in one.ports if port.number is not None}
@@ -265,7 +272,10 @@ def with_slice_hosts(
     hosts = tuple(
         OutsideHost(address, address, frozenset(ports))
         for address, ports in serves.items()
-        for parsed in [ip_address(address)]
-        if not any(parsed in pods_here for pods_here in pod_ranges)
+        if not any(
+            (version, shift, address_number(address) >> shift) in pod_ranges
+            for version, shift in shifts
+            if (version == 6) == (":" in address)
+        )
     )
     return replace(world, hosts=world.hosts + hosts) if hosts else world

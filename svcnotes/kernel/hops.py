@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
+from svcnotes.addresses import text as address_text
 from svcnotes.kernel import nft_steps
 from svcnotes.kernel.sorting import packet_of
 from svcnotes.kernel.visits import Said, Visit
 from svcnotes.netfilter import Rules
-from svcnotes.netfilter.addresses import text as address_text
 from svcnotes.netfilter.nat import read_range
 from svcnotes.netfilter.stops import BaseChain
 from svcnotes.network.hooks import ruleset_of

@@ -1,26 +1,11 @@
-"""Addresses as numbers, for quick comparison, and back as the text that people read."""
+"""Addresses and ranges as rules write them, read as numbers."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
-
+from svcnotes.addresses import BITS, number
 from svcnotes.errors import RuleError
 
 EVERYTHING = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
-BITS = {4: 32, 6: 128}
-
-
-@lru_cache(maxsize=131072)
-def number(address: str) -> int:
-    """The address as an integer; raises ValueError for a text that is none."""
-    return int(ip_address(address))
-
-
-@lru_cache(maxsize=131072)
-def text(value: int, family: int) -> str:
-    """The address as canonical text (RFC 5952 for IPv6)."""
-    return str(IPv4Address(value) if family == 4 else IPv6Address(value))
 
 
 def address(word: str, family: int) -> int:

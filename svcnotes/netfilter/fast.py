@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from svcnotes.netfilter.addresses import text
+from svcnotes.addresses import text
 from svcnotes.netfilter.choices import by_number
 from svcnotes.netfilter.context import Context
 from svcnotes.netfilter.skb import Skb

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from svcnotes.netfilter.addresses import number
+from svcnotes.addresses import number
 from svcnotes.netfilter.compile import Compiled
 from svcnotes.netfilter.skb import PROTOCOLS, Skb
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
+from svcnotes.addresses import text
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.addresses import address, network, text
+from svcnotes.netfilter.addresses import address, network
 from svcnotes.netfilter.conntrack import Entry
 from svcnotes.netfilter.header import Test, protocol_number
 from svcnotes.netfilter.matches import Place, required

@@ -12,8 +12,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from svcnotes.addresses import number, text
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.addresses import address, number, text
+from svcnotes.netfilter.addresses import address
 from svcnotes.netfilter.conntrack import Flow
 from svcnotes.netfilter.matches import Place, required
 from svcnotes.netfilter.reading import port

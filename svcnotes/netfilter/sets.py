@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from svcnotes.addresses import BITS
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.addresses import address, network
 from svcnotes.netfilter.reading import ports
@@ -17,7 +18,6 @@ from svcnotes.netfilter.save import broken
 from svcnotes.netfilter.skb import PROTOCOLS, Skb
 from svcnotes.netfilter.words import split
 
-WIDTH = {4: 32, 6: 128}
 DIMENSIONS = ("ip", "net", "port", "iface")
 STORES = ("hash", "bitmap")
 
@@ -211,4 +211,4 @@ def _address_span(word: str, family: int, netmask: str) -> Span:
     if dash:
         return Span(address(low, family), address(high, family))
     value, mask = network(f"{word}/{netmask}" if netmask and "/" not in word else word, family)
-    return Span(value, value | (~mask & ((1 << WIDTH[family]) - 1)))
+    return Span(value, value | (~mask & ((1 << BITS[family]) - 1)))

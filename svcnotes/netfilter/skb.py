@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from svcnotes.netfilter.addresses import number, text
+from svcnotes.addresses import number, text
 from svcnotes.netfilter.conntrack import Connection
 from svcnotes.netfilter.context import Context
 from svcnotes.packet import Packet

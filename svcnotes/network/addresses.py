@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
-WIDTH = {4: 32, 6: 128}
-
-
-@lru_cache(maxsize=65536)
-def number(address: str) -> int:
-    """The address as a number; raises ValueError for what is none."""
-    return int(ip_address(address))
+from svcnotes.addresses import BITS, number
 
 
 def family(address: str) -> int:
@@ -32,7 +26,7 @@ def inside(address: str, cidr: str) -> bool:
     version, start, bits = prefix(cidr)
     if version != family(address):
         return False
-    shift = WIDTH[version] - bits
+    shift = BITS[version] - bits
     return number(address) >> shift == start >> shift
 
 
@@ -46,7 +40,7 @@ def common_range(addresses: Iterable[str], longest: int) -> str:
     """The smallest range that holds these addresses of one family, at most `longest` bits long."""
     texts = list(addresses)
     numbers = [number(text) for text in texts]
-    width = WIDTH[family(texts[0])]
+    width = BITS[family(texts[0])]
     bits = min(longest, width - (min(numbers) ^ max(numbers)).bit_length())
     return str(ip_network(f"{texts[0]}/{bits}", strict=False))
 

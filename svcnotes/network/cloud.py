@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from svcnotes.addresses import BITS
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Service, ServicePort
 from svcnotes.kube_proxy import healthcheck
 from svcnotes.kube_proxy.chain_names import hashed
 from svcnotes.network import faults
-from svcnotes.network.addresses import WIDTH, family
+from svcnotes.network.addresses import family
 from svcnotes.network.plan import plan
 
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -80,7 +81,7 @@ def source_range_rules(cluster: Cluster, version: int) -> list[str]:
             for port in service.ports:
                 protocol = port.protocol.lower()
                 jumps.append(
-                    f"-A FORWARD -d {address}/{WIDTH[version]} -p {protocol} {remark} "
+                    f"-A FORWARD -d {address}/{BITS[version]} -p {protocol} {remark} "
                     f"-m {protocol} --dport {port.port} -j {chain}"
                 )
             allowed = (one.strip() for one in service.load_balancer_source_ranges)

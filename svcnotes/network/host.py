@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from svcnotes.network.addresses import WIDTH, family, inside, is_loopback, number, prefix
+from svcnotes.addresses import BITS, number
+from svcnotes.network.addresses import family, inside, is_loopback, prefix
 
 LOOPBACK = "lo"
 
@@ -49,10 +50,10 @@ class RoutingTable:
         levels: dict[tuple[int, int], dict[int, Route]] = {}
         for cidr, route in routes:
             version, start, bits = prefix(cidr)
-            levels.setdefault((version, bits), {})[start >> (WIDTH[version] - bits)] = route
+            levels.setdefault((version, bits), {})[start >> (BITS[version] - bits)] = route
         self._levels = {
             version: tuple(
-                (WIDTH[version] - bits, found)
+                (BITS[version] - bits, found)
                 for (_, bits), found in sorted(levels.items(), key=lambda item: -item[0][1])
                 if _ == version
             )
@@ -63,7 +64,7 @@ class RoutingTable:
         """The routes with their ranges, IPv4 before IPv6, each in order of addresses, the widest first."""
         for version, levels in self._levels.items():
             found = [
-                (start << shift, WIDTH[version] - shift, route)
+                (start << shift, BITS[version] - shift, route)
                 for shift, routes in levels
                 for start, route in routes.items()
             ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from svcnotes.addresses import BITS
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Node, Pod
 from svcnotes.kube_proxy.mode import Mode
 from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network import faults
-from svcnotes.network.addresses import WIDTH, family, inside, nth, prefix
+from svcnotes.network.addresses import family, inside, nth, prefix
 from svcnotes.network.host import Host, Interface, Route, make_host
 from svcnotes.network.plan import Plan, interface_addresses, plan, veth_name
 
@@ -80,7 +81,7 @@ def _dummy(cluster: Cluster, name: str, mode: Mode | None) -> Iterator[Interface
         return
     seen = cluster.seen_by(name)
     addresses = (
-        f"{address}/{WIDTH[version]}"
+        f"{address}/{BITS[version]}"
         for version in sorted(cluster.families)
         for address in mode.own_addresses(seen, name, version)
     )
@@ -92,7 +93,7 @@ def _interfaces(where: Plan, node: Node) -> Iterator[Interface]:
     eth0 = (f"{a}/{_bits(where, a)}" for a in interface_addresses(node))
     yield Interface("eth0", tuple(eth0), NODES)
     if cni == "vxlan":
-        addresses = (f"{nth(cidr, 0)}/{WIDTH[prefix(cidr)[0]]}" for cidr in node.pod_cidrs)
+        addresses = (f"{nth(cidr, 0)}/{BITS[prefix(cidr)[0]]}" for cidr in node.pod_cidrs)
         yield Interface(TUNNEL, tuple(addresses), TUNNEL)
     if cni != "routed":
         addresses = (f"{nth(cidr, 1)}/{prefix(cidr)[2]}" for cidr in node.pod_cidrs)
@@ -166,6 +167,6 @@ def pod_host(cluster: Cluster, key: str) -> Host:
             addresses.append(f"{address}/{prefix(cidr)[2]}")
             routes += [(cidr, Route("eth0")), (DEFAULT[version], Route("eth0", nth(cidr, 1)))]
         else:
-            addresses.append(f"{address}/{WIDTH[version]}")
+            addresses.append(f"{address}/{BITS[version]}")
             routes.append((DEFAULT[version], Route("eth0", VETH_GATEWAY[version])))
     return make_host(key, "pod", [Interface("eth0", tuple(addresses), segment)], routes)

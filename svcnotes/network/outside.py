@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from svcnotes.addresses import BITS
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import OutsideHost
 from svcnotes.network import cloud, faults
-from svcnotes.network.addresses import WIDTH, family, inside, prefix
+from svcnotes.network.addresses import family, inside, prefix
 from svcnotes.network.fault_rules import router_firewall
 from svcnotes.network.host import Host, Interface, Route, make_host
 from svcnotes.network.node_host import DEFAULT, NODES, outliers
@@ -61,7 +62,7 @@ def outside_served(cluster: Cluster) -> Mapping[str, OutsideHost]:
 @lru_cache(maxsize=256)
 def outside_host(name: str, addresses: tuple[str, ...], kind: str) -> Host:
     """A host behind the router."""
-    own = tuple(f"{a}/{WIDTH[family(a)]}" for a in addresses)
+    own = tuple(f"{a}/{BITS[family(a)]}" for a in addresses)
     return make_host(
         name,
         kind,
@@ -146,7 +147,7 @@ def router_rules(cluster: Cluster, version: int) -> str:
     loadBalancerSourceRanges, and what the fault host-firewall says.
     """
     pairs = {e: i for e, i in plan(cluster).external.items() if family(e) == version}
-    lines = [f"-A PREROUTING -d {e}/{WIDTH[version]} -j DNAT --to-destination {i}" for e, i in pairs.items()]
+    lines = [f"-A PREROUTING -d {e}/{BITS[version]} -j DNAT --to-destination {i}" for e, i in pairs.items()]
     text = with_rules("", "nat", lines) if lines else ""
     drops = router_firewall(cluster) + cloud.source_range_rules(cluster, version)
     own = dict.fromkeys(rule.split()[1] for rule in drops if not rule.startswith("-A FORWARD "))

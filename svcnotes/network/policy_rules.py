@@ -17,11 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from svcnotes.addresses import BITS
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.network_policies import NetworkPolicy, Peer, PolicyPort, PolicyRule
 from svcnotes.control_plane.objects import Pod
 from svcnotes.kube_proxy.chain_names import hashed
-from svcnotes.network.addresses import WIDTH, family, prefix
+from svcnotes.network.addresses import family, prefix
 from svcnotes.network.plan import plan
 from svcnotes.network.rule_text import with_rules
 
@@ -73,7 +74,7 @@ def with_policies(text: str, cluster: Cluster, node: str, version: int, *, sent_
         rules += [f"-A {way.chain} {one} -j RETURN" for one in NEIGHBOURS.get(version, ())]
         of_pods: list[str] = []
         for pod, address, policies in isolated:
-            whole = f"{address}/{WIDTH[version]}"
+            whole = f"{address}/{BITS[version]}"
             name = way.pods_chain + hashed(pod.key)
             rules.append(f"-A {way.chain} {way.pod} {whole} {_remark(pod.key)} -g {name}")
             found = _Chain(cluster, way, pod, whole, version, name).lines(policies)
@@ -148,7 +149,7 @@ class _Chain:
         else:
             for pod in _selected(self.cluster, policy.namespace, peer):
                 if address := pod.address(self.version):
-                    yield f"{address}/{WIDTH[self.version]}", pod
+                    yield f"{address}/{BITS[self.version]}", pod
 
 
 def _remark(text: str) -> str:

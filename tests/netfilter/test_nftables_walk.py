@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 from rule_texts import HOST, SYN
 
+from svcnotes.addresses import number
 from svcnotes.netfilter import Context, NftRuleset, decide, read_rules, visited_rules, walk
-from svcnotes.netfilter.addresses import number
 from svcnotes.netfilter.learnt import Learnt
 from svcnotes.netfilter.nftables.elements import Elements, elements_of
 from svcnotes.netfilter.nftables.many import ManyElements, find_elements

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from svcnotes.addresses import number
 from svcnotes.copying import changed
-from svcnotes.netfilter.addresses import number
 from svcnotes.netfilter.balancing import FIN_WAIT, Served
 from svcnotes.netfilter.conntrack import ORIGINAL, Flow
 from svcnotes.netfilter.ipvs.serving import Lookup, serve

@@ -5,8 +5,9 @@ Source: net/netfilter/xt_ipvs.c. Simplified: a control connection (--vportctl, F
 
 from __future__ import annotations
 
+from svcnotes.addresses import number
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.addresses import network, number
+from svcnotes.netfilter.addresses import network
 from svcnotes.netfilter.header import Test, protocol_number
 from svcnotes.netfilter.matches import Place
 from svcnotes.netfilter.reading import port

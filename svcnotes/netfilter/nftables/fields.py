@@ -11,8 +11,8 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
+from svcnotes.addresses import number
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.addresses import number
 from svcnotes.netfilter.conntrack import Entry
 from svcnotes.netfilter.icmp import type_and_code
 from svcnotes.netfilter.nftables.syntax import Concat, Expression, Selector

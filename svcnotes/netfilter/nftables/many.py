@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from socket import AF_INET6, inet_ntop, inet_pton
 
-from svcnotes.netfilter.addresses import text as address_text
+from svcnotes.addresses import text as address_text
 from svcnotes.netfilter.nftables.elements import Elements, Entry, Key, elements_of
 from svcnotes.netfilter.nftables.expressions import constants, element
 from svcnotes.netfilter.nftables.syntax import Expression, Verdict

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from svcnotes.addresses import number
 from svcnotes.errors import RuleError
-from svcnotes.netfilter.addresses import EVERYTHING, number
+from svcnotes.netfilter.addresses import EVERYTHING
 from svcnotes.netfilter.nat import Range, change_destination, change_source, dice, read_range
 from svcnotes.netfilter.nftables.comparing import FindTable, value_getter
 from svcnotes.netfilter.nftables.fields import WITH_PORTS
