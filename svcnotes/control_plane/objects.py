@@ -182,7 +182,8 @@ class KubeProxyConfiguration:
 
     `cluster_cidrs`: one for each family, from clusterCIDR. `detect_local_mode`: by what the traffic of Pods is told from
     other (ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix), with the interface's name or the prefix of
-    names in `local_interface`. `node_port_addresses` as written:
+    names in `local_interface`. `bind_address`: what kube-proxy takes for its node's own address, in that family; empty:
+    it asks the Node. `node_port_addresses` as written:
     CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode; `ipvs_timeouts`: for how many seconds
     it remembers connections (TCP, closing TCP, UDP; 0: as the kernel does), `ipvs_exclude_cidrs` whose virtual servers
     kube-proxy does not delete;
@@ -193,6 +194,7 @@ class KubeProxyConfiguration:
     cluster_cidrs: tuple[str, ...] = ()
     detect_local_mode: str = "ClusterCIDR"
     local_interface: str = ""
+    bind_address: str = ""
     masquerade_all: bool = False
     masquerade_bit: int = 14
     localhost_node_ports: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
 from svcnotes.control_plane.documents import Found
@@ -158,6 +158,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         ),
         detect_local_mode=detector,
         local_interface=interface,
+        bind_address=_bind_address(raw.get("bindAddress") or "", owner),
         masquerade_all=bool(section.get("masqueradeAll")),
         masquerade_bit=14 if bit is None else bit,
         localhost_node_ports=True if localhost is None else localhost,
@@ -178,6 +179,19 @@ def _local_interface(raw: Any, detector: str, owner: str) -> str:
             f"{owner}: detectLocal.{field}: missing, and detectLocalMode {detector} asks for it. Write such as cni0 or veth"
         )
     return str(name)
+
+
+def _bind_address(text: str, owner: str) -> str:
+    """An address in canonical form; empty for none and for one that stands for all."""
+    if not text:
+        return ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise InputError(
+            f"{owner}: bindAddress: {show(text)} is no IP address. Write such as 192.0.2.10, or 0.0.0.0 for every one"
+        ) from None
+    return "" if address.is_unspecified else str(address)
 
 
 def _seconds(text: str, *, at: str, owner: str) -> int:

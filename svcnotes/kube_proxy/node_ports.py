@@ -30,8 +30,14 @@ class NodePortAddresses:
     listening: tuple[str, ...] = ()
 
 
-def primary_address(node: Node, family: int) -> str:
-    """What kube-proxy takes for the node's own address: InternalIP, else ExternalIP, else loopback."""
+def primary_address(node: Node, family: int, settings: KubeProxyConfiguration | None = None) -> str:
+    """What kube-proxy takes for the node's own address: bindAddress, InternalIP, else ExternalIP, else loopback.
+
+    Source: detectNodeIPs in cmd/kube-proxy/app/server.go of Kubernetes 1.36.
+    """
+    bound = settings.bind_address if settings else ""
+    if bound and of_family((bound,), family):
+        return bound
     outer = next(iter(of_family(node.external_addresses, family)), "")
     return canonical(node.address(family) or outer or LOOPBACK[family])
 
@@ -57,7 +63,7 @@ def _cidrs(
 ) -> tuple[str, ...]:
     given = settings.node_port_addresses or default
     if given == (PRIMARY,):
-        address = primary_address(node, family)
+        address = primary_address(node, family, settings)
         given = () if ip_address(address).is_loopback else (address,)
     # Ranges of the other family leave this one at its default.
     return of_family(given, family) or (EVERYTHING[family],)

@@ -75,6 +75,22 @@ def test_masquerade_all_marks_every_packet_to_a_cluster_ip(node_port):
     assert first.startswith(f"ip daddr @cluster-ips {MARK} comment ")
 
 
+def test_a_bind_address_stands_for_the_nodes_own_in_its_family(dual):
+    """detectNodeIPs in cmd/kube-proxy/app/server.go: it opens nodePorts there, and whether a range holds it counts."""
+    text = (DATA / "kube_proxy" / "dual-stack.yaml").read_text(encoding="utf-8")
+    bound = loads(text.replace("mode: iptables", "bindAddress: 192.0.2.77"))
+    assert elements(table(bound, family=6), "nodeport-ips") == ["fd00:18::11"]
+    narrow = {"load_balancer_source_ranges": ("192.0.2.0/24",)}
+    for cluster, ranges in ((bound, "{ 192.0.2.0/24, 203.0.113.20 }"), (dual, "192.0.2.0/24")):
+        other = replace(cluster)
+        services = {"default/shop": replace(cluster.services["default/shop"], **narrow)}
+        other.__dict__.update(services=services, endpoint_slices=cluster.endpoint_slices)
+        name = re.search(r"chain (firewall-.*/http) ", table(other))[1]
+        assert block(table(other), name) == [f"ip saddr != {ranges} drop"]
+    everywhere = loads(text.replace("mode: iptables", 'bindAddress: "::"'))
+    assert everywhere.proxy == dual.proxy
+
+
 def test_each_further_service_cidr_of_the_family_has_its_unused_addresses_dropped_by_the_same_rule():
     """OnServiceCIDRsChanged and setupNFTables in pkg/proxy/nftables/proxier.go: all ranges in one set."""
     objects = [

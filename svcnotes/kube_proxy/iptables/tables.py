@@ -86,7 +86,7 @@ def node_view(cluster: Cluster, node: str, family: int, infos: Collection[Servic
     return NodeView(
         name=node,
         zone=member.zone,
-        address=primary_address(member, family),
+        address=primary_address(member, family, cluster.proxy),
         family=family,
         pods=local_traffic(cluster, node, family),
         masquerade_all=cluster.proxy.masquerade_all,

@@ -123,7 +123,7 @@ def node_view(cluster: Cluster, node: str, family: int) -> NodeView:
     return NodeView(
         name=node,
         zone=member.zone,
-        address=primary_address(member, family),
+        address=primary_address(member, family, cluster.proxy),
         ip=IP[family],
         pods=local_traffic(cluster, node, family),
         mark=f"meta mark set meta mark | {_mark(cluster)}",
