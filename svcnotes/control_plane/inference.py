@@ -48,13 +48,11 @@ def cluster_cidrs(
     given: Sequence[Mapping[str, Any]],
     nodes: Sequence[Mapping[str, Any]],
 ) -> KubeProxyConfiguration:
-    """kube-proxy's clusterCIDR where its own configuration gives none.
+    """kube-proxy's clusterCIDR where its own configuration does not say (empty is said: it knows of none).
 
     kubeadm writes its podSubnet there; else it is the smallest range that holds the `nodes`' podCIDRs,
     or the default pod network where the `given` Nodes had none.
     """
-    if proxy.cluster_cidrs:
-        return proxy
     if "pods" in stated or not any(pod_cidrs(node) for node in given):
         return replace(proxy, cluster_cidrs=config.pod_cidrs)
     return replace(proxy, cluster_cidrs=_ranges([cidr for node in nodes for cidr in pod_cidrs(node)]))

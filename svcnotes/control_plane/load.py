@@ -131,7 +131,9 @@ def _cluster(found: Sorted) -> Cluster:
     state, addresses = cloud_controller.serve(state, outside)
     cluster = Cluster(
         state=state,
-        proxy=inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes),
+        proxy=proxy
+        if _says(settings.get("KubeProxyConfiguration"), "clusterCIDR")
+        else inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes),
         config=config,
         given_world=outside,
         notes=(*found.notes, *notes),
@@ -168,6 +170,11 @@ def _once(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
             )
         seen.add(key)
     return pods
+
+
+def _says(found: Found | None, field: str) -> bool:
+    """Whether a file gives that field a value; an empty text is one: kubeadm writes it for a network it does not know."""
+    return found is not None and found.value.get(field) is not None
 
 
 def _stated(kubeadm: Found | None, cidrs: list[Found]) -> frozenset[str]:

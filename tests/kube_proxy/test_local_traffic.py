@@ -47,6 +47,17 @@ def test_the_modes_are_read_with_the_interface_that_they_name():
     assert (prefix.detect_local_mode, prefix.local_interface) == ("InterfaceNamePrefix", "veth")
 
 
+def test_an_empty_cluster_cidr_is_none_and_one_left_out_is_found_out():
+    """kubeadm writes an empty text where it was given no podSubnet; then no Pod is known, as getLocalDetectors has it."""
+    assert settings_of('clusterCIDR: ""').cluster_cidrs == ()
+    assert settings_of("mode: iptables").cluster_cidrs == ("10.244.0.0/16",)
+    told = loads(
+        'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nclusterCIDR: ""\n'
+    )
+    assert not local_traffic(told, "node-1", 4).known
+    assert told.config.pod_cidrs == ("10.244.0.0/16",)
+
+
 @pytest.mark.parametrize(
     ("settings", "others", "pods"),
     [
