@@ -515,6 +515,9 @@ WRONG["08-mend"] = lambda d: {
 PARTIAL["08-mend"] = lambda d: {
     "the rule only": _mended(d).partition("\n")[0],
     "the element only": _bridge(d),
+    "in the connection's mark": _mended(
+        d, f"insert rule ip kube-proxy external-{d['chain']} ct mark set 0x4000"
+    ),
     "masquerades everything": _mended(d, "insert rule ip kube-proxy masquerading masquerade"),
     "refuses nothing any more": f"{_mended(d)}\nflush chain ip kube-proxy cluster-ips-check",
 }
@@ -539,6 +542,10 @@ WRONG["08-migrate"] = lambda d: {
 PARTIAL["08-migrate"] = lambda d: {
     "masqueradeAll left where it was": _settings(d, section="iptables"),
     "nothing said of addresses": _settings(d, addresses="[]"),
+    "the bridges only": _settings(d, addresses=f"[{d['site'].pod_range}]"),
+    "one node's addresses only": _settings(
+        d, addresses=f"[{d['site'].tool.host.address}/32, {d['site'].tool.host.bridge}/32]"
+    ),
     "IPVS": _settings(d, "ipvs", section="iptables"),
 }
 
@@ -577,6 +584,9 @@ WRONG["09-move"] = lambda d: {"at the end": _moved(d).replace("-I", "-A")}
 PARTIAL["09-move"] = lambda d: {
     "everything": _moved(d, "-p tcp"),
     "every address": _moved(d, f"-p tcp -m tcp --dport {d['site'].port}"),
+    "every port": _moved(d, f"-d {d['address']}/32"),
+    "one pod for all": _moved(d).partition(" -j ")[0]
+    + f" -j DNAT --to-destination {d['site'].pods[0].address}:{d['site'].target}",
 }
 
 
@@ -597,5 +607,8 @@ WRONG["09-price"] = lambda d: {
 PARTIAL["09-price"] = lambda d: {
     "with an address": _two_doors_cheap(d, clusterIP=None),
     "one door": _two_doors_cheap(d).partition("---\n")[0],
+    "one Service for both": service(
+        d, [port(d["site"].target, d["site"].target, d["low"] * 100)], name=d["peers"]
+    ),
     "the peers only": _two_doors_cheap(d).partition("---\n")[2],
 }

@@ -14,6 +14,8 @@ from svcnotes.exercises.misconceptions import check_ideas
 from svcnotes.exercises.verdict import Part, Verdict
 from svcnotes.trace import Path, trace
 
+_NOT_YET = "(What was so before, and still is, counts as soon as something else is achieved.)"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -43,6 +45,8 @@ def judged(cluster: Cluster, claims: Sequence[Claim], *before: Part) -> Verdict:
     failed = [verdict for verdict in found if not verdict.ok]
     telling = [verdict for verdict in reversed(found) if verdict.explanation]
     told = next(iter([*failed, *telling]), Verdict())
+    if not achieved and any(verdict.ok and claim.kept for claim, verdict in pairs):
+        told = replace(told, explanation=f"{told.explanation} {_NOT_YET}".lstrip())
     return replace(told, parts=(*before, *parts))
 
 

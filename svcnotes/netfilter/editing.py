@@ -11,6 +11,7 @@ from svcnotes.netfilter.nftables.document import NamedChain, NamedSet, NftTable,
 
 _LEADS = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
 _MAP = re.compile(r" vmap @(\S+)")
+_IPTABLES = re.compile(r"(?:sudo )?(?:ip6?tables\b|--?[A-Za-z])")
 DICE = "numgen random "
 
 
@@ -22,10 +23,11 @@ def is_whole_text(text: str) -> bool:
 def edited_rules(text: str, commands: str, family: int = 4) -> str:
     """Give a host's rules after these commands, all of iptables or all of nft, one a line.
 
-    Which they are is told by the first. Raises RuleError that names the line for what cannot be done.
+    Which they are is told by the first, and where that is neither, by the host's rules. Raises RuleError that names the line for what cannot be done.
     """
     first = next((line for line in commands.splitlines() if line.strip() and line.strip()[0] != "#"), "")
-    if nft_edits.is_command(first):
+    neither = nft_text(text) and not _IPTABLES.match(first.strip())
+    if nft_edits.is_command(first) or neither:
         return nft_edits.edited(nft_text(text), commands) + saved_text(text)
     if nft_text(text):
         return with_saved_text(text, edits.edited(saved_text(text), commands, family))

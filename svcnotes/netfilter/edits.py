@@ -110,7 +110,8 @@ class _Place:
             raise EditError(NO_CHAIN, f"there is no chain {self.chain} in {where}")
         if len(holders) > 1:
             both = " and ".join(holders)
-            raise RuleError(f"{self.chain} is in the tables {both}: say which, with -t {holders[0]}")
+            choices = " or ".join(f"-t {name}" for name in holders)
+            raise RuleError(f"{self.chain} is in the tables {both}: say which, with {choices}")
         return holders[0], tables[holders[0]][self.chain]
 
     def numbers(self) -> list[int]:

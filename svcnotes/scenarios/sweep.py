@@ -30,17 +30,21 @@ KEPT, CHANGED, LOST = "source kept", "source changed", "the answer is lost"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One connection to try: `origin` says what asks (outside, node, pod), `door` by what kind of address."""
+    """One connection to try: `origin` says what asks (outside, node, pod), `door` by what kind of address.
+
+    `service` is the port of the Service whose address it is (`namespace/name:port`), empty for a pod's own.
+    """
 
     source: str
     origin: str
     to: str
     door: str
     protocol: str
+    service: str = ""
 
 
-Block = tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str, str]]]
-"""Who asks (source, origin), and for what (to, door, protocol): everybody for everything."""
+Block = tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str, str, str]]]
+"""Who asks (source, origin), and for what (to, door, protocol, service): everybody for everything."""
 
 
 class Questions(Sequence[Question]):
@@ -66,8 +70,8 @@ class Questions(Sequence[Question]):
         left = at % self._size * self._step % self._size
         for sources, aims in self._blocks:
             if left < len(sources) * len(aims):
-                (source, origin), (to, door, protocol) = sources[left // len(aims)], aims[left % len(aims)]
-                return Question(source, origin, to, door, protocol)
+                (source, origin), (to, *rest) = sources[left // len(aims)], aims[left % len(aims)]
+                return Question(source, origin, to, *rest)
             left -= len(sources) * len(aims)
         raise IndexError(at)
 
@@ -232,14 +236,15 @@ def _askers(cluster: Cluster) -> Iterator[tuple[str, str]]:
             yield f"pod/{pod.key}", POD
 
 
-def _aims(cluster: Cluster, family: int) -> Iterator[tuple[str, str, str]]:
-    """Each address and port once, in the order of the Services' names: (to, door, protocol)."""
-    found: dict[tuple[str, str], str] = {}
+def _aims(cluster: Cluster, family: int) -> Iterator[tuple[str, str, str, str]]:
+    """Each address and port once, in the order of the Services' names: (to, door, protocol, service)."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
     for info in service_ports(cluster, family):
         for address, port, door in _doors(cluster, info, family):
-            found.setdefault((endpoint_text(address, port), info.protocol), door)
-    for (to, protocol), door in found.items():
-        yield to, door, protocol
+            whose = "" if door == POD else info.name
+            found.setdefault((endpoint_text(address, port), info.protocol), (door, whose))
+    for (to, protocol), (door, service) in found.items():
+        yield to, door, protocol, service
 
 
 def _doors(cluster: Cluster, info: ServicePortInfo, family: int) -> Iterator[tuple[str, int, str]]:
@@ -263,7 +268,8 @@ HEADS = ("from", "to", "protocol", "flows", "how they end", "one of them")
 def rows(found: Sweep) -> Iterator[tuple[str, ...]]:
     """The rows of the table, below `HEADS`."""
     for one in found.groups:
-        example = f"{one.example.source} → {one.example.to}"
+        whose = f" ({one.example.service})" if one.example.service else ""
+        example = f"{one.example.source} → {one.example.to}{whose}"
         yield one.origin, one.door, one.protocol, f"{one.flows:,}", " or ".join(one.endings), example
 
 
@@ -274,6 +280,26 @@ def headline(found: Sweep) -> str:
         return "nothing to ask: the cluster has no Service that kube-proxy serves"
     said = f"stopped after {asked:,} of {every:,} flows" if found.stopped else f"{asked:,} flows"
     return f"{said}, kube-proxy in {mode_named(found.proxy_mode).words}"
+
+
+LEGEND = (
+    "to pod: a pod's own address, past every Service. "
+    "source kept: the receiver sees the address of who asked; source changed: it sees another one, mostly a node's."
+)
+
+
+def worth_a_look(found: Sweep) -> Question:
+    """The example of the first row that fails, of the first row where none does."""
+    failing = (one for one in found.groups if not all(end.startswith("connected") for end in one.endings))
+    return next(failing, found.groups[0]).example
+
+
+def _next_step(found: Sweep) -> str:
+    one = worth_a_look(found)
+    more = "" if one.protocol == "tcp" else f" --protocol {one.protocol}"
+    if found.proxy_mode != mode_named(found.cluster.proxy.mode).name:
+        more += f" --proxy-mode {found.proxy_mode}"
+    return f"Why one ends so: svcnotes trace FILE --from {one.source} --to {one.to}{more}"
 
 
 def to_json(found: Sweep) -> dict[str, Any]:
@@ -296,6 +322,8 @@ def _lines(found: Sweep) -> Iterator[str]:
             for head, text, width in zip(HEADS, row, widths, strict=True)
         ]
         yield "  ".join(cells).rstrip()
+    if found.groups:
+        yield from ("", LEGEND, _next_step(found))
 
 
 def _bar(total: int, first: int) -> Any:

@@ -228,3 +228,25 @@ def test_what_was_true_before_counts_for_nothing_alone():
     case = draw("01-close", "idle", "ada")
     assert case.check("-t filter -A INPUT -s 203.0.113.99 -j ACCEPT").points == 1
     assert case.check("-t raw -F").points == 1
+
+
+def test_what_was_so_before_is_not_taken_for_broken():
+    verdict = draw("08-mend", "words", "ana").check("insert rule ip kube-proxy masquerading counter")
+    assert [part.ok for part in verdict.parts] == [True, False, False, False, False]
+    assert "still is, counts as soon as something else is achieved" in verdict.explanation
+
+
+def test_a_wrong_cause_is_told_with_what_was_seen():
+    case = draw("08-switched", "words", "ana")
+    told = [case.check(f"what: {what}\nwhere: {where}").said for what in range(1, 5) for where in range(1, 4)]
+    wrong = [said.splitlines() for said in told if said]
+    assert len(wrong) == 11
+    for broken, seen in wrong:
+        words = broken.removeprefix("broken so: ").partition(": ")[0]
+        assert seen.startswith(f"seen was: {words}: ")
+        assert broken.rpartition(": ")[2] != seen.rpartition(": ")[2]
+
+
+def test_settings_without_a_kind_are_told_so():
+    said = draw("08-migrate", "words", "ana").check("mode: nftables").said
+    assert said == "an answer is one KubeProxyConfiguration (its kind says so); this is: no kind"

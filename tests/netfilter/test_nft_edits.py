@@ -118,3 +118,29 @@ def test_an_answer_of_too_many_rules_or_of_dice_is_refused():
     with pytest.raises(RuleError, match="numgen random"):
         check_rules(TEXT, dice)
     check_rules(dice, dice)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "nft 'add element ip kube-proxy nodeport-ips { 10.244.1.1 }'",
+        "sudo nft add element ip kube-proxy nodeport-ips '{ 10.244.1.1 }'",
+        "nft add element ip kube-proxy nodeport-ips \\{ 10.244.1.1 \\}",
+    ],
+)
+def test_what_a_shell_wants_around_braces_is_taken_away(command):
+    assert "elements = { 172.18.0.11, 10.244.1.1 }" in edited_rules(TEXT, command)
+
+
+@pytest.mark.parametrize(("word", "sign"), [("or", "|"), ("and", "&"), ("xor", "^")])
+def test_bits_may_be_joined_in_words(word, sign):
+    text = edited_rules(TEXT, f"insert rule ip kube-proxy external meta mark set mark {word} 0x4000")
+    assert rules_of(text, "external")[0] == f"meta mark set mark {sign} 0x4000"
+
+
+@pytest.mark.parametrize("text", ["hello", "42", "- 1", "nft list ruleset"])
+def test_where_the_host_has_tables_of_nftables_a_stranger_is_told_nfts_commands(text):
+    with pytest.raises(RuleError, match="a command is `add rule ip TABLE CHAIN RULE`"):
+        edited_rules(TEXT + SAVED, text)
+    with pytest.raises(RuleError, match="a command begins with -D CHAIN"):
+        edited_rules(SAVED, text)

@@ -1,5 +1,6 @@
 """A sweep asks a whole cluster, shows how far it is, and keeps what it found when it is stopped."""
 
+import html
 import os
 import pty
 import re
@@ -19,7 +20,7 @@ from svcnotes import scenarios
 from svcnotes.cli import main
 from svcnotes.control_plane.kubectl.printers import get
 from svcnotes.errors import QuestionError
-from svcnotes.kube_proxy.modes import MODES
+from svcnotes.kube_proxy.modes import MODES, mode_named
 from svcnotes.scenarios import sweep as sweeps
 from svcnotes.scenarios.scale import many
 from svcnotes.scenarios.sweep import ending, go_on, questions, sweep
@@ -173,8 +174,39 @@ def test_the_table_in_pandas_and_on_a_page_has_the_same_rows(nodeport):
     table = sweep_table(found)
     assert table["flows"].sum() == found.answered
     page = sweep_html(found)
-    assert page.count("<tr") == 1 + len(table) == len(str(found).splitlines()) - 1
+    assert page.count("<tr") == 1 + len(table) == len(table_lines(str(found)))
     assert all(text in page for text in table["how they end"])
+
+
+def table_lines(said):
+    """The lines of a sweep's table, its heads among them."""
+    return said.partition("\n\n")[0].splitlines()[1:]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_below_the_table_stands_how_to_see_why_one_fails(mode, tmp_path, capsys):
+    dojo = scenarios.load("modes")
+    found = quiet(dojo, proxy_mode=mode)
+    one = sweeps.worth_a_look(found)
+    assert "connected" not in {path.outcome for path in traced(dojo, one, mode).paths}
+    path = tmp_path / "all.yaml"
+    path.write_text(scenarios.text("modes"), encoding="utf-8")
+    _, _, command = str(found).rpartition("svcnotes trace FILE ")
+    assert main(["trace", str(path), *command.split()]) == 0
+    assert capsys.readouterr().out.startswith(f"{one.source} → {one.to} (tcp, {mode_named(mode).words})")
+    assert repr(one.to) in html.unescape(sweep_html(found))
+
+
+def test_an_example_names_the_service_whose_address_it_is(nodeport):
+    whose = {one.to: one.service for one in questions(nodeport)}
+    assert whose["10.96.0.80:8080"] == "default/my-nginx:http"
+    assert {one.service for one in questions(nodeport) if one.door == "pod"} == {""}
+    (row,) = (line for line in str(quiet(nodeport)).splitlines() if line.startswith("outside  nodePort"))
+    assert re.search(r" client → \S+ \(default/my-nginx:https?\)$", row)
+
+
+def traced(cluster, one, mode):
+    return svcnotes.trace(cluster, one.source, one.to, one.protocol, proxy_mode=mode)
 
 
 def test_from_the_command_line_it_prints_a_table_and_no_bar_where_nobody_watches(manifest, capsys):
@@ -213,7 +245,7 @@ def test_ctrl_c_at_a_terminal_ends_the_bar_and_prints_what_was_found(manifest):
     os.close(ours)
     assert child.returncode == 130
     assert "Traceback" not in shown + out
-    head, *table = out.splitlines()
+    head, table = out.splitlines()[0], table_lines(out)
     assert head.startswith("stopped after ")
     flows = sum(int(line.split("tcp")[1].split()[0].replace(",", "")) for line in table[1:])
     assert int(head.split()[2].replace(",", "")) == flows > 0

@@ -105,7 +105,7 @@ def explain(
         for number, one in enumerate(sightings):
             ends = shown(what, where, number)
             if ends != shown(*case, number):
-                return f"broken so: {one.told(ends)}"
+                return f"broken so: {one.told(ends)}\nseen was: {one.told(shown(*case, number))}"
         return ""
 
     def fits(what: int, where: str) -> bool:

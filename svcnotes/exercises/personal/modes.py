@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.asked import Asked
-from svcnotes.exercises.claims import ends, kept
+from svcnotes.exercises.claims import Claim, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, flushed, forward_drop
@@ -17,6 +18,7 @@ from svcnotes.exercises.personal.nodes import one_node
 from svcnotes.exercises.personal.settings import configure
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Host, Site, about, one_yaml, site
+from svcnotes.exercises.verdict import Verdict
 from svcnotes.netfilter.languages import nft_text
 from svcnotes.netfilter.nftables.document import document
 from svcnotes.network.node_rules import rules_text
@@ -50,7 +52,7 @@ def _ends(draw: Draw) -> Exercise:
     def end(words: str, asked: Asked, **ideas: tuple[str, str]) -> Exercise:
         return ends_as(words, asked, ideas)
 
-    nobody = ("", "Follow it with svcnotes.trace: no map and no rule leads this packet to a pod.")
+    nobody = ("", "No map and no rule leads this packet to a pod: nobody is there to be connected with.")
     gone = (
         "a-missing-port-is-refused",
         "Ask which rule would do so. iptables mode has none for what belongs to no Service; nftables mode has the chain cluster-ips-check.",
@@ -123,7 +125,7 @@ def _ends(draw: Draw) -> Exercise:
         f"How does each end? `external` means that the packet leaves the cluster for an address that nobody there has.\n{place.told(service=place.said())}",
         {letter: ends[name] for letter, name in zip("abcde", asked, strict=True)},
         (
-            "Read the rules of each mode with svcnotes.rules(..., proxy_mode=...). Which one fits the packet?",
+            "Line by line: is there an element or a rule for this address and port? If not, has this mode a rule for what is left over? The lesson has a table of it, behind round 2.",
             "A wrong port or address: one of the two modes has a chain for what is left over. The bridge: any address of the node, or a set of addresses?",
             "cluster-ips-check: reject, then drop. nodeport-ips: the primary address. no-endpoint-nodeports: drop.",
         ),
@@ -158,7 +160,8 @@ def _switched(draw: Draw) -> Exercise:
         (
             "Is it silence or a refusal? And is the node itself hit, when it asks?",
             "A program on the node passes OUTPUT, never FORWARD. A host's firewall stands at INPUT or before DNAT, for what comes from outside.",
-            "Try each cause on that node in svcnotes, with proxy mode nftables, and compare every line.",
+            "No rules: refused, and a clusterIP is unknown there. FORWARD: what is forwarded by that node hangs, to its own pods and from them, too; what its own programs send does not. "
+            "Firewall: only who comes from outside to that node's nodePort hangs. Table full: every new connection through that node hangs, its own programs' too.",
         ),
     )
 
@@ -167,7 +170,7 @@ def _shown(cluster: Cluster, host: Host, *names: str) -> str:
     """Chains, sets and maps of a node's table, as nft lists them: those whose names begin so."""
     (table,) = document(nft_text(rules_text(cluster, host.name))).tables
     found = (one for one in table.held if one.name.startswith(names) and not one.name.endswith("-check"))
-    return "\n".join(str(one).rstrip() for one in found)
+    return "\n".join(str(one).rstrip() for one in found).expandtabs(2)
 
 
 def _mend(draw: Draw) -> Exercise:
@@ -184,14 +187,14 @@ def _mend(draw: Draw) -> Exercise:
     made = edit_rules(
         "mend",
         f"kube-proxy is in nftables mode. Somebody has edited the table on {host.name} by hand, and a rule is gone: clients outside who dial it wait in vain; by the other nodes all is well. "
-        f"Put the rule back. And let programs on {host.name} use the nodePort at its bridge, {host.bridge}, as well. Write commands such as "
-        f"`insert rule ip kube-proxy CHAIN RULE` or `add element ip kube-proxy SET {{ ELEMENT }}` (or the whole table).\n{place.told(service=place.said())}\n"
-        f"From `nft list table ip kube-proxy` on {host.name}:\n{listed}",
+        f"Put the rule back. And let programs on {host.name} use the nodePort at its bridge, {host.bridge}, as well. Write nft's commands, each on one line: "
+        f"`insert rule ip kube-proxy CHAIN RULE` puts a rule first in a chain (`add rule` puts it last), `add element ip kube-proxy SET {{ ELEMENT }}` one more into a set.\n{place.told(service=place.said())}\n"
+        f"From `nft list table ip kube-proxy` on {host.name} (what is too long for this page stands on several lines):\n{listed}",
         cluster,
         host.name,
         (
             ends("a client outside is served, and the pods see the node's address", place.client, door, sees=host.address, points=2, idea="the-client-takes-any-answer",
-                 because="The pod answers past this node, or sees another source than the one that makes it answer to this node."),
+                 because="The pod answers past this node, or sees another source than the one that makes it answer to this node: no mark (0x4000) was on the packet when it came to `goto service-…`, or masquerading did not ask for it."),
             ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, idea="a-nodeport-is-open-on-every-address",
                  because="nftables mode asks the set nodeport-ips, and this address is not in it."),
             kept(ends("tool, which calls the clusterIP, keeps its address", place.tool.source, place.inside, sees=place.tool.address,
@@ -208,6 +211,16 @@ def _mend(draw: Draw) -> Exercise:
     return about(cluster, made, cluster.asks(place.client, door))
 
 
+def _each(text: str, claims: Sequence[Claim]) -> Claim:
+    """The claim that all of these are true; it tells of the first that is not."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        found = [claim.judge(cluster) for claim in claims]
+        return next((one for one in found if not one.ok), found[-1])
+
+    return Claim(text, judge)
+
+
 def _migrate(draw: Draw) -> Exercise:
     place = site(draw, (1, 1, 0), tool_on="empty")
     host = place.tool.host
@@ -220,7 +233,7 @@ def _migrate(draw: Draw) -> Exercise:
     made = configure(
         "migrate",
         f"These are kube-proxy's settings today. Change them, so that (1) a port of a clusterIP that its Service does not have is refused, (2) who dials a service address that no Service has waits in vain. "
-        f"As today, (3) pods of {place.app} that are called by the clusterIP see the caller's node, (4) a program on {host.name} may use the nodePort at its bridge, too. "
+        f"As today, (3) pods of {place.app} that are called by the clusterIP see the caller's node, (4) a program on {host.name} may use the nodePort at its bridge, too, (5) clients outside are served at each node's address. "
         f"The nodes' network is {network}, the pods' is {place.pod_range}.\n{place.told(service=place.said())}",
         cluster,
         (
@@ -230,8 +243,10 @@ def _migrate(draw: Draw) -> Exercise:
                  because="Only a mode that has a rule for the whole range of Services drops it."),
             kept(ends("the pods see the caller's node", place.tool.source, place.inside, sees=host.address,
                       because="masqueradeAll counts where the mode looks for it: each has a section of its own, and nftables mode does not read that of iptables.")),
-            kept(ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, points=2, idea="a-nodeport-is-open-on-every-address",
+            kept(ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, idea="a-nodeport-is-open-on-every-address",
                       because="Where nothing is said, nftables mode opens nodePorts on each node's primary address only.")),
+            kept(_each(f"{place.client} is served at each node's address", [ends("", place.client, place.dial(one), idea="a-nodeport-is-open-on-every-address",
+                      because="Where nodePortAddresses says something, nodePorts are open on the addresses in these ranges, and on no others: every node's own must be among them.") for one in place.hosts])),
         ),
         (
             "Which mode has a rule for what belongs to no Service? And what does it take for granted where nothing is said?",

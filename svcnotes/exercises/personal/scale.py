@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from svcnotes import flow
@@ -10,6 +11,7 @@ from svcnotes.exercises.apply import apply
 from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.claims import Claim, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
+from svcnotes.exercises.evidence import target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.number import Other, number
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, forward_drop
@@ -42,6 +44,7 @@ WORDS = (
     "newt",
     "owl",
 )
+_SHARES = {Fraction(0): "nothing", Fraction(1): "all"}
 _NO_HINTS = ("", "", "")
 
 
@@ -87,8 +90,8 @@ def _list(draw: Draw) -> Exercise:
     everything = len(served) + len(empty) + 1
     draw.keep("in_nat", (*served, whole))
 
-    def count(words: str, value: Any, *others: Other) -> Exercise:
-        return number("count", words, value, _NO_HINTS, others=others)
+    def count(words: str, value: Any, because: str, *others: Other) -> Exercise:
+        return number("count", words, value, _NO_HINTS, because=because, others=others)
 
     first = cluster.asks(place.tool.source, aim)
     all_of_it = Other(
@@ -115,23 +118,27 @@ def _list(draw: Draw) -> Exercise:
             "first packet": count(
                 f"{place.tool.name} opens a connection to {called}; tried in the table nat.",
                 lambda: _tried(first.trace().paths[0], host),
+                "Those above its own belong to the Services with pods that come before it by name.",
                 all_of_it,
                 Other(lambda: sorted((*names, whole)).index(called) + 1, "A Service without endpoints has no rule there: there is nothing to choose from.", ""),
             ),
             "no Service": count(
                 f"{place.tool.name} opens a connection to {pod.name} at {pod.address}; tried in the table nat. (The last rule sends what is for the node itself on to KUBE-NODEPORTS.)",
                 lambda: _held(cluster(), host, "nat"),
+                "That is the whole list: a rule for each Service with pods, and the last one.",
                 nothing,
                 Other(lambda: everything, "A Service without endpoints has no rule there.", ""),
             ),
             "later packet": count(
                 f"that connection to {called} is open, and {place.tool.name} sends more; tried in the table nat.",
                 lambda: _later(first, host),
+                "conntrack knows the connection, and nat is asked for first packets only.",
                 walks,
             ),
             "filter": count(
                 f"how many rules has the chain {LIST} of the table filter, tried or not?",
                 lambda: _held(cluster(), host, "filter"),
+                "One for each Service without pods: it refuses.",
                 Other(lambda: 0, "What has no endpoints is refused, and that needs a rule in filter.", "an-idle-service-costs-nothing"),
                 Other(lambda: everything, "Only what must be refused stands there.", ""),
             ),
@@ -189,7 +196,8 @@ def _noon(draw: Draw) -> Exercise:
         (
             "Would a long list make anything hang? And is the node itself hit, when it asks?",
             "A host's firewall stands before DNAT, for what comes from outside. FORWARD is for what passes through. A new entry is needed by every new connection.",
-            "Try each cause on that node in svcnotes, and compare every line.",
+            "Table full: every new connection through that node hangs, its own programs' too. Firewall: only who comes from outside to that node's nodePort hangs. "
+            "FORWARD: its own programs are served, and who dials its nodePort (kube-proxy lets through what bears its mark); what others send to its pods hangs, and what its pods send to Services.",
         ),
     )
 
@@ -200,15 +208,37 @@ def _tries_one(text: str, source: str, to: str, host: Host) -> Claim:
     def judge(cluster: Cluster) -> Verdict:
         paths = trace(cluster, source, to).paths
         most = max(_tried(path, host) for path in paths)
-        if {path.outcome for path in paths} == {"connected"} and most == 1:
+        if all(path.outcome == "connected" for path in paths) and most == 1:
             return right(explanation="Its rule is the first of the list now.")
         return wrong(
             said=f"{source} dials {to}: {paths[0].outcome}, {most} rules of {LIST} tried",
-            explanation="The kernel tries the rules from the top, until one fits.",
+            explanation="The kernel tries the rules from the top, until one fits."
+            if most > 1
+            else f"It goes past the list: its rule must be the first of {LIST}.",
             misconception="a-packet-tries-every-rule" if most > 1 else "",
         )
 
-    return Claim(text, judge, points=2)
+    return Claim(text, judge)
+
+
+def _chosen(text: str, source: str, to: str, place: Site) -> Claim:
+    """Claim that each of the site's pods is as likely as any other, and sees the source's own address."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        paths = [path for path in trace(cluster, source, to).paths if path.source_seen == place.tool.address]
+        shares = {
+            pod.key: Fraction(sum(path.probability for path in paths if path.pod == pod.key))
+            for pod in place.pods
+        }
+        if set(shares.values()) == {Fraction(1, len(place.pods))}:
+            return right(explanation="KUBE-SVC still chooses.")
+        told = ", ".join(f"{pod} gets {_SHARES.get(share, share)}" for pod, share in shares.items())
+        return wrong(
+            said=f"{source} dials {to}: of what comes from its own address, {told}",
+            explanation="Whoever is led past KUBE-SVC is led past what stands in it.",
+        )
+
+    return kept(Claim(text, judge))
 
 
 def _of_nat(rules: str) -> str:
@@ -225,17 +255,18 @@ def _move(draw: Draw) -> Exercise:
     host, tool = place.tool.host, place.tool
     aims = {name: f"{_address(cluster(), name)}:{place.port}" for name in (called, other, empty[0])}
     address = draw.keep("address", _address(cluster(), called))
+    wrong_port = next(one for one in (5432, 6379) if one != place.port)
     made = edit_rules(
         "move",
         f"Pods on {host.name} open a new connection to {called} thousands of times a second; all other Services are called now and then. Have such a first packet try just one rule of {LIST} in the table nat "
-        f"on {host.name}, and change nothing else for anybody. (An experiment: kube-proxy will write the list anew at its next sync.) Write commands such as `-t nat -I {LIST} ...`.\n"
-        f"{place.told(service=place.said())}\nThe list on {host.name}:\n{_of_nat(rules_of(cluster(), host, f'-A {LIST} '))}",
+        f"on {host.name}, and change nothing else for anybody: neither which pods are chosen nor what the other Services, and other ports of {called}, do. (An experiment: kube-proxy will write the list anew at its next sync.) Write commands such as `-t nat -I {LIST} ...`, each on one line.\n"
+        f"{place.told(service=place.said())}\nThe list on {host.name} (one rule begins at each -A):\n{_of_nat(rules_of(cluster(), host, f'-A {LIST} '))}",
         cluster,
         host.name,
         (
             _tries_one(f"{tool.name} is connected with {called} after one rule of the list", tool.source, aims[called], host),
-            kept(ends(f"the pods of {called} see {tool.name} itself", tool.source, aims[called], sees=tool.address, pod=lambda path: path.pod in {pod.key for pod in place.pods},
-                      because="Whoever is led past KUBE-SVC is led past what stands in it.")),
+            _chosen(f"each pod of {called} gets its share, and sees {tool.name} itself", tool.source, aims[called], place),
+            kept(ends(f"port {wrong_port} of {called} still leads to no pod", tool.source, f"{address}:{wrong_port}", "external", because="The rule in front catches what is not its own.")),
             kept(ends(f"{other} is served as before", tool.source, aims[other], sees=tool.address, because="The rule in front catches what is not its own.")),
             kept(ends(f"{empty[0]}, which has no pods, is still refused", tool.source, aims[empty[0]], "refused", because="The rule in front catches what is not its own.")),
             kept(ends("a client outside is served by the nodePort", place.client, place.dial(host), because=f"The last rule of {LIST} leads to KUBE-NODEPORTS: it must stay the last.")),
@@ -279,17 +310,18 @@ def _price(draw: Draw) -> Exercise:
     made = apply(
         "price",
         f"The cluster has many Services already ({', '.join(sorted(names))} are some of them), and every rule more is paid for on every node. Write what is missing for {place.app}: "
-        f"(1) clients outside are served on port {low} of every node; (2) its pods find each other by the name {name}.default.svc.cluster.local, on their own port, {place.target}; "
+        f"(1) clients outside are served on port {low} of every node; (2) the name {name}.default.svc.cluster.local tells its pods each other's own addresses, and they dial their own port, {place.target}; "
         f"(3) no node has more than {room} rules more than now.\n{place.told()}\n  the pods bear the label {place.label[0]}: {place.label[1]} and listen on {place.target}",
         cluster,
         (
             ends(f"{place.client} is served on port {low} of {host.name}, which runs no pod", place.client, f"{host.address}:{low}", points=2, because="Every node must carry the packet on: that is the policy Cluster."),
-            ends(f"{first.name} reaches the pods as {dns}", first.source, dns, points=2, because="The name leads to an address; does somebody listen there on the pods' port?"),
             kept(Claim(f"no more than {room} rules more on {host.name}", costs)),
+            ends(f"{first.name} reaches the pods as {dns}, at their own addresses", first.source, dns, points=2, pod=lambda path: bool(path.pod) and not target_rule(path),
+                 because="The name must stand for the pods' own addresses. Here it stands for one of a Service, which a rule has to change into a pod's, or for none that is served."),
         ),
         (
             "Which kind of Service has a name, and no rule on any node?",
-            "A headless one (clusterIP: None): DNS answers with the pods' own addresses. The way in from outside needs a Service with rules.",
+            "A headless one (clusterIP: None): no kube-proxy serves it, DNS answers with the pods' own addresses. The way in from outside needs a Service with rules.",
             f"Two Services: one of type NodePort, nodePort {low}; one called {name} with clusterIP: None. Both select {place.label[0]}: {place.label[1]}.",
         ),
         "???",

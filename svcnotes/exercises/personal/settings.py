@@ -44,6 +44,6 @@ def _settings(answer: str) -> KubeProxyConfiguration:
     values = [document.value for document in read(answer)]
     kinds = [value.get("kind") if isinstance(value, dict) else None for value in values]
     if kinds != [_KIND]:
-        found = ", ".join(str(kind)[:40] for kind in kinds[:3]) or "nothing"
+        found = ", ".join(str(kind or "no kind")[:40] for kind in kinds[:3]) or "nothing"
         raise InputError(f"an answer is one {_KIND} (its kind says so); this is: {found}")
     return loads(answer).proxy

@@ -19,13 +19,16 @@ from svcnotes.netfilter.nftables.syntax import Element
 _COMMAND = re.compile(
     r"(?:sudo )?(?:nft )?(\w+ \w+) (?:(ip|ip6|inet) )?(\S+) ([^\s{]+)(?: *(.+))?", re.DOTALL
 )
+_TYPED = re.compile(r"(?:sudo )?nft ")
+_QUOTES = re.compile(r"'|\\(?=[{};|])")
+"""What a shell wants around braces and takes away; nft itself knows no such quotes."""
 _OPEN, _CLOSED = re.compile(r"\{"), re.compile(r"\}")
 SHAPE = (
     "`add rule ip TABLE CHAIN RULE` (`insert rule ...` puts it first), `flush chain ip TABLE CHAIN`, "
     "`add element ip TABLE SET { ELEMENT }` or `delete element ...`"
 )
 _WHOLE = re.compile(r"^table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
-_FIRST = re.compile(r"\s*(?:sudo )?(?:nft )?(?:add|insert|delete|flush|replace|create)\b")
+_FIRST = re.compile(r"\s*(?:sudo )?(?:nft '?)?(?:add|insert|delete|flush|replace|create)\b")
 
 
 def is_whole(text: str) -> bool:
@@ -59,6 +62,8 @@ def _lines(commands: str) -> Iterator[tuple[int, str]]:
         line = raw.strip().removesuffix("\\").strip()
         if not line or line.startswith("#"):
             continue
+        if not joined and _TYPED.match(line):
+            line = _QUOTES.sub("", line)
         first, joined = (first, f"{joined} {line}") if joined else (number, line)
         if len(_OPEN.findall(joined)) <= len(_CLOSED.findall(joined)) and not raw.rstrip().endswith("\\"):
             yield first, joined.rstrip(";").rstrip()

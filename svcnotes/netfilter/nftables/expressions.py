@@ -30,6 +30,8 @@ from svcnotes.netfilter.nftables.syntax import (
 from svcnotes.netfilter.nftables.words import Words
 
 SIGNS = ("&", "|", "^", "<<", ">>")
+_IN_WORDS = {"and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>"}
+"""The same signs in words, which nft reads too."""
 VERDICTS = ("accept", "drop", "continue", "return")
 JUMPS = ("jump", "goto")
 _SIZES, _TIMES = ("bytes", "kbytes", "mbytes"), ("second", "minute", "hour", "day", "week")
@@ -146,8 +148,9 @@ def expression(words: Words) -> Expression:
 
 def _joined(words: Words) -> Expression:
     found: Expression = _operand(words)
-    while words.next in SIGNS:
-        found = Binary(found, words.take(), _operand(words))
+    while (sign := _IN_WORDS.get(words.next, words.next)) in SIGNS:
+        words.take()
+        found = Binary(found, sign, _operand(words))
     return found
 
 
