@@ -272,6 +272,14 @@ def test_hairpins_are_masqueraded_first_of_all():
         ({}, r"! -s 10.244.0.0/16 .* KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ"),
         ({"masquerade_all": True}, r"-m comment .* KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ"),
         ({"cluster_cidrs": ()}, r"-m comment .* KUBE-CLUSTER-IP src,dst -j KUBE-MARK-MASQ"),
+        (
+            {"detect_local_mode": "NodeCIDR"},
+            r"! -s 10.244.1.0/24 .* KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ",
+        ),
+        (
+            {"detect_local_mode": "InterfaceNamePrefix", "local_interface": "veth"},
+            r"! -i veth\+ -m comment .* KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ",
+        ),
     ],
 )
 def test_who_is_masqueraded_at_a_cluster_ip(settings, wanted):

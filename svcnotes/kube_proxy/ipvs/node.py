@@ -29,7 +29,7 @@ def node_view(cluster: Cluster, node: str, family: int) -> NodeView:
     return NodeView(
         name=node,
         zone=member.zone,
-        address=primary_address(member, family),
+        address=primary_address(member, family, cluster.proxy),
         local_addresses=frozenset(own),
         node_port_addresses=own if open_at.match_all else open_at.addresses,
         scheduler=cluster.proxy.ipvs_scheduler,
@@ -47,7 +47,7 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
 
     Raises KeyError for a node that is not there.
     """
-    return iptables_text(cluster, node_contents(cluster, node, family), family)
+    return iptables_text(cluster, node, node_contents(cluster, node, family), family)
 
 
 def sysctls(cluster: Cluster) -> dict[str, str]:

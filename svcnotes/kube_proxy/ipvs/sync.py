@@ -25,7 +25,7 @@ from svcnotes.virtual_servers import VirtualServer, add_real, add_service
 def counts(cluster: Cluster, node: str, family: int) -> Counts:
     """Count the iptables rules and chains, the IP sets' entries, and virtual and real servers (as elements of a map)."""
     contents = node_contents(cluster, node, family)
-    text = iptables_text(cluster, contents, family)
+    text = iptables_text(cluster, node, contents, family)
     return Counts(
         rules=text.count("\n-A "),
         chains=text.count(" -\n"),
@@ -45,7 +45,7 @@ def partial_sync(before: Cluster, after: Cluster, node: str, family: int) -> Syn
     old, new = node_contents(before, node, family), node_contents(after, node, family)
     servers = list(_server_commands(old, new, after.proxy.ipvs_exclude_cidrs))
     entries = list(_entry_commands(old, new, family))
-    restore = _restore(after, new, family)
+    restore = _restore(after, node, new, family)
     commands = [*_address_commands(old, new, family), *servers, *entries]
     return Sync(
         services=changed.services,
@@ -108,11 +108,11 @@ def _entry_commands(old: Contents, new: Contents, family: int) -> Iterator[str]:
                 yield f"ipset {verb} {shown} {entry}"
 
 
-def _restore(after: Cluster, new: Contents, family: int) -> str:
+def _restore(after: Cluster, node: str, new: Contents, family: int) -> str:
     """The whole input of iptables-restore: all chains of the mode, whatever changed."""
     parts = []
     for name, chains in (
-        ("nat", nat_chains(after, new, family)),
+        ("nat", nat_chains(after, node, new, family)),
         ("filter", filter_chains(after, new, family)),
     ):
         heads = "".join([f":{chain} - [0:0]\n" for chain in chains])

@@ -11,7 +11,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kube_proxy.iptables_save import table
 from svcnotes.kube_proxy.ipvs import sets
 from svcnotes.kube_proxy.ipvs.service import Contents
-from svcnotes.kube_proxy.service_ports import networks
+from svcnotes.kube_proxy.local_traffic import local_traffic
 
 _PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132}
 _FILTER_JUMPS = (
@@ -30,8 +30,8 @@ _NAT_JUMPS = (
 )
 
 
-def iptables_text(cluster: Cluster, contents: Contents, family: int) -> str:
-    """Write the tables filter and nat of a node in a family (4 or 6), given what its Services make."""
+def iptables_text(cluster: Cluster, node: str, contents: Contents, family: int) -> str:
+    """Write the tables filter and nat of a node, by its name, in a family (4 or 6), given what its Services make."""
     return table(
         "filter", ("INPUT", "FORWARD", "OUTPUT"), _FILTER_JUMPS, filter_chains(cluster, contents, family)
     ) + (
@@ -39,7 +39,7 @@ def iptables_text(cluster: Cluster, contents: Contents, family: int) -> str:
             "nat",
             ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
             _NAT_JUMPS,
-            nat_chains(cluster, contents, family),
+            nat_chains(cluster, node, contents, family),
         )
     )
 
@@ -102,7 +102,7 @@ def filter_chains(cluster: Cluster, contents: Contents, family: int) -> dict[str
     return {name: _chain(name, rules) for name, rules in chains.items()}
 
 
-def nat_chains(cluster: Cluster, contents: Contents, family: int) -> dict[str, str]:
+def nat_chains(cluster: Cluster, node: str, contents: Contents, family: int) -> dict[str, str]:
     """The chains of the nat table: none translates a destination."""
     mark = _mark(cluster)
     local = f"{_asks(sets.LOAD_BALANCER_LOCAL, family, 'dst,dst')} -j RETURN"
@@ -121,7 +121,7 @@ def nat_chains(cluster: Cluster, contents: Contents, family: int) -> dict[str, s
             f"-j MARK --set-xmark {mark}/0x0",
             '-m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE --random-fully',
         ],
-        "KUBE-SERVICES": _services(cluster, contents, family),
+        "KUBE-SERVICES": _services(cluster, node, contents, family),
     }
     return {name: _chain(name, rules) for name, rules in chains.items()}
 
@@ -143,11 +143,11 @@ def _node_ports(contents: Contents, family: int) -> list[str]:
     return rules
 
 
-def _services(cluster: Cluster, contents: Contents, family: int) -> list[str]:
+def _services(cluster: Cluster, node: str, contents: Contents, family: int) -> list[str]:
     rules = [f"-s {'127.0.0.0/8' if family == 4 else '::1/128'} -j RETURN"]
     portal = f"{_asks(sets.LOAD_BALANCER, family, 'dst,dst')} -j KUBE-LOAD-BALANCER"
     rules += _if_any(contents, sets.LOAD_BALANCER, portal)
-    rules += _if_any(contents, sets.CLUSTER_IP, _cluster_ip_masquerade(cluster, family))
+    rules += _if_any(contents, sets.CLUSTER_IP, _cluster_ip_masquerade(cluster, node, family))
     for name in (sets.EXTERNAL_IP, sets.EXTERNAL_IP_LOCAL):
         to_it = _asks(name, family, "dst,dst")
         if name == sets.EXTERNAL_IP:
@@ -161,13 +161,13 @@ def _services(cluster: Cluster, contents: Contents, family: int) -> list[str]:
     return rules
 
 
-def _cluster_ip_masquerade(cluster: Cluster, family: int) -> str:
+def _cluster_ip_masquerade(cluster: Cluster, node: str, family: int) -> str:
     """Mark clusterIP traffic from outside the pod network (or all of it), lest replies go astray."""
     to_it = f"{_asks(sets.CLUSTER_IP, family, 'dst,dst')} -j KUBE-MARK-MASQ"
-    pods = next(iter(networks(cluster.proxy.cluster_cidrs, family)), "")
+    pods = local_traffic(cluster, node, family)
     if cluster.proxy.masquerade_all:
         return to_it
-    if pods:
-        return f"! -s {pods} {to_it}"
+    if pods.known:
+        return f"{pods.iptables(others=True)} {to_it}"
     # Nobody is known as a pod: only the node is masqueraded, which calls a Service from that Service's own address.
     return f"{_asks(sets.CLUSTER_IP, family, 'src,dst')} -j KUBE-MARK-MASQ"
