@@ -245,7 +245,7 @@ def _migrate(draw: Draw) -> Exercise:
                       because="masqueradeAll counts where the mode looks for it: each has a section of its own, and nftables mode does not read that of iptables.")),
             kept(ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, idea="a-nodeport-is-open-on-every-address",
                       because="Where nothing is said, nftables mode opens nodePorts on each node's primary address only.")),
-            kept(_each(f"{place.client} is served at each node's address", [ends("", place.client, place.dial(one), idea="a-nodeport-is-open-on-every-address",
+            kept(_each(f"{place.client} is served at each node's address", [ends("", place.client, place.dial(one),
                       because="Where nodePortAddresses says something, nodePorts are open on the addresses in these ranges, and on no others: every node's own must be among them.") for one in place.hosts])),
         ),
         (
