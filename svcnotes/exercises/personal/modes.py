@@ -207,6 +207,7 @@ def _mend(draw: Draw) -> Exercise:
             "external-… puts a mark on the packet before it goes on; what stands behind a `goto` is never reached. masquerading asks for the mark.",
             f"insert rule ip kube-proxy external-{chain} meta mark set meta mark | 0x4000, and add element ip kube-proxy nodeport-ips {{ {host.bridge} }}",
         ),
+        "insert rule ip kube-proxy ??? ???\nadd element ip kube-proxy ??? { ??? }",
     )  # fmt: skip
     return about(cluster, made, cluster.asks(place.client, door))
 

@@ -276,6 +276,7 @@ def _move(draw: Draw) -> Exercise:
             f"Find the rule of {called}. What has -I in front of it stands at the top; the old one below does no harm.",
             f"-t nat -I {LIST} -d {address}/32 -p tcp -m tcp --dport {place.port} -j KUBE-SVC-…",
         ),
+        f"-t nat -I {LIST} ???",
     )  # fmt: skip
     return about(cluster, made, cluster.asks(tool.source, aims[called]))
 
