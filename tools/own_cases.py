@@ -22,7 +22,7 @@ TEXT = """\
 
 Everybody has had the same cluster so far. These exercises draw one for you alone. **Run a cell: it asks its question.** Write the answer below the first line
 and run the cell again. It is read as text and traced, never executed; try as often as you like. A hint: write `--hint 1` behind the name (in a course each level takes 10 % of the points reached).
-Another case of the same: `%answer-new {first}` in a cell of its own.
+Another case of the same: `%answer-new {first}` in a cell of its own. Run the first cell of this notebook first, and again after each restart of the kernel: before that Jupyter knows no `%%answer`.
 """
 
 
