@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
 WIDTH = 76
 """Where printed lines are broken, in characters: a notebook would break them inside a word."""
+_COMMAND = re.compile(
+    r"\s*(?:Hint(?: \d+)?: )?(?:sudo )?"
+    r"(?:ip6?tables(?:-save|-restore)? |(?:-t \w+ )?-[ADIRNPFX] \S|(?:nft )?(?:add|insert|delete|flush) (?:rule|element|chain) )"
+)
+"""A rule or a command of iptables, a command of nft, alone on a line or as a hint: it is there to be copied."""
+_BLOCK = re.compile(r"(\s*)(?:table|chain|set|map) [^{]*\{\s*")
+"""The first line of what nft lists in braces; its last one is a brace that stands in as far."""
 
 
 class Printer(Protocol):
@@ -78,7 +87,7 @@ class Verdict:
         if self.explanation:
             lines += ["", *wrapped(self.explanation)]
         if self.rule:
-            lines += ["", "The rule that decides:", *wrapped(self.rule, "    ")]
+            lines += ["", "The rule that decides:", *(f"    {line}" for line in self.rule.splitlines())]
         if self.hint and not self.ok:
             lines += ["", *wrapped(f"Hint: {self.hint}")]
         return "\n".join(lines)
@@ -88,21 +97,36 @@ class Verdict:
 
 
 def wrapped(text: str, indent: str = "") -> list[str]:
-    """The lines of a text, each broken between words where it is too long for a page."""
+    """The lines of a text, each broken between words where it is too long for a page; rules are left whole."""
     return [
         part
-        for line in text.splitlines()
-        for part in textwrap.wrap(
-            line,
-            WIDTH,
-            initial_indent=indent,
-            subsequent_indent=_hanging(indent + line),
-            break_long_words=False,
-            break_on_hyphens=False,
-            replace_whitespace=False,
-        )
-        or [""]
+        for line, whole in _lines(text)
+        for part in ([indent + line] if whole else _broken(line, indent)) or [""]
     ]
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is a rule, a command or a line of what nft lists: what a reader copies."""
+    end = ""
+    for line in text.splitlines():
+        block = None if end else _BLOCK.fullmatch(line)
+        if block:
+            end = f"{block[1]}}}"
+        yield line, bool(end or _COMMAND.match(line))
+        if line.rstrip() == end:
+            end = ""
+
+
+def _broken(line: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        line,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=_hanging(indent + line),
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
 
 
 def _hanging(line: str) -> str:

@@ -189,7 +189,7 @@ def _mend(draw: Draw) -> Exercise:
         f"kube-proxy is in nftables mode. Somebody has edited the table on {host.name} by hand, and a rule is gone: clients outside who dial it wait in vain; by the other nodes all is well. "
         f"Put the rule back. And let programs on {host.name} use the nodePort at its bridge, {host.bridge}, as well. Write nft's commands, each on one line: "
         f"`insert rule ip kube-proxy CHAIN RULE` puts a rule first in a chain (`add rule` puts it last), `add element ip kube-proxy SET {{ ELEMENT }}` one more into a set.\n{place.told(service=place.said())}\n"
-        f"From `nft list table ip kube-proxy` on {host.name} (what is too long for this page stands on several lines):\n{listed}",
+        f"From `nft list table ip kube-proxy` on {host.name}:\n{listed}",
         cluster,
         host.name,
         (

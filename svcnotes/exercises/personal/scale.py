@@ -260,7 +260,7 @@ def _move(draw: Draw) -> Exercise:
         "move",
         f"Pods on {host.name} open a new connection to {called} thousands of times a second; all other Services are called now and then. Have such a first packet try just one rule of {LIST} in the table nat "
         f"on {host.name}, and change nothing else for anybody: neither which pods are chosen nor what the other Services, and other ports of {called}, do. (An experiment: kube-proxy will write the list anew at its next sync.) Write commands such as `-t nat -I {LIST} ...`, each on one line.\n"
-        f"{place.told(service=place.said())}\nThe list on {host.name} (one rule begins at each -A):\n{_of_nat(rules_of(cluster(), host, f'-A {LIST} '))}",
+        f"{place.told(service=place.said())}\nThe list on {host.name}:\n{_of_nat(rules_of(cluster(), host, f'-A {LIST} '))}",
         cluster,
         host.name,
         (
