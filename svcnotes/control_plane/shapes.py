@@ -71,15 +71,24 @@ def _is(value: Any, shape: type) -> bool:
 
 
 def refuse_unknown(value: dict[str, Any], allowed: Any, *, at: str, owner: str) -> None:
-    """Raise an InputError for the first field that is not allowed."""
+    """Raise an InputError for the first field that is not allowed: it names the nearest, or all where none is near."""
     for key in value:
         if key not in allowed:
             path = f"{at}.{key}" if at else key
-            near = get_close_matches(key, list(allowed), n=1)
-            guess = f' Did you mean "{near[0]}"?' if near else ""
-            raise InputError(
-                f'{owner}: unknown field "{path}".{guess} Allowed here: {", ".join(sorted(allowed))}'
+            near = _nearest(key, allowed)
+            remedy = (
+                f"Did you mean {' or '.join(map(show, near))}?"
+                if near
+                else f"Allowed here: {', '.join(sorted(allowed))}"
             )
+            raise InputError(f'{owner}: unknown field "{path}". {remedy}')
+
+
+def _nearest(key: str, allowed: Any) -> list[str]:
+    """At most two fields that may be meant: those of the same name one level down, else those spelt nearly so."""
+    inner = allowed.items() if isinstance(allowed, dict) else ()
+    below = [f"{field}.{key}" for field, shape in inner if isinstance(shape, dict) and key in shape]
+    return below[:2] or get_close_matches(key, list(allowed), n=2, cutoff=0.7)
 
 
 def _refuse(value: Any, wanted: str, at: str, owner: str) -> None:

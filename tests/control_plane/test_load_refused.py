@@ -42,3 +42,11 @@ def test_a_file_over_the_limit_is_refused_and_the_limit_can_be_raised(tmp_path):
 def test_several_texts_are_named_by_their_number():
     with pytest.raises(InputError, match="input 2: line 1: kind is not set"):
         loads("apiVersion: v1\nkind: Pod\nmetadata: {name: a}", "apiVersion: v1")
+
+
+def test_an_unknown_field_is_told_the_nearest_and_only_where_none_is_near_all():
+    head = "apiVersion: svcnotes/v1\nkind: World\nspec: "
+    with pytest.raises(InputError, match=r'unknown field "spec\.cnii"\. Did you mean "cni"\?$'):
+        loads(head + "{cnii: routed}")
+    with pytest.raises(InputError, match=r'unknown field "spec\.zzz"\. Allowed here: .*cloud.*, cni, '):
+        loads(head + "{zzz: 1}")

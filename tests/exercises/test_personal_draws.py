@@ -250,3 +250,28 @@ def test_a_wrong_cause_is_told_with_what_was_seen():
 def test_settings_without_a_kind_are_told_so():
     said = draw("08-migrate", "words", "ana").check("mode: nftables").said
     assert said == "an answer is one KubeProxyConfiguration (its kind says so); this is: no kind"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("nodePortAddress: []", 'unknown field "nodePortAddress". Did you mean "nodePortAddresses"?'),
+        (
+            "masqueradeAll: true",
+            'unknown field "masqueradeAll". Did you mean "iptables.masqueradeAll" or "nftables.masqueradeAll"?',
+        ),
+    ],
+)
+def test_a_misspelt_setting_is_told_the_nearest_and_no_line_that_is_not_its_own(line, told):
+    answer = f"apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n{line}"
+    assert draw("08-migrate", "words", "ana").check(answer).said == f"KubeProxyConfiguration: {told}"
+
+
+def test_broken_yaml_in_settings_is_told_its_line():
+    said = draw("08-migrate", "words", "ana").check("kind: KubeProxyConfiguration\nmode: [").said
+    assert said.startswith("line 3, column 1: ")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_hint_sends_the_student_to_a_cluster_that_is_not_at_hand(name):
+    assert [hint for hint in draw(name, "net-1", "ada").hints if "svcnotes" in hint] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from svcnotes.exercises.verdict import Part, Verdict
 
 STARTS = "kube-proxy starts with it"
 _KIND = "KubeProxyConfiguration"
+_WHERE = re.compile(r"^input: (?:line \d+: )?")
+"""What loads says of an answer's place: where its document begins, which is no line of a mistake. A YAML error has its own."""
 
 
 def configure(
@@ -32,7 +35,9 @@ def configure(
         try:
             proxy = _settings(answer)
         except SvcnotesError as error:
-            found = wrong(said=str(error), explanation="kube-proxy would not start with this.")
+            found = wrong(
+                said=_WHERE.sub("", str(error)), explanation="kube-proxy would not start with this."
+            )
             return replace(found, parts=untried(claims, Part(STARTS, ok=False)))
         return judged(replace(cluster(), proxy=proxy), claims, Part(STARTS, ok=True))
 
