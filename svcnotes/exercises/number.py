@@ -49,10 +49,10 @@ def number(
             return right(shown.format(given), explanation=f"It is {shown.format(exact)}. {because}".rstrip())
         other = next((one for one in others if _close(given, one.value(), within)), None)
         if other is None:
-            more = "too many" if given > exact else "too few"
-            return wrong(
-                shown.format(given), explanation=f"That is {more}. Count again, or let a cell count."
-            )
+            told = "too many. What does not belong, or is in it twice?"
+            if given < exact:
+                told = "too few. What was left out?"
+            return wrong(shown.format(given), explanation=f"That is {told}")
         return wrong(shown.format(given), misconception=other.idea, explanation=other.because)
 
     return Exercise(name, question, judge, hints)

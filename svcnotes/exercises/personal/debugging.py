@@ -260,7 +260,8 @@ def _nodes(draw: Draw) -> Exercise:
         (
             "Which node stands in every line that fails? From outside, from its own pods, or both?",
             "A ping needs no rule of kube-proxy, and no port. What does it need?",
-            "Try each cause on that node in svcnotes, and compare every line.",
+            "Emptied: that node refuses, and its pod's calls leave the cluster (external); pings pass. Firewall: only who dials that node hangs. FORWARD: pings to its pod and from it hang, and calls; who dials that node is served. "
+            "Table full: the same, and who dials that node hangs, too.",
         ),
     )
     return about(whole, made)

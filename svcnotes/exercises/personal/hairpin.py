@@ -192,7 +192,8 @@ def _rounds(draw: Draw) -> Exercise:
         (
             "How large a part of which pod's calls is lost? And is a client outside hit, too?",
             "One in three is the caller itself, two in three are the others. Who is logged under a node's address, who under his own?",
-            "Try each cause on that node in svcnotes, and compare every line.",
+            "Bridge: one pod misses its calls to itself, and nobody else misses any. Masquerading: nothing hangs, but callers are logged under that node's addresses. "
+            "FORWARD: the pod comes to itself, and calls between it and the other nodes hang; who dials that node is served. Table full: every call through that node hangs, from outside, too.",
         ),
     )
     return about(whole, made)

@@ -256,7 +256,8 @@ def _one_node(draw: Draw) -> Exercise:
         (
             "By which node do connections fail? Do its own pods suffer, too?",
             "The load balancer's packets come to the Service's port, those to a nodePort to another. Which cause tells these apart?",
-            "Try each cause on that node in svcnotes, and compare every line.",
+            "Emptied: no silence, but refusals. Firewall: only what the balancer hands to that node hangs; its nodePort is another port. "
+            "FORWARD: both ways from outside hang, and what crosses from a pod to another node; its pod still comes to itself. Table full: the same, but its own pod's calls hang every time.",
         ),
     )
     return about(whole, made)

@@ -267,7 +267,8 @@ def _silent(draw: Draw) -> Exercise:
         (
             "Which node is in all that fails, and in nothing that works?",
             "Refused: who says no? Timeout: who drops it, or where does the answer go? And does it hit pods of that node, too?",
-            "Try each cause on that node in svcnotes, and compare all six lines.",
+            "Emptied: that node refuses at once, and its pod's call to the clusterIP leaves the cluster (external). Firewall: only who dials that node waits, every time. "
+            "Without SNAT: the same, but one call in three is answered, by the node's own pod. FORWARD: who dials that node is served; calls from the other nodes to its pod hang, and its pod's calls to other nodes.",
         ),
     )
     return about(whole, made)

@@ -227,7 +227,8 @@ def _log(draw: Draw) -> Exercise:
         (
             "Which node stands in all the lines that differ from those of the other nodes?",
             "Whole: from outside the log has the node dialled; or an address of that node; by the clusterIP the caller's own address, but for a pod that comes to itself.",
-            "Try each cause on that node in svcnotes, and compare every line.",
+            "No rule that asks for SNAT: who dials that node stands in the logs himself, and only its own pod's answer arrives; inside all is well. A rule that accepts: the same, and the node's pod misses its own calls to itself. "
+            "A rule that masquerades: its pod's calls are logged under the node, and in the other lines its pod logs an address of the node. Table full: what comes to that node hangs, and what others lead to its pod.",
         ),
     )
     return about(whole, made)
