@@ -9,13 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from math import gcd
 from typing import Any, overload
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.control_plane.objects import Node
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy.modes import mode_named
-from svcnotes.kube_proxy.node_ports import primary_address
+from svcnotes.kube_proxy.node_ports import local_addresses, primary_address
 from svcnotes.kube_proxy.service_ports import ServicePortInfo, service_ports
 from svcnotes.network.asker import asker
 from svcnotes.network.outside import CLIENT
@@ -254,10 +256,18 @@ def _doors(cluster: Cluster, info: ServicePortInfo, family: int) -> Iterator[tup
         for node in cluster.nodes.values():
             # A Node without an address of the family has no door of it.
             if node.address(family):
-                yield primary_address(node, family), info.port.node_port, NODE_PORT
+                yield _front(cluster, node, family), info.port.node_port, NODE_PORT
     yield from ((address, port, EXTERNAL_IP) for address in info.external_ips)
     yield from ((address, port, BALANCER) for address in info.vips)
     yield from ((one.address, one.port, POD) for one in info.endpoints)
+
+
+def _front(cluster: Cluster, node: Node, family: int) -> str:
+    """Where a node's nodePorts are knocked at: what kube-proxy takes for its own address, if others can reach it there."""
+    bound = primary_address(node, family, cluster.proxy)
+    if bound in local_addresses(cluster, node, family) and not ip_address(bound).is_loopback:
+        return bound
+    return primary_address(node, family)
 
 
 # ---- how it is told -----------------------------------------------------------------------------------------------

@@ -139,6 +139,34 @@ spec: {type: NodePort, ipFamilyPolicy: RequireDualStack, selector: {app: web}, p
     assert aims[True] == aims[False]
 
 
+BOUND = """
+apiVersion: v1
+kind: Node
+metadata: {{name: node-1}}
+spec: {{podCIDR: 10.244.1.0/24}}
+status: {{addresses: [{{type: InternalIP, address: 172.18.0.11}}, {{type: InternalIP, address: 172.18.0.12}}]}}
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+bindAddress: {}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec: {{type: NodePort, ports: [{{port: 80, nodePort: 30080}}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bound", "knocked"),
+    [("172.18.0.12", "172.18.0.12"), ("192.0.2.1", "172.18.0.11"), ("127.0.0.1", "172.18.0.11")],
+)
+def test_a_node_is_knocked_at_where_kube_proxy_is_bound_if_that_address_is_its_own(bound, knocked):
+    asked = questions(svcnotes.loads(BOUND.format(bound)))
+    assert {one.to for one in asked if one.door == sweeps.NODE_PORT} == {f"{knocked}:30080"}
+
+
 def test_a_cluster_without_services_has_nothing_to_ask():
     assert "nothing to ask" in str(quiet(scenarios.load("scale")))
 
