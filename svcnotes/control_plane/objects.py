@@ -209,15 +209,21 @@ class KubeProxyConfiguration:
 class ClusterConfiguration:
     """What kubeadm is told: networks, DNS domain, kube-apiserver's arguments.
 
-    `service_cidrs`: the cluster's own, one for each family; `more_service_cidrs`: those of further ServiceCIDR objects.
+    `service_cidrs`: the cluster's own, one for each family; `further_service_cidrs`: further ServiceCIDR objects, each
+    with its name and its ranges.
     """
 
     pod_cidrs: tuple[str, ...] = ("10.244.0.0/16",)
     service_cidrs: tuple[str, ...] = ("10.96.0.0/16",)
-    more_service_cidrs: tuple[str, ...] = ()
+    further_service_cidrs: tuple[tuple[str, tuple[str, ...]], ...] = ()
     dns_domain: str = "cluster.local"
     node_port_range: tuple[int, int] = (30000, 32767)
     admission_plugins: frozenset[str] = frozenset()
+
+    @property
+    def more_service_cidrs(self) -> tuple[str, ...]:
+        """The ranges of all further ServiceCIDR objects."""
+        return tuple(text for _, ranges in self.further_service_cidrs for text in ranges)
 
 
 @dataclass(frozen=True, slots=True)

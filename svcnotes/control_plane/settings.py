@@ -226,8 +226,9 @@ def cluster_configuration(found: Found | None, service_cidrs: Iterable[Found] = 
     if own is None and found is None and by_name:
         own = by_name.pop(min(by_name))
     # Those beyond the cluster's own add room only: addresses are drawn from the first.
-    more = tuple(text for ranges in by_name.values() for text in ranges)
-    return replace(config, service_cidrs=own or config.service_cidrs, more_service_cidrs=more)
+    return replace(
+        config, service_cidrs=own or config.service_cidrs, further_service_cidrs=tuple(by_name.items())
+    )
 
 
 def _kubeadm(found: Found) -> ClusterConfiguration:

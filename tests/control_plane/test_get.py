@@ -15,6 +15,7 @@ from svcnotes.control_plane.kubectl.ages import human_duration
 from svcnotes.control_plane.kubectl.printers import get
 from svcnotes.control_plane.kubectl.tables import table
 from svcnotes.control_plane.kubectl.yaml_writer import ambiguous, to_yaml
+from svcnotes.control_plane.load import loads
 from svcnotes.control_plane.yaml_reader import read
 from svcnotes.errors import InputError
 
@@ -214,3 +215,25 @@ def test_nothing_there_is_said_on_stderr():
         "No resources found in default namespace.\n",
         0,
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "shown"),
+    [
+        ("kubernetes", "NAME         CIDRS\nextra        10.200.0.0/24\nkubernetes   10.50.0.0/16\n"),
+        (
+            "own",
+            "NAME         CIDRS\nextra        10.200.0.0/24\nkubernetes   10.96.0.0/16\nown          10.50.0.0/16\n",
+        ),
+    ],
+)
+def test_the_service_cidrs_of_the_files_are_shown_beside_the_clusters_own(first, shown):
+    cidr = (
+        "apiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {{name: {}}}\nspec: {{cidrs: [{}]}}\n"
+    )
+    kubeadm = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {serviceSubnet: 10.96.0.0/16}\n"
+    cluster = loads(kubeadm, cidr.format(first, "10.50.0.0/16"), cidr.format("extra", "10.200.0.0/24"))
+    columns = "custom-columns=NAME:.metadata.name,CIDRS:.spec.cidrs[0]"
+    assert run(cluster.state, f"kubectl get servicecidrs -o {columns}").stdout == shown
+    one = run(cluster.state, "kubectl get servicecidr extra")
+    assert one.stdout.splitlines()[1].split()[:2] == ["extra", "10.200.0.0/24"]

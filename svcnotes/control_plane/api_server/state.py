@@ -37,13 +37,15 @@ class ApiState:
 
     `objects` in the order of their creation. `node_ports` and `cluster_ips` say who holds a
     number (health-check nodePorts included; addresses in canonical form). `service_cidrs` in the
-    order of the cluster's families; `node_port_range` holds both ends.
+    order of the cluster's families; `further_service_cidrs` by their objects' names, from which nothing is drawn;
+    `node_port_range` holds both ends.
     """
 
     objects: VersionedMap[Key, Object] = field(default_factory=VersionedMap)
     node_ports: VersionedMap[int, Owner] = field(default_factory=VersionedMap)
     cluster_ips: VersionedMap[str, Owner] = field(default_factory=VersionedMap)
     service_cidrs: tuple[str, ...] = ("10.96.0.0/16",)
+    further_service_cidrs: tuple[tuple[str, tuple[str, ...]], ...] = ()
     node_port_range: tuple[int, int] = (30000, 32767)
     admission_plugins: frozenset[str] = frozenset()
 
@@ -53,6 +55,7 @@ class ApiState:
         config = config or ClusterConfiguration()
         return cls(
             service_cidrs=config.service_cidrs,
+            further_service_cidrs=config.further_service_cidrs,
             node_port_range=config.node_port_range,
             admission_plugins=config.admission_plugins,
         )
