@@ -28,7 +28,7 @@ _TOSS = " -m statistic "
 
 def check_commands(text: str) -> None:
     """Raise RuleError for too many commands."""
-    count = sum(bool(line.strip()) for line in text.splitlines())
+    count = sum(bool(one.strip()) for one in re.split(r"[;\n]", text))  # nft takes several on one line
     if count > MOST_COMMANDS:
         raise RuleError(f"{count} commands are too many for an answer: write {MOST_COMMANDS} at most")
 

@@ -12,7 +12,7 @@ from svcnotes.exercises.claims import Claim, judged, untried
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.verdict import Part, Verdict
 from svcnotes.netfilter import read_rules
-from svcnotes.netfilter.editing import edited_rules, is_whole_text
+from svcnotes.netfilter.editing import edited_rules, is_whole_text, loaded_rules
 from svcnotes.network.node_rules import rules_text
 
 LOADED = "the rules can be loaded"
@@ -29,8 +29,9 @@ def edit_rules(
 ) -> Exercise:
     """Ask for rules on `node` that make every claim true.
 
-    The answer is a whole text, as `iptables-save` or `nft list ruleset` prints it, or commands, one a line, that change
-    the rules which the node has: `-D CHAIN RULE`, `-A ...`, `-I ...` of iptables, or `add rule ...` and the like of nft.
+    The answer is whole tables, as `iptables-save` or `nft list ruleset` prints them (tables that it does not name stay), or
+    commands, one a line, that change the rules which the node has: `-D CHAIN RULE`, `-A ...`, `-I ...` of iptables, or
+    `add rule ...` and the like of nft.
     """
 
     def judge(answer: str) -> Verdict:
@@ -41,7 +42,7 @@ def edit_rules(
             if not whole:
                 check_commands(answer)
             rules = rules_text(before, node)
-            text = answer if whole else edited_rules(rules, answer, family)
+            text = loaded_rules(rules, answer, family) if whole else edited_rules(rules, answer, family)
             read_rules(text, family).check()
             check_rules(rules, text)
         except RuleError as error:

@@ -8,10 +8,14 @@ import pytest
 from svcnotes import rules
 from svcnotes.errors import InputError, RuleError
 from svcnotes.exercises.choose import Choice, choose
+from svcnotes.exercises.claims import Claim
+from svcnotes.exercises.edit_rules import edit_rules
+from svcnotes.exercises.exercise import right
 from svcnotes.exercises.misconceptions import ALL
 from svcnotes.exercises.questions import Asked, source_seen
 from svcnotes.exercises.share import read_share
 from svcnotes.netfilter.edits import edited
+from svcnotes.network.node_rules import rules_text
 from svcnotes.widgets.predictions import predict
 
 HASH = "SV7AMNAGZFKZEMQ4"
@@ -239,3 +243,19 @@ def test_an_inserted_rule_stands_where_it_was_put():
 def test_a_chain_of_two_tables_must_be_told_apart():
     with pytest.raises(RuleError, match="line 1: KUBE-SERVICES is in the tables filter and nat"):
         edited(rules(kinds.cluster(), "node-2"), "-I KUBE-SERVICES -j DROP")
+
+
+def test_a_table_that_an_answer_does_not_name_stays_as_it_was():
+    seen = []
+
+    def judge(cluster):
+        seen.append(rules_text(cluster, "node-2"))
+        return right()
+
+    made = edit_rules("x", "?", kinds.cluster, "node-2", [Claim("it is seen", judge)])
+    before = rules(kinds.cluster(), "node-2")
+    assert made.check("*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT").ok
+    of_filter = before[before.index("*filter") :].partition("COMMIT")[0]
+    assert of_filter in seen[-1]
+    assert "KUBE-SVC" in before
+    assert "KUBE-SVC" not in seen[-1]

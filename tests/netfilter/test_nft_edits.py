@@ -5,7 +5,7 @@ import pytest
 from svcnotes.errors import RuleError
 from svcnotes.exercises.bounds import check_rules
 from svcnotes.netfilter import read_rules
-from svcnotes.netfilter.editing import edited_rules, is_whole_text, nft_weights
+from svcnotes.netfilter.editing import edited_rules, is_whole_text, loaded_rules, nft_weights
 
 TEXT = """\
 table ip kube-proxy {
@@ -144,3 +144,84 @@ def test_where_the_host_has_tables_of_nftables_a_stranger_is_told_nfts_commands(
         edited_rules(TEXT + SAVED, text)
     with pytest.raises(RuleError, match="a command begins with -D CHAIN"):
         edited_rules(SAVED, text)
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        "flush chain ip kube-proxy external; add rule ip kube-proxy external accept",
+        "nft 'flush chain ip kube-proxy external; add rule ip kube-proxy external accept;'",
+        "nft flush chain ip kube-proxy external; nft add rule ip kube-proxy external accept",
+        "nft flush chain ip kube-proxy external \\; add rule ip kube-proxy external accept",
+    ],
+)
+def test_a_semicolon_ends_a_command(commands):
+    assert rules_of(edited_rules(TEXT, commands), "external") == ("accept",)
+
+
+def test_a_semicolon_in_quotes_ends_nothing():
+    text = edited_rules(TEXT, 'insert rule ip kube-proxy external counter comment "one; two"')
+    assert rules_of(text, "external")[0].endswith('comment "one; two"')
+
+
+def test_the_second_command_of_a_line_is_refused_with_its_line():
+    with pytest.raises(RuleError, match="no chain nowhere") as refused:
+        edited_rules(TEXT, "\nflush chain ip kube-proxy external; flush chain ip kube-proxy nowhere")
+    assert refused.value.line == 2
+
+
+ONE_LINE = """\
+table ip kube-proxy {
+  set nodeport-ips { type ipv4_addr; elements = { 172.18.0.11, 172.18.0.12 }; }
+  map service-nodeports { type inet_proto . inet_service : verdict; elements = { tcp . 30080 : goto external } }
+  chain input { type filter hook input priority filter; policy accept; ip daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports; }
+  chain external {
+    accept; comment "a; b }"
+  }
+}
+"""
+
+
+def test_a_set_a_map_and_a_chain_may_be_written_on_one_line():
+    text = loaded_rules(TEXT, ONE_LINE.replace('accept; comment "a; b }"', 'accept comment "a; b }"'))
+    assert rules_of(text, "external") == ('accept comment "a; b }"',)
+    assert len(rules_of(text, "input")) == 1
+    assert "elements = { 172.18.0.11, 172.18.0.12 }" in text
+
+
+def test_a_whole_table_may_be_written_on_one_line():
+    whole = "table ip kube-proxy { chain external { accept; } }"
+    assert is_whole_text(whole)
+    assert rules_of(loaded_rules(TEXT, whole), "external") == ("accept",)
+
+
+def test_what_nft_printed_is_not_laid_out_anew():
+    assert loaded_rules("", TEXT) == TEXT
+
+
+def test_an_error_names_the_line_that_was_written():
+    wrong = ONE_LINE.replace('accept; comment "a; b }"', "accept; frobnicate")
+    with pytest.raises(RuleError, match=r"^line 6: unknown word `frobnicate`") as refused:
+        loaded_rules(TEXT, wrong)
+    assert refused.value.line == 6
+
+
+NAT = "*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n"
+
+
+def test_a_whole_text_leaves_the_tables_that_it_does_not_name():
+    """iptables-restore(8): a table's line flushes and loads that table."""
+    text = loaded_rules(SAVED, NAT)
+    assert read_rules(text, 4).rules("filter", "INPUT") == ("-A INPUT -s 192.0.2.9/32 -j DROP",)
+    assert read_rules(text, 4).rules("nat", "POSTROUTING") == ("-A POSTROUTING -j MASQUERADE",)
+    emptied = SAVED.replace("-A INPUT -s 192.0.2.9/32 -j DROP\n", "")
+    assert read_rules(loaded_rules(text, emptied), 4).rules("filter", "INPUT") == ()
+    assert "MASQUERADE" in loaded_rules(text, emptied)
+
+
+def test_a_whole_text_leaves_the_tables_of_the_other_language():
+    other = "table ip other {\n\tchain external {\n\t\tdrop\n\t}\n}\n"
+    text = loaded_rules(loaded_rules(TEXT + SAVED, NAT), other)
+    rules = read_rules(text, 4)
+    assert set(rules.tables) == {"ip kube-proxy", "ip other", "nat", "filter"}
+    assert rules.rules("ip kube-proxy", "external") == rules_of(TEXT, "external")

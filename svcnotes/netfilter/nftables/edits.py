@@ -27,7 +27,7 @@ SHAPE = (
     "`add rule ip TABLE CHAIN RULE` (`insert rule ...` puts it first), `flush chain ip TABLE CHAIN`, "
     "`add element ip TABLE SET { ELEMENT }` or `delete element ...`"
 )
-_WHOLE = re.compile(r"^table (?:\w+ )?\S+ \{[ \t]*$", re.MULTILINE)
+_WHOLE = re.compile(r"^table (?:\w+ )?[^\s{]+ *\{", re.MULTILINE)
 _FIRST = re.compile(r"\s*(?:sudo )?(?:nft '?)?(?:add|insert|delete|flush|replace|create)\b")
 
 
@@ -42,7 +42,7 @@ def is_command(line: str) -> bool:
 
 
 def edited(text: str, commands: str) -> str:
-    """Give the tables after these commands, one a line (braces may go over several lines).
+    """Give the tables after these commands, one a line or with `;` between them (braces may go over several lines).
 
     Each is one of `SHAPE`, with or without `nft` before it. Raises RuleError that names the line for what cannot be done.
     """
@@ -66,10 +66,23 @@ def _lines(commands: str) -> Iterator[tuple[int, str]]:
             line = _QUOTES.sub("", line)
         first, joined = (first, f"{joined} {line}") if joined else (number, line)
         if len(_OPEN.findall(joined)) <= len(_CLOSED.findall(joined)) and not raw.rstrip().endswith("\\"):
-            yield first, joined.rstrip(";").rstrip()
+            yield from ((first, one) for one in _apart(joined))
             joined = ""
     if joined:
         yield first, joined
+
+
+def _apart(line: str) -> list[str]:
+    """The commands of a line: a semicolon ends one, but for those in braces and in quotes."""
+    found, braces, quoted = [""], 0, False
+    for letter in line:
+        quoted ^= letter == '"'
+        braces += 0 if quoted else {"{": 1, "}": -1}.get(letter, 0)
+        if letter == ";" and not braces and not quoted:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [one.strip() for one in found if one.strip()]
 
 
 def _changed(whole: Document, line: str) -> Document:
