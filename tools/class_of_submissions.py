@@ -43,11 +43,12 @@ HINTED = 0.15
 
 @dataclass
 class Expected:
-    """What must come out: points by student and exercise, who copied (student, exercise, from whom), counts."""
+    """What must come out: points by student and exercise, who copied (student, exercise, from whom), who is hostile, counts."""
 
     points: dict[str, dict[str, str]] = field(default_factory=dict)
     copied: list[tuple[str, str, str]] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
+    hostile: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Expected) -> None:
@@ -55,6 +56,7 @@ class Expected:
         self.points |= other.points
         self.copied += other.copied
         self.lines += other.lines
+        self.hostile += other.hostile
         self.counts += other.counts
 
 
@@ -198,6 +200,7 @@ def _spoil(
         {target} if kind.loses == hostile.TARGET else set(exercises) if kind.loses == hostile.ALL else set()
     )
     expected.copied = [one for one in expected.copied if one[0] != student or one[1] not in lost]
+    expected.hostile.append(student)
     expected.counts["hostile"] += 1
     expected.counts[f"hostile: {kind.name}"] += 1
     if kind.line and not ("Answered" in kind.line and unanswered(text, case.start)):

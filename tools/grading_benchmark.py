@@ -67,7 +67,8 @@ def main() -> int:
     print(f"killed after {at} submissions and resumed: {'the same bytes' if same else 'OTHER BYTES'}")
     problems += [] if same else ["the resumed run gave other bytes"]
     if options.nbgrader:
-        _compare(work, whole, options.nbgrader, (seconds / notebooks, processor / notebooks), problems)
+        honest = [one for one in expected.points if one not in set(expected.hostile)][: options.nbgrader]
+        _compare(work, whole, honest, (seconds / notebooks, processor / notebooks), problems)
     for problem in problems[:20]:
         print(f"PROBLEM: {problem}")
     print("all as expected" if not problems else f"{len(problems)} problems")
@@ -224,16 +225,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _compare(
-    work: Path, results: dict[str, Any], students: int, ours: tuple[float, float], problems: list[str]
+    work: Path, results: dict[str, Any], chosen: list[str], ours: tuple[float, float], problems: list[str]
 ) -> None:
     """Time nbgrader's command on honest students' notebooks, one lesson after the other, and compare the marks."""
     course = work / "nbgrader"
     shutil.rmtree(course, ignore_errors=True)
     shutil.copytree(work / "course", course, ignore=shutil.ignore_patterns("submitted", "canary", "expected"))
-    honest = [
-        one for one in results["students"] if not any([one["remarks"], *(m["remarks"] for m in one["marks"])])
-    ]
-    chosen = [one["student"] for one in honest[:students]]
     for student in chosen:
         shutil.copytree(work / "course/submitted" / student, course / "submitted" / student)
     programs = Path(sys.executable).parent
@@ -241,9 +238,16 @@ def _compare(
 
     def nbgrader(*words: str) -> tuple[float, float]:
         begun, used = time.monotonic(), _used()
-        subprocess.run(  # noqa: S603 - the lecturer's own command
-            [programs / "nbgrader", *words], cwd=course, env=environment, check=True, capture_output=True
+        done = subprocess.run(  # noqa: S603 - the lecturer's own command
+            [programs / "nbgrader", *words],
+            check=False,
+            cwd=course,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
+        if done.returncode:
+            raise SystemExit(f"nbgrader {' '.join(words)} failed:\n{done.stderr[-2000:]}")
         return time.monotonic() - begun, _used() - used
 
     lessons = sorted(path.name for path in (course / "submitted" / chosen[0]).iterdir())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from weakref import ref
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.chain import Chain, Reading
@@ -35,12 +37,12 @@ def _without_remedy(problem: RuleError) -> str:
     return f"{what.partition(f': {REMEDY}')[0]}\n  {line}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Ruleset:
     """A rule text with its chains; two are equal if their texts and families are.
 
     `str(ruleset)` is the text. Make one with `Ruleset.parse`; keep it, since it remembers the chains
-    that it has compiled.
+    that it has compiled, and they find each other by it.
     """
 
     text: str
@@ -76,15 +78,11 @@ class Ruleset:
             chains = self._layout.tables.get(table, {})
             if name not in chains:
                 return None
-            found = Chain(
-                table,
-                self.family,
-                chains[name],
-                self._layout.lines,
-                chains,
-                lambda n: self._entrance(table, n),
-                self.reading,
-            )
+            # Chains hold their ruleset weakly: it goes, and all that it has read, when nobody holds it any more,
+            # not when the garbage collector finds a circle of thousands of rules.
+            entrance = partial(_entrance, ref(self), table)
+            lines = self._layout.lines
+            found = Chain(table, self.family, chains[name], lines, chains, entrance, self.reading)
             self._chains[table, name] = found
         return found
 
@@ -96,22 +94,6 @@ class Ruleset:
     def memories(self) -> frozenset[str]:
         """The names of the lists of `recent` in it."""
         return frozenset(_LIST.findall(self.text))
-
-    def _entrance(self, table: str, name: str) -> Act:
-        """What walks a chain: made when a rule that jumps there is compiled, read when first entered."""
-        known = self._chains.get((table, name))
-        if known is not None:
-            return known.run
-        entered: list[Chain] = []
-
-        def enter(s: Skb) -> Outcome:
-            if not entered:
-                chain = self.chain(table, name)
-                if chain is not None:
-                    entered.append(chain)
-            return entered[0].run(s)
-
-        return enter
 
     def check(self) -> Ruleset:
         """Read every rule now, and give the ruleset back.
@@ -185,3 +167,23 @@ class Ruleset:
         if found is None:
             found = self._ways[hooks] = way_through(self, hooks)
         return found
+
+
+def _entrance(owner: ref[Ruleset], table: str, name: str) -> Act:
+    """What walks a chain: made when a rule that jumps there is compiled, read when first entered."""
+    ruleset = owner()
+    known = None if ruleset is None else ruleset._chains.get((table, name))  # noqa: SLF001 - of this module
+    if known is not None:
+        return known.run
+    entered: list[Chain] = []
+
+    def enter(s: Skb) -> Outcome:
+        if not entered:
+            chains = owner()
+            chain = None if chains is None else chains.chain(table, name)
+            if chain is None:
+                raise ReferenceError(f"the ruleset of chain {name} in table {table} is gone: keep it")
+            entered.append(chain)
+        return entered[0].run(s)
+
+    return enter

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from weakref import ref
 
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.nftables.chain import Chain
@@ -20,7 +22,7 @@ from svcnotes.netfilter.stops import ALL_HOOKS, Stop, Way, in_order, way_through
 REMEDY = "take the table out, or load the text with strict=False: it is then passed by"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class NftRuleset:
     """What `nft list ruleset` (or `nft list table ...`) printed; two are equal if texts and families are.
 
@@ -81,14 +83,10 @@ class NftRuleset:
             block = text.chains.get(name) if text else None
             if block is None:
                 return None
-            found = Chain(
-                table,
-                block,
-                self._layout.lines,
-                lambda asked, keys, values: self.asked(table, asked, keys, values),
-                lambda other: self.chain(table, other),
-                strict=self.strict,
-            )
+            # Held weakly, as the chains of iptables hold theirs: a ruleset that nobody holds goes at once.
+            owner = ref(self)
+            sets, chains = partial(_asked, owner, table), partial(_chain, owner, table)
+            found = Chain(table, block, self._layout.lines, sets, chains, strict=self.strict)
             self._chains[table, name] = found
         return found
 
@@ -206,3 +204,24 @@ class NftRuleset:
         """Raise RuleError if chains jump in a circle, or too deep for the kernel."""
         for table in self._tables():
             check_jumps(self, table, self._layout.lines)
+
+
+def _alive(owner: ref[NftRuleset]) -> NftRuleset:
+    found = owner()
+    if found is None:
+        raise ReferenceError("the ruleset of this chain is gone: keep it")
+    return found
+
+
+def _asked(
+    owner: ref[NftRuleset],
+    title: str,
+    asked: Reference | Braces,
+    keys: tuple[str, ...],
+    values: tuple[str, ...],
+) -> Table:
+    return _alive(owner).asked(title, asked, keys, values)
+
+
+def _chain(owner: ref[NftRuleset], title: str, name: str) -> Chain | None:
+    return _alive(owner).chain(title, name)
