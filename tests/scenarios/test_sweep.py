@@ -265,6 +265,8 @@ def test_ctrl_c_at_a_terminal_ends_the_bar_and_prints_what_was_found(manifest):
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
+        # Where these tests are a background job, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     os.close(theirs)
     shown = read_until(ours, SOME_DONE.search)

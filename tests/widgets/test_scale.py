@@ -23,7 +23,7 @@ def test_the_sentence_tells_the_count_of_each_mode(small):
     small.services = 30
     assert "46 in iptables mode" in small.sentence
     small.measure = "change"
-    assert "113 in iptables mode, 3 in nftables mode" in small.sentence
+    assert "114 in iptables mode, 3 in nftables mode" in small.sentence
     small.measure = "held"
     assert f"{cost(30, 'iptables').held.rules} in iptables mode" in small.sentence
 
