@@ -57,7 +57,7 @@ modes: $(VENV)/.test
 	$(BIN)/python benchmarks/modes_table.py
 
 benchmarks: $(VENV)/.test
-	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-only $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest benchmarks/bench_*.py $(PYTEST_FLAGS)
 
 $(VENV)/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "svcnotes needs Python 3.11 or newer; install it, or say make PYTHON=/path/to/python" >&2; exit 1; }
