@@ -153,7 +153,8 @@ def _candidates(exercise: Personal, asked: str, choices: tuple[str, ...], field:
     yield from choices
     given = re.search(r" \(([^()]+(?: / [^()]+)+)\)$", asked)
     if given:
-        yield from given[1].split(" / ")
+        words, _, reason = given[1].partition(" + ")
+        yield from words.split(" / ") if not reason else _with_reasons(exercise, words.split(" / "), reason)
         return
     numbered = re.findall(r"^ +(\d+)\. ", exercise.question, re.MULTILINE)
     places = re.search(r"^Where: (.*)$", exercise.question, re.MULTILINE)
@@ -174,6 +175,16 @@ def _candidates(exercise: Personal, asked: str, choices: tuple[str, ...], field:
     yield from dict.fromkeys(re.findall(r"[A-Za-z0-9._-]{2,}", exercise.question))
     if not share:
         yield from _SHARES
+
+
+def _with_reasons(exercise: Personal, words: list[str], reason: str) -> Iterator[str]:
+    """Each outcome with each thing that may stand behind it: an address, or an address and a port."""
+    behind = list(dict.fromkeys(_ADDRESS.findall(exercise.question)))
+    if ":" in reason:
+        ports = dict.fromkeys(re.findall(r"(?<![\w.])[0-9]{2,5}\b(?!\.[0-9])", exercise.question))
+        behind = [f"{address}:{port}" for address in behind for port in ports]
+    yield from words
+    yield from (f"{word} {one}" for word in words for one in behind)
 
 
 def pairs(exercise: Personal) -> list[str]:

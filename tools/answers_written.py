@@ -558,7 +558,7 @@ def _down_the_list(d: Drawn, **changes: int) -> str:
     counts = {
         "first packet": names.index(d["called"]) + 1,
         "no Service": len(names) + 1,
-        "later packet": 0,
+        "all packets": names.index(d["kept open"]) + 1,
         "filter": d["idle"],
     }
     return "\n".join(f"{field}: {count}" for field, count in {**counts, **changes}.items())
@@ -566,7 +566,7 @@ def _down_the_list(d: Drawn, **changes: int) -> str:
 
 RIGHT["09-list"] = _down_the_list
 WRONG["09-list"] = lambda _: {
-    "each line wrong": "first packet: 99\nno Service: 0\nlater packet: 3\nfilter: 0"
+    "each line wrong": "first packet: 99\nno Service: 0\nall packets: 0\nfilter: 0"
 }
 PARTIAL["09-list"] = lambda d: {"filter left out": _down_the_list(d, filter=0)}
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from svcnotes.coursework.marking import PARTIAL, RIGHT, WRONG
 from svcnotes.coursework.results import Foreign, Mark, Student
 
-TRIALS = 2
+TRIALS = 6
 SHARE = Fraction(1, 10)
 LEAST = 1
 """How many may share a right answer or a word, in a small class, before it is called common."""
@@ -21,7 +21,7 @@ MANY_WORDS = 12
 DECLARED = (
     "Wrong in one’s own case, right in another’s. The same words (case and spaces aside) stand as a right answer with somebody "
     "else; or the answer has addresses, ports or names that stand in no place of one’s own case, but in another’s: "
-    f"the {TRIALS} cases that share most of them were tried. What fits more than {float(SHARE):.0%} of those who were right "
+    f"the {TRIALS} cases that share most of its words were tried. What fits more than {float(SHARE):.0%} of those who were right "
     "says nothing and is not listed; nor is a short answer, such as “refused” or “2, 5”, that could be one’s own."
 )
 LEAST_LETTERS = 3
@@ -55,10 +55,10 @@ def foreign(
             strange = _words(mark.answer) - cases[student]
             same = [other for other in right.get(_plain(mark.answer), ()) if other != student]
             if same:
-                if len(same) <= few and (_telling(mark) or strange & cases[same[0]]):
+                if len(same) <= few and (_telling(mark) or any(strange & cases[other] for other in same)):
                     found.append(Foreign(exercise, student, tuple(same[:MOST_NAMED]), same_words=True))
                 continue
-            near = _nearest(strange, holders, student, len(marks))
+            near = _nearest(_words(mark.answer), cases, holders, student)
             trials += (Trial(exercise, student, mark.answer, other) for other in near)
     fits: dict[tuple[str, str], list[str]] = defaultdict(list)
     for trial, right_there in tried(trials).items():
@@ -122,19 +122,29 @@ def _holders(cases: Mapping[str, frozenset[str]]) -> Mapping[str, list[str]]:
 
 
 def _nearest(
-    strange: frozenset[str], holders: Mapping[str, list[str]], student: str, cases: int
+    words: frozenset[str],
+    cases: Mapping[str, frozenset[str]],
+    holders: Mapping[str, list[str]],
+    student: str,
 ) -> list[str]:
-    """The students whose cases share most of the strange words, the rarer the more; none that share too little to tell.
+    """The students whose cases share most of an answer's words, the rarer the more; none that share too little to tell.
 
     A word that a part p of the cases has counts as log2(1/p), in thousandths (whole numbers, so that no order of
-    adding matters); all together must count as much as one word that a `SHARE` of them has.
+    adding matters). Those that are strange in one's own case must together count as much as one word that a
+    `SHARE` of the cases has.
     """
+    weight = {
+        word: int(1000 * math.log2(len(cases) / len(who)))
+        for word in words
+        if 0 < 2 * len(who := holders.get(word, ())) <= len(cases)
+    }
     shared: Counter[str] = Counter()
-    for word in strange:
-        who = holders.get(word, [])
-        if 0 < 2 * len(who) <= cases:
-            weight = int(1000 * math.log2(cases / len(who)))
-            shared.update(dict.fromkeys((one for one in who if one != student), weight))
-    enough = min(int(1000 * math.log2(1 / SHARE)), int(1000 * math.log2(max(2, cases))))
-    best = sorted(shared, key=lambda one: (-shared[one], one))[:TRIALS]
-    return [one for one in best if shared[one] >= enough]
+    for word in weight.keys() - cases[student]:
+        shared.update(dict.fromkeys(holders[word], weight[word]))
+    enough = min(int(1000 * math.log2(1 / SHARE)), int(1000 * math.log2(max(2, len(cases)))))
+    every = {
+        other: sum(weight[word] for word in weight.keys() & cases[other])
+        for other, strange in shared.items()
+        if strange >= enough
+    }
+    return sorted(every, key=lambda other: (-every[other], other))[:TRIALS]

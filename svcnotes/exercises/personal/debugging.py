@@ -24,10 +24,10 @@ from svcnotes.exercises.personal.causes import (
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.explain import Sighting, explain
-from svcnotes.exercises.personal.fields import ends_as, pods_left
+from svcnotes.exercises.personal.fields import ENDS, pods_left
+from svcnotes.exercises.personal.reasons import ASKED_FROM, BOTH, LAST_ADDRESS, LAST_DOOR, ends_with
 from svcnotes.exercises.personal.several import in_any_order, several
 from svcnotes.exercises.personal.site import APPS, Site, about, one_yaml, rules_of, site
-from svcnotes.exercises.questions import outcome
 from svcnotes.exercises.sources import source_seen
 
 LESSON = "07-debugging"
@@ -51,27 +51,33 @@ def _probes(draw: Draw) -> Exercise:
         )
     }
 
+    def end(words: str, asked: Asked, ideas: dict[str, tuple[str, str]] | None = None) -> Exercise:
+        return ends_with(
+            words, asked, LAST_ADDRESS if asked.protocol == "icmp" else LAST_DOOR, ideas, may=ENDS
+        )
+
     every = {
-        "a": ends_as(f"tool pings the clusterIP, {place.cluster_ip}.", cluster.asks(tool, place.cluster_ip, "icmp"), alone),
-        "b": ends_as(f"tool dials {place.cluster_ip}:{place.port}.", cluster.asks(tool, place.inside),
-                     {"timeout": ("ping-tests-a-service", "Rules lead this to a pod, whether a ping is answered or not.")}),
-        "c": ends_as(f"tool dials {place.cluster_ip}:{place.target}.", cluster.asks(tool, f"{place.cluster_ip}:{place.target}"),
-                     {"connected": ("ports-are-the-same-thing", "That is the pods' port; the clusterIP has rules for the Service's own.")}),
-        "d": ends_as(f"tool dials {pod.name} at {pod.address}:{place.port}.", cluster.asks(tool, f"{pod.address}:{place.port}"), apart),
-        "e": ends_as(f"tool pings {pod.name}, {pod.address}.", cluster.asks(tool, pod.address, "icmp")),
-        "f": ends_as(f"{place.client} dials {entry.name}, {entry.address}:{place.spare_port}.", cluster.asks(place.client, f"{entry.address}:{place.spare_port}"), apart),
-        "g": ends_as(f"{place.client} dials {entry.name}, {place.dial(entry)}.", cluster.asks(place.client, place.dial(entry)),
-                     {"timeout": ("cluster-needs-a-local-pod", "Under Cluster every node carries the packet on.")}),
+        "a": end(f"tool pings the clusterIP, {place.cluster_ip}.", cluster.asks(tool, place.cluster_ip, "icmp"), alone),
+        "b": end(f"tool dials {place.cluster_ip}:{place.port}.", cluster.asks(tool, place.inside),
+                 {"timeout": ("ping-tests-a-service", "Rules lead this to a pod, whether a ping is answered or not.")}),
+        "c": end(f"tool dials {place.cluster_ip}:{place.target}.", cluster.asks(tool, f"{place.cluster_ip}:{place.target}"),
+                 {"connected": ("ports-are-the-same-thing", "That is the pods' port; the clusterIP has rules for the Service's own.")}),
+        "d": end(f"tool dials {pod.name} at {pod.address}:{place.port}.", cluster.asks(tool, f"{pod.address}:{place.port}"), apart),
+        "e": end(f"tool pings {pod.name}, {pod.address}.", cluster.asks(tool, pod.address, "icmp")),
+        "f": end(f"{place.client} dials {entry.name}, {entry.address}:{place.spare_port}.", cluster.asks(place.client, f"{entry.address}:{place.spare_port}"), apart),
+        "g": end(f"{place.client} dials {entry.name}, {place.dial(entry)}.", cluster.asks(place.client, place.dial(entry)),
+                 {"timeout": ("cluster-needs-a-local-pod", "Under Cluster every node carries the packet on.")}),
     }  # fmt: skip
     chosen = draw.some("probes", sorted(every), 6)
     made = several(
         "probes",
-        f"Nothing is broken. How does each probe end? (`external`: the packet leaves the cluster for an address that no machine has.)\n{place.told(service=place.said())}",
+        f"Nothing is broken. How does each probe end, and which destination has its packet at last (any one, where chance decides)? Write both, such as `refused 192.0.2.10:80`. {BOTH} "
+        f"(`external`: the packet leaves the cluster for an address that no machine has.)\n{place.told(service=place.said())}",
         {f"probe {number}": every[key] for number, key in enumerate(chosen, 1)},
         (
             "For each: does any machine have that address, and is anything listening on that port there?",
             "A clusterIP is rules for one protocol and one port. A closed port of a machine is refused by its kernel.",
-            "The clusterIP by ping or by another port: external. Closed ports of pods and nodes: refused. The rest: connected.",
+            "The clusterIP by ping or by another port: external. Closed ports of pods and nodes: refused. The rest: connected. What rules lead to a pod arrives at its address and targetPort, all else where it was sent.",
         ),
     )
     return about(cluster, made, cluster.asks(tool, place.inside))
@@ -142,7 +148,7 @@ def _office(draw: Draw) -> Exercise:
     silent = {"refused": ("silence-and-refusal-are-one", "A policy drops, and tells nobody.")}
 
     def way(words: str, asked: Asked, ideas: dict[str, tuple[str, str]], which: str = "") -> Exercise:
-        return outcome("way", words, asked, ideas=ideas, pod=which)
+        return ends_with(words, asked, ASKED_FROM, ideas, pod=which)
 
     client = f"{place.client}, of the office,"
     every = {
@@ -156,12 +162,13 @@ def _office(draw: Draw) -> Exercise:
     }  # fmt: skip
     made = several(
         "office",
-        f"A NetworkPolicy on the pods of {place.app} lets in the office, {place.office}, and nobody else. How does each connection end, under that externalTrafficPolicy?\n{place.told(service=place.said('as said below'))}",
+        f"A NetworkPolicy on the pods of {place.app} lets in the office, {place.office}, and nobody else. How does each connection end, under that externalTrafficPolicy? "
+        f"And which source address has the packet on the last node that it comes to, before POSTROUTING there? Write both, such as `refused 192.0.2.10`. {BOTH}\n{place.told(service=place.said('as said below'))}",
         {f"way {number}": every[key] for number, key in enumerate(draw.order("ways", sorted(every)), 1)},
         (
             "Where is a policy kept, and which source has the packet there?",
             "On the pod's node, in FORWARD. A packet that another node has masqueraded comes from that node.",
-            "Masqueraded elsewhere: timeout. Still the office's own address at the pod's node: connected.",
+            "Masqueraded elsewhere: timeout, and it comes from the node that was dialled. Still the office's own address at the pod's node: connected. Under Local nobody masquerades, and a node without a pod drops.",
         ),
     )
     return about(cluster, made, cluster.asks(place.client, place.dial(pod.host)))

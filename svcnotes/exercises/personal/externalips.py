@@ -15,7 +15,8 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import closed
 from svcnotes.exercises.personal.explain import Cause, Sighting, explain
-from svcnotes.exercises.personal.fields import ends_as
+from svcnotes.exercises.personal.fields import ENDS
+from svcnotes.exercises.personal.reasons import BOTH, LAST_ADDRESS, ends_with
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import APPS, Drawn, Site, about, one_yaml, site
 from svcnotes.exercises.sources import source_seen
@@ -69,12 +70,15 @@ def _reach(draw: Draw) -> Exercise:
         )
     }
 
+    def way(words: str, asked: Asked, ideas: dict[str, tuple[str, str]] | None = None) -> Exercise:
+        return ends_with(words, asked, LAST_ADDRESS, ideas, may=ENDS)
+
     every = {
-        "a": ends_as(f"no router knows {public}; {place.client} dials {door}.", none.asks(place.client, door), outside),
-        "b": ends_as(f"no router knows {public}; the pod tool dials {door}.", none.asks(place.tool.source, door), inside),
-        "c": ends_as(f"the router sends {public} to {empty.name}, and the policy is Local; {place.client} dials {door}.", local_empty.asks(place.client, door), skip),
-        "d": ends_as(f"the router sends {public} to {busy.name}, and the policy is Local; {place.client} dials {door}.", local_busy.asks(place.client, door)),
-        "e": ends_as(f"the router sends {public} to {empty.name}, and the policy is Local; the pod tool, on {place.tool.host.name}, dials {door}.", local_empty.asks(place.tool.source, door)),
+        "a": way(f"no router knows {public}; {place.client} dials {door}.", none.asks(place.client, door), outside),
+        "b": way(f"no router knows {public}; the pod tool dials {door}.", none.asks(place.tool.source, door), inside),
+        "c": way(f"the router sends {public} to {empty.name}, and the policy is Local; {place.client} dials {door}.", local_empty.asks(place.client, door), skip),
+        "d": way(f"the router sends {public} to {busy.name}, and the policy is Local; {place.client} dials {door}.", local_busy.asks(place.client, door)),
+        "e": way(f"the router sends {public} to {empty.name}, and the policy is Local; the pod tool, on {place.tool.host.name}, dials {door}.", local_empty.asks(place.tool.source, door)),
     }  # fmt: skip
     fields: dict[str, Exercise] = {
         f"way {n}": every[key] for n, key in enumerate(draw.order("ways", sorted(every)), 1)
@@ -86,12 +90,13 @@ def _reach(draw: Draw) -> Exercise:
     )  # fmt: skip
     made = several(
         "reach",
-        f"The Service has the externalIP {public}. How does each connection end? {_EXTERNAL}\n{place.told(service=_said(place, public))}",
+        f"The Service has the externalIP {public}. How does each connection end, and which destination address has its packet at last (any one, where chance decides)? "
+        f"Write both, such as `refused 192.0.2.10`. {BOTH} {_EXTERNAL}\n{place.told(service=_said(place, public))}",
         fields,
         (
             "Does the packet come to any node? And what does that node know?",
             "The rules are on every node. From outside a router must lead there; what is inside is caught where it is.",
-            "Without a route: external from outside, connected from a pod. Local on a node without a pod: timeout from outside.",
+            f"Without a route: external from outside, connected from a pod. Local on a node without a pod: timeout from outside. Who is connected has come to a pod's address; the others still have {public}.",
         ),
     )
     return about(none, made, local_busy.asks(place.client, door))

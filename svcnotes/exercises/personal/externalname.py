@@ -15,12 +15,12 @@ from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import arrived_at, even, spread
 from svcnotes.exercises.personal.explain import Cause, Sighting, explain
 from svcnotes.exercises.personal.fields import NO_NAME, dialled, seen_outside
+from svcnotes.exercises.personal.reasons import BOTH, LAST_DOOR, ends_with
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Site, about, one_yaml, site
-from svcnotes.exercises.questions import outcome
 
 LESSON = "04-externalname"
-_STORES = ("db", "files", "ledger", "stock", "vault", "archive", "bank", "press")
+_STORES = ("archive", "bank", "cellar", "db", "depot", "files", "index", "ledger", "papers", "parts", "press", "prints", "records", "registry", "shelf", "silo", "stock", "tapes", "vault", "vouchers")  # fmt: skip
 _DOMAINS = ("example.com", "example.net", "example.org")
 _SPACES = ("batch", "finance", "nightly", "reports", "staging")
 _SERVED = (1521, 2049, 3306, 5432, 6379, 9042, 11211, 27017)
@@ -72,26 +72,20 @@ def _ports(draw: Draw) -> Exercise:
             cluster.asks(place.tool.source, f"my-{short}:{served}"),
         ),
     }
+    aims = {
+        "first": f"my-{short}:{place.port}",
+        "second": f"my-{short}:{served}",
+        "third": f"{full}:{served}",
+        "fourth": f"{place.app}:{place.port}",
+    }
     doors = {
-        "first": outcome(
-            "port",
-            f"tool dials my-{short}:{place.port}.",
-            cluster.asks(place.tool.source, f"my-{short}:{place.port}"),
-            ideas=mapped,
-        ),
-        "second": outcome(
-            "port",
-            f"tool dials my-{short}:{served}.",
-            cluster.asks(place.tool.source, f"my-{short}:{served}"),
-        ),
-        "third": outcome(
-            "port", f"tool dials {full}:{served}.", cluster.asks(place.tool.source, f"{full}:{served}")
-        ),
-        "fourth": outcome(
-            "port",
-            f"tool dials {place.app}:{place.port}.",
-            cluster.asks(place.tool.source, f"{place.app}:{place.port}"),
-        ),
+        key: ends_with(
+            f"tool dials {aim}.",
+            cluster.asks(place.tool.source, aim),
+            LAST_DOOR,
+            mapped if key == "first" else None,
+        )
+        for key, aim in aims.items()
     }
     for number, key in enumerate(draw.order("ways", sorted(doors)), 1):
         fields[f"way {number}"] = doors[key]
@@ -108,12 +102,13 @@ def _ports(draw: Draw) -> Exercise:
     made = several(
         "ports",
         f"The Service my-{short} is of type ExternalName, externalName: {full}, with an entry port: {place.port}, targetPort: {served}. {full} has the address {place.host} and "
-        f"serves {served} only. How does each connection end?\n{place.told(service=place.said())}",
+        f"serves {served} only. How does each connection end, and at which address and port does its packet arrive (any one, where chance decides)? "
+        f"Write both, such as `refused 192.0.2.10:80`. {BOTH}\n{place.told(service=place.said())}",
         fields,
         (
             "What does the cluster do for an ExternalName: does it write rules, or does it answer DNS questions?",
             "It is an alias in DNS, so the port that is dialled is the port that arrives.",
-            f"Only {served} is served by {full}. {place.app} is a Service with rules, and its port is led to the pods'.",
+            f"Only {served} is served by {full}, and what is dialled there arrives as it is. {place.app} is a Service with rules: it is led to a pod's address, and to the pods' port.",
         ),
     )
     return about(cluster, made, asked)

@@ -11,18 +11,13 @@ from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.evidence import jump_rule, source_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
 from svcnotes.exercises.misconceptions import check_ideas
-from svcnotes.exercises.questions import OUTCOMES, outcome
+from svcnotes.exercises.questions import OUTCOMES
 from svcnotes.exercises.verdict import Verdict
 from svcnotes.trace import Path, trace
 
 _SECOND_PORT = 40999
 ENDS = (*OUTCOMES, "external")
 """How a packet may end, where it may leave the cluster, too."""
-
-
-def ends_as(words: str, asked: Asked, ideas: Mapping[str, tuple[str, str]] | None = None) -> Exercise:
-    """Ask how a packet ends, one of `ENDS`; `ideas` as for `outcome`."""
-    return outcome("end", words, asked, words=ENDS, ideas=ideas)
 
 
 def address_of(answer: str) -> str:

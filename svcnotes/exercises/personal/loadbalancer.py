@@ -112,7 +112,7 @@ def _checks(draw: Draw) -> Exercise:
         if made["metadata"]["name"] == resting.name:
             made["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
     cluster = place.cluster(*members, service, world={"cloud": "pass-through"})
-    awake = next(pod for pod in place.pods if pod != resting and len(place.on(pod.host)) == 1)
+    awake = draw.one("awake", [pod for pod in place.pods if pod != resting])
     fields: dict[str, Exercise] = {
         host.name: health(f"the check asks {host.address}:{place.spare_port}.", cluster.asks(place.client, f"{host.address}:{place.spare_port}", "http"))
         for host in draw.order("hosts", place.hosts)
@@ -129,7 +129,7 @@ def _checks(draw: Draw) -> Exercise:
         (
             "What does the check count?",
             "The node's own ready pods of the Service: none is 503.",
-            "Two nodes answer 200. The balancer chooses one of these.",
+            "Two nodes answer 200. The balancer chooses one of these, and that node one of its own ready pods.",
         ),
     )
     return about(cluster, asked)

@@ -9,12 +9,13 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.asked import Asked
 from svcnotes.exercises.claims import Claim, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
-from svcnotes.exercises.exercise import Exercise
+from svcnotes.exercises.exercise import Exercise, right
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, flushed, forward_drop
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
-from svcnotes.exercises.personal.fields import ends_as
+from svcnotes.exercises.personal.fields import ENDS
 from svcnotes.exercises.personal.nodes import one_node
+from svcnotes.exercises.personal.reasons import BOTH, LAST_ADDRESS, ends_with
 from svcnotes.exercises.personal.settings import configure
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Host, Site, about, one_yaml, site
@@ -50,7 +51,7 @@ def _ends(draw: Draw) -> Exercise:
     bridge = f"{host.bridge}:{place.node_port}"
 
     def end(words: str, asked: Asked, **ideas: tuple[str, str]) -> Exercise:
-        return ends_as(words, asked, ideas)
+        return ends_with(words, asked, LAST_ADDRESS, ideas, may=ENDS)
 
     nobody = ("", "No map and no rule leads this packet to a pod: nobody is there to be connected with.")
     gone = (
@@ -122,12 +123,13 @@ def _ends(draw: Draw) -> Exercise:
     asked = draw.some("asked", sorted(ends), 5)
     made = several(
         "ends",
-        f"How does each end? `external` means that the packet leaves the cluster for an address that nobody there has.\n{place.told(service=place.said())}",
+        f"How does each end, and which destination address has its packet at last (any one, where chance decides)? Write both, such as `refused 192.0.2.10`. {BOTH} "
+        f"`external` means that the packet leaves the cluster for an address that nobody there has.\n{place.told(service=place.said())}",
         {letter: ends[name] for letter, name in zip("abcde", asked, strict=True)},
         (
             "Line by line: is there an element or a rule for this address and port? If not, has this mode a rule for what is left over? The lesson has a table of it, behind round 2.",
             "A wrong port or address: one of the two modes has a chain for what is left over. The bridge: any address of the node, or a set of addresses?",
-            "cluster-ips-check: reject, then drop. nodeport-ips: the primary address. no-endpoint-nodeports: drop.",
+            "cluster-ips-check: reject, then drop. nodeport-ips: the primary address. no-endpoint-nodeports: drop. Only what is led to a pod has another destination than the one dialled.",
         ),
     )  # fmt: skip
     # Whichever lines were drawn, the length of one way is measured: the same in every draw.
@@ -216,10 +218,20 @@ def _each(text: str, claims: Sequence[Claim]) -> Claim:
     """The claim that all of these are true; it tells of the first that is not."""
 
     def judge(cluster: Cluster) -> Verdict:
-        found = [claim.judge(cluster) for claim in claims]
-        return next((one for one in found if not one.ok), found[-1])
+        found = right()
+        for claim in claims:
+            found = claim.judge(cluster)
+            if not found.ok:
+                break
+        return found
 
     return Claim(text, judge)
+
+
+def _while_served(served: Claim, claim: Claim) -> Claim:
+    """The claim, which counts only where `served` is true, too; it tells of itself first."""
+    both = _each(f"{claim.text}, while clients are served", (claim, served))
+    return replace(both, kept=claim.kept)
 
 
 def _migrate(draw: Draw) -> Exercise:
@@ -231,23 +243,28 @@ def _migrate(draw: Draw) -> Exercise:
     cluster = Drawn((before, *rest))
     bridge = f"{host.bridge}:{place.node_port}"
     network = f"{place.router.rpartition('.')[0]}.0/24"
+    lost = "Where nodePortAddresses says something, nodePorts are open on the addresses in these ranges, and on no others: every node's own must be among them."
+    served = _each(
+        f"{place.client} is served at each node's address",
+        [ends("", place.client, place.dial(one), because=lost) for one in place.hosts],
+    )
     made = configure(
         "migrate",
         f"These are kube-proxy's settings today. Change them, so that (1) a port of a clusterIP that its Service does not have is refused, (2) who dials a service address that no Service has waits in vain. "
         f"As today, (3) pods of {place.app} that are called by the clusterIP see the caller's node, (4) a program on {host.name} may use the nodePort at its bridge, too, (5) clients outside are served at each node's address. "
+        f"(1) to (4) count only where (5) is true: settings that shut clients out are worth a point at most. "
         f"The nodes' network is {network}, the pods' is {place.pod_range}.\n{place.told(service=place.said())}",
         cluster,
         (
-            ends(f"port {wrong_port} of the clusterIP is refused", place.tool.source, f"{place.cluster_ip}:{wrong_port}", "refused", idea="a-missing-port-is-refused",
-                 because="Only a mode that has a rule for what is left over refuses it."),
-            ends(f"who dials {_unused(place)} waits in vain", place.tool.source, f"{_unused(place)}:{place.port}", "timeout", idea="a-missing-port-is-silence",
-                 because="Only a mode that has a rule for the whole range of Services drops it."),
-            kept(ends("the pods see the caller's node", place.tool.source, place.inside, sees=host.address,
-                      because="masqueradeAll counts where the mode looks for it: each has a section of its own, and nftables mode does not read that of iptables.")),
-            kept(ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, idea="a-nodeport-is-open-on-every-address",
-                      because="Where nothing is said, nftables mode opens nodePorts on each node's primary address only.")),
-            kept(_each(f"{place.client} is served at each node's address", [ends("", place.client, place.dial(one),
-                      because="Where nodePortAddresses says something, nodePorts are open on the addresses in these ranges, and on no others: every node's own must be among them.") for one in place.hosts])),
+            _while_served(served, ends(f"port {wrong_port} of the clusterIP is refused", place.tool.source, f"{place.cluster_ip}:{wrong_port}", "refused", idea="a-missing-port-is-refused",
+                 because="Only a mode that has a rule for what is left over refuses it.")),
+            _while_served(served, ends(f"who dials {_unused(place)} waits in vain", place.tool.source, f"{_unused(place)}:{place.port}", "timeout", idea="a-missing-port-is-silence",
+                 because="Only a mode that has a rule for the whole range of Services drops it.")),
+            _while_served(served, kept(ends("the pods see the caller's node", place.tool.source, place.inside, sees=host.address,
+                      because="masqueradeAll counts where the mode looks for it: each has a section of its own, and nftables mode does not read that of iptables."))),
+            _while_served(served, kept(ends(f"a program on {host.name} is served at {bridge}", f"node/{host.name}", bridge, idea="a-nodeport-is-open-on-every-address",
+                      because="Where nothing is said, nftables mode opens nodePorts on each node's primary address only."))),
+            kept(served),
         ),
         (
             "Which mode has a rule for what belongs to no Service? And what does it take for granted where nothing is said?",

@@ -79,13 +79,16 @@ def _held(cluster: Cluster, host: Host, table: str) -> int:
 
 def _list(draw: Draw) -> Exercise:
     place = site(draw, (2, 1, 0), tool_on="busy")
-    names = draw.some("names", WORDS, draw.number("many", 9, 13))
-    idle = draw.number("idle", 3, 5)
+    names = draw.some("names", WORDS, draw.number("many", 10, 14))
+    idle = draw.number("idle", 2, 6)
     served, empty = tuple(sorted(names[idle:])), tuple(sorted(names[:idle]))
     called = draw.one("called", served[2:-1])
+    kept_open = draw.one("kept open", [name for name in served[1:] if name != called])
+    packets = draw.number("packets", 4, 9)
     cluster = place.whole(*_others(place, served, served=True), *_others(place, empty, served=False))
     host, whole = place.tool.host, place.app
     aim = f"{_address(cluster(), called)}:{place.port}"
+    long_aim = f"{_address(cluster(), kept_open)}:{place.port}"
     pod = place.on(host)[0]
     everything = len(served) + len(empty) + 1
     draw.keep("in_nat", (*served, whole))
@@ -93,7 +96,7 @@ def _list(draw: Draw) -> Exercise:
     def count(words: str, value: Any, because: str, *others: Other) -> Exercise:
         return number("count", words, value, _NO_HINTS, because=because, others=others)
 
-    first = cluster.asks(place.tool.source, aim)
+    first, long = cluster.asks(place.tool.source, aim), cluster.asks(place.tool.source, long_aim)
     all_of_it = Other(
         lambda: _held(cluster(), host, "nat"),
         "A packet goes no further than the rule that fits it.",
@@ -105,7 +108,7 @@ def _list(draw: Draw) -> Exercise:
         "an-idle-service-costs-nothing",
     )
     walks = Other(
-        lambda: _tried(first.trace().paths[0], host),
+        lambda: packets * _tried(long.trace().paths[0], host),
         "nat is asked for the first packet; conntrack knows the rest.",
         "every-packet-walks-the-list",
     )
@@ -129,11 +132,12 @@ def _list(draw: Draw) -> Exercise:
                 nothing,
                 Other(lambda: everything, "A Service without endpoints has no rule there.", ""),
             ),
-            "later packet": count(
-                f"that connection to {called} is open, and {place.tool.name} sends more; tried in the table nat.",
-                lambda: _later(first, host),
+            "all packets": count(
+                f"{place.tool.name} opens a connection to {kept_open} and sends {packets} packets in it, the first included; tried in the table nat by all of them together.",
+                lambda: _tried(long.trace().paths[0], host) + (packets - 1) * _later(long, host),
                 "conntrack knows the connection, and nat is asked for first packets only.",
                 walks,
+                Other(lambda: 0, "The first packet is one of them, and nobody knows its connection yet.", ""),
             ),
             "filter": count(
                 f"how many rules has the chain {LIST} of the table filter, tried or not?",
@@ -146,7 +150,7 @@ def _list(draw: Draw) -> Exercise:
         (
             "Which Services have a rule in nat's list, and which in filter's? A Service needs an endpoint to be led to.",
             "Sort by name those with pods, the site's own Service among them; count down to the one that is called. Who asks for none of them gets to the end.",
-            "The end: one rule for each Service with pods, and one more, for KUBE-NODEPORTS. A later packet: nat is not asked. filter: those without pods.",
+            "The end: one rule for each Service with pods, and one more, for KUBE-NODEPORTS. Later packets: nat is not asked. filter: those without pods.",
         ),
     )  # fmt: skip
     return about(cluster, made, first)

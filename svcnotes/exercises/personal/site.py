@@ -23,8 +23,8 @@ from svcnotes.exercises.personal.chance import Draw
 from svcnotes.network.node_rules import rules_text
 from svcnotes.trace import Trace
 
-_NODES = ["alder", "ash", "aspen", "beech", "birch", "cedar", "cherry", "elm", "fir", "hazel", "holly", "juniper", "larch", "linden", "maple", "oak", "pine", "poplar", "rowan", "spruce", "walnut", "willow", "yew"]  # fmt: skip
-APPS = ["blog", "cart", "chat", "desk", "feed", "forum", "games", "mail", "maps", "menu", "music", "news", "notes", "photo", "plan", "poll", "queue", "quiz", "radio", "sales", "search", "shop", "tickets", "trips", "video", "vote", "wiki"]  # fmt: skip
+_NODES = ["alder", "almond", "apple", "ash", "aspen", "bay", "beech", "birch", "cedar", "cherry", "chestnut", "cypress", "ebony", "elder", "elm", "fig", "fir", "ginkgo", "hawthorn", "hazel", "hemlock", "hickory", "holly", "hornbeam", "juniper", "larch", "laurel", "lemon", "linden", "magnolia", "mahogany", "maple", "medlar", "mulberry", "myrtle", "oak", "olive", "peach", "pear", "pecan", "pine", "plum", "poplar", "quince", "redwood", "rowan", "sequoia", "spruce", "sycamore", "tamarind", "teak", "walnut", "willow", "yew"]  # fmt: skip
+APPS = ["agenda", "albums", "auction", "badges", "basket", "blog", "books", "calendar", "cart", "chat", "clock", "contest", "coupons", "courses", "desk", "diary", "drafts", "events", "fares", "feed", "forum", "gallery", "games", "guests", "guide", "hotel", "invoices", "library", "lottery", "mail", "maps", "market", "memos", "menu", "music", "news", "notes", "orders", "parcels", "pets", "photo", "plan", "poll", "prices", "profile", "puzzles", "queue", "quiz", "radio", "recipes", "reviews", "rooms", "sales", "scores", "search", "seats", "shop", "surveys", "tasks", "tickets", "tours", "trains", "trips", "vacancies", "video", "vote", "weather", "wiki"]  # fmt: skip
 _KEYS = ("app", "name", "role", "run", "svc", "part")
 _PORTS = (80, 81, 88, 8000, 8008, 8081, 8088, 8888, 9000)
 _TARGETS = (3000, 4000, 5000, 5050, 6060, 7070, 8080, 8181, 9090, 9292)

@@ -16,9 +16,9 @@ from svcnotes.exercises.personal.definition import Definition
 from svcnotes.exercises.personal.doors import on_nodes, only_doors, some_door
 from svcnotes.exercises.personal.explain import Sighting, explain
 from svcnotes.exercises.personal.fields import connection_entry
+from svcnotes.exercises.personal.reasons import BOTH, SEEN, ends_with
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import about, one_yaml, rules_of, site
-from svcnotes.exercises.questions import outcome
 from svcnotes.exercises.sources import source_seen
 from svcnotes.network.node_rules import rules_text
 
@@ -67,8 +67,8 @@ def _without(draw: Draw) -> Exercise:
     }
     order = draw.order("ways", sorted(ways))
     fields: dict[str, Exercise] = {
-        f"way {number}": outcome(
-            "way", f"without that rule: {ways[key][0]}", without.asks(ways[key][1], ways[key][2]),
+        f"way {number}": ends_with(
+            f"without that rule: {ways[key][0]}", without.asks(ways[key][1], ways[key][2]), SEEN,
             ideas={"timeout": ("without-snat-every-answer-is-lost", "It is lost only where it goes home past the node that changed the destination.")} if key != "a" else
             {"connected": ("the-answer-comes-back-the-same-way", "The pod's node sends the answer straight to the client, who knows nobody of that address.")},
         )
@@ -79,17 +79,17 @@ def _without(draw: Draw) -> Exercise:
         "where the answer is described?", whole.asks(place.client, place.dial(far)), pod.key, far.name,
     )  # fmt: skip
     fields["seen"] = source_seen(
-        "seen", f"without that rule, {near.name} is dialled: which source address does {pod.name} see?", without.asks(place.client, place.dial(near)), pod.key,
+        "seen", f"with the rule in its place: {place.client} dials {near.name}. Which source address does {pod.name} see?", whole.asks(place.client, place.dial(near)), pod.key,
     )  # fmt: skip
     made = several(
         "without",
-        f"On every node somebody has taken out the rule that asks for SNAT of what comes from outside to {place.app}. How does each connection end? "
-        f"And two addresses.\n{place.told(service=place.said())}",
+        f"On every node somebody has taken out the rule that asks for SNAT of what comes from outside to {place.app}. How does each connection end, and which source address "
+        f"does {pod.name} see? Write both, such as `refused 192.0.2.10`. {BOTH} And two addresses as they are with the rule.\n{place.told(service=place.said())}",
         fields,
         (
             "Whom does the pod answer, and which hosts does that answer pass?",
             "An answer is undone only on the node that changed the packet. What comes from a pod's node passes that node anyway.",
-            "Another node dialled: timeout. The pod's own: connected. The clusterIP never needed that rule. The pod answers whom it saw.",
+            "Another node dialled: timeout. The pod's own: connected. The clusterIP never needed that rule. Without it the pod sees, each time, who dialled, and answers him.",
         ),
     )
     return about(whole, made, whole.asks(place.client, place.dial(far)))

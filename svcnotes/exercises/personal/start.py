@@ -21,10 +21,11 @@ LESSON = "00-start-here"
 
 
 def _visit(draw: Draw) -> Exercise:
-    place = site(draw, (2, 1, 0))
+    place = site(draw, (*draw.one("crowd", ((2, 1), (3, 1), (3, 2), (4, 2))), 0))
     cluster = place.whole()
     entry = draw.keep("entry", place.empty())
     pod = draw.one("pod", place.pods)
+    by_node = f"1/{2 * len(place.on(pod.host))}"
     asked = cluster.asks(place.client, place.dial(entry))
     made = several(
         "visit",
@@ -34,7 +35,7 @@ def _visit(draw: Draw) -> Exercise:
             "answer from": reply_from(f"from which address does the answer come, when {place.client} gets it?", asked, pod.key),
             "share": share(
                 "share", f"of many such connections, how large a part comes to {pod.name}?", asked, pod.key,
-                ideas={"1/2": ("every-choice-is-even", "It is pods that are chosen, each as likely as any other; nodes are not.")},
+                ideas={by_node: ("every-choice-is-even", "It is pods that are chosen, each as likely as any other; nodes are not.")},
             ),
         },
         (
