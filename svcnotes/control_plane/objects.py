@@ -187,7 +187,8 @@ class KubeProxyConfiguration:
     CIDRs, or the one word `primary`. `ipvs_scheduler`: how IPVS picks, in that mode; `ipvs_timeouts`: for how many seconds
     it remembers connections (TCP, closing TCP, UDP; 0: as the kernel does), `ipvs_exclude_cidrs` whose virtual servers
     kube-proxy does not delete;
-    `strict_arp`: whether a node then keeps silent when asked for an address of another interface.
+    `strict_arp`: whether a node then keeps silent when asked for an address of another interface. `allow_external_ips`:
+    the feature gate AllowServiceExternalIPs; without it kube-proxy ignores spec.externalIPs.
     """
 
     mode: str = "iptables"
@@ -203,6 +204,7 @@ class KubeProxyConfiguration:
     strict_arp: bool = False
     ipvs_timeouts: tuple[int, int, int] = (0, 0, 0)
     ipvs_exclude_cidrs: tuple[str, ...] = ()
+    allow_external_ips: bool = True
 
 
 @dataclass(frozen=True, slots=True)

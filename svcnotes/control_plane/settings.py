@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_net
 from typing import Any
 
 from svcnotes.control_plane.documents import Found
+from svcnotes.control_plane.feature_gates import EXTERNAL_IPS, check_gates
 from svcnotes.control_plane.objects import ClusterConfiguration, KubeProxyConfiguration
 from svcnotes.control_plane.shapes import check, refuse_unknown, show
 from svcnotes.errors import InputError
@@ -144,6 +145,8 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         raise InputError(
             f"{owner}: ipvs.scheduler: {show(scheduler)} is not supported. Use one of: {', '.join(_SCHEDULERS)}"
         )
+    gates = raw.get("featureGates") or {}
+    check_gates(gates, owner)
     balancing = raw.get("ipvs") or {}
     excluded = tuple(balancing.get("excludeCIDRs") or ())
     for index, text in enumerate(excluded):
@@ -167,6 +170,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         strict_arp=bool(balancing.get("strictARP")),
         ipvs_timeouts=(tcp, tcp_fin, udp),
         ipvs_exclude_cidrs=excluded,
+        allow_external_ips=bool(gates.get(EXTERNAL_IPS, True)),
     )
 
 

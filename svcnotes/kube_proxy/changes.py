@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import EndpointSlice
-from svcnotes.kube_proxy.service_ports import ServicePortInfo, ports_of, slices_by_service
+from svcnotes.kube_proxy.service_ports import ServicePortInfo, by_name, ports_of, slices_by_service
 
 _FIELDS = [one.name for one in fields(ServicePortInfo) if one.name != "service"]
 
@@ -36,11 +36,7 @@ def _ports(
     cluster: Cluster, key: str, slices: dict[str, list[EndpointSlice]], family: int
 ) -> list[ServicePortInfo]:
     service = cluster.services.get(key)
-    return [] if service is None else list(ports_of(service, slices.get(key, []), family))
-
-
-def _by_name(slices: Sequence[EndpointSlice]) -> dict[str, EndpointSlice]:
-    return {one.name: one for one in slices}
+    return [] if service is None else list(ports_of(cluster, service, slices.get(key, []), family))
 
 
 def changes(before: Cluster, after: Cluster, family: int) -> Changes:
@@ -55,7 +51,7 @@ def changes(before: Cluster, after: Cluster, family: int) -> Changes:
                 continue
         was, now = _ports(before, key, old_slices, family), _ports(after, key, new_slices, family)
         if list(map(_seen, was)) != list(map(_seen, now)) or (
-            now and _by_name(old_slices.get(key, [])) != _by_name(new_slices.get(key, []))
+            now and by_name(old_slices.get(key, [])) != by_name(new_slices.get(key, []))
         ):
             services.append(key)
             old += was

@@ -91,7 +91,7 @@ def local_ready_endpoints(cluster: Cluster, service: Service, node: str, family:
     slices = slices_by_service(cluster, family).get(service.key, [])
     found = {
         item.address
-        for info in ports_of(service, slices, family)
+        for info in ports_of(cluster, service, slices, family)
         for item in info.endpoints
         if item.endpoint.ready and item.endpoint.node == node
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
@@ -121,6 +121,11 @@ def slices_by_service(cluster: Cluster, family: int) -> dict[str, list[EndpointS
     return found
 
 
+def by_name(slices: Sequence[EndpointSlice]) -> dict[str, EndpointSlice]:
+    """The EndpointSlices of one Service by their names, to be compared with what they were."""
+    return {one.name: one for one in slices}
+
+
 def _endpoints(slices: list[EndpointSlice], port: ServicePort) -> tuple[ServiceEndpoint, ...]:
     """The endpoints of a port, each `IP:port` once: a slice's port belongs by name and protocol."""
     found: dict[str, ServiceEndpoint] = {}
@@ -140,12 +145,18 @@ def _endpoints(slices: list[EndpointSlice], port: ServicePort) -> tuple[ServiceE
     return tuple(found[text] for text in sorted(found))
 
 
-def ports_of(service: Service, slices: list[EndpointSlice], family: int) -> Iterator[ServicePortInfo]:
-    """Yield the ports of one Service in one family, given its EndpointSlices of that family."""
+def ports_of(
+    cluster: Cluster, service: Service, slices: list[EndpointSlice], family: int
+) -> Iterator[ServicePortInfo]:
+    """Yield the ports of one Service of a cluster in one family, given its EndpointSlices of that family.
+
+    Without the gate AllowServiceExternalIPs there are no external IPs (KEP-5707).
+    """
     cluster_ip = next(iter(of_family(service.cluster_ips, family)), "")
     if not cluster_ip or not is_proxied(service):
         return
     external_local = _external_policy_local(service)
+    external_ips = service.external_ips if cluster.proxy.allow_external_ips else ()
     ranges = service.load_balancer_source_ranges
     vips = tuple(canonical(i.ip) for i in service.ingress if i.ip and i.ip_mode == "VIP")
     for port in service.ports:
@@ -155,7 +166,7 @@ def ports_of(service: Service, slices: list[EndpointSlice], family: int) -> Iter
             name=f"{service.key}:{port.name}" if port.name else service.key,
             protocol=port.protocol.lower(),
             cluster_ip=canonical(cluster_ip),
-            external_ips=tuple(canonical(a) for a in of_family(service.external_ips, family)),
+            external_ips=tuple(canonical(a) for a in of_family(external_ips, family)),
             vips=of_family(vips, family),
             source_ranges=networks(ranges, family) if ranges else (),
             health_check_node_port=service.health_check_node_port if needs_health_check(service) else 0,
@@ -172,4 +183,4 @@ def service_ports(cluster: Cluster, family: int) -> Iterator[ServicePortInfo]:
     """
     slices = slices_by_service(cluster, family)
     for key in sorted(cluster.services):
-        yield from ports_of(cluster.services[key], slices.get(key, []), family)
+        yield from ports_of(cluster, cluster.services[key], slices.get(key, []), family)
