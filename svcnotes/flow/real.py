@@ -95,7 +95,7 @@ class RealFlow(Moments):
             )
         asked = _asked(cluster, self.source, held.asked.address, self)
         time.sleep(seconds)
-        done = sync(held.lab, asked.net)
+        done = sync(held.lab, self.cluster, asked.net)
         held.asked = asked
         event = Event(held.now(), CHANGED, note=note, entries=done.entries, lists=done.lists)
         return self._then(event, cluster=cluster)

@@ -99,7 +99,7 @@ class Flow(Moments):
         if not seconds >= 0:
             raise QuestionError(f"after: {seconds} seconds cannot pass; give a number of at least 0")
         now = self.now + seconds
-        done = resync(cluster, self.memories, self.proxy_mode, now)
+        done = resync(self.cluster, cluster, self.memories, self.proxy_mode, now)
         event = Event(now, CHANGED, note=note, entries=done.entries, lists=done.lists)
         return replace(
             self,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from svcnotes.control_plane.cluster import Cluster
 from svcnotes.kernel.lab import Lab
 from svcnotes.netfilter import Conntrack, Entry
 from svcnotes.netfilter.conntrack import Flow as Tuple
@@ -22,14 +23,16 @@ from svcnotes.network.topology import Topology
 _SEEN_REPLY, _CONFIRMED, _SNAT, _DNAT = 1 << 1, 1 << 3, 1 << 4, 1 << 5
 
 
-def sync(lab: Lab, net: Topology) -> Resync:
-    """Have the lab be this network, and every node's kube-proxy sync; what was forgotten, as `resync` tells it.
+def sync(lab: Lab, before: Cluster, net: Topology) -> Resync:
+    """Have the lab be this network, and every node's kube-proxy sync from the cluster `before`; what was forgotten.
+
+    It is told as `resync` tells it.
 
     Raises QuestionError where the lab cannot become it with flows open.
     """
     lists = lab.lists()
     lab.up(net)
-    done = resync(net.cluster, dict(_memories(lab, net)), net.proxy_mode)
+    done = resync(before, net.cluster, dict(_memories(lab, net)), net.proxy_mode)
     for node in dict(done.entries):
         stale = [entry.original for host, entry in done.entries if host == node]
         lab.delete(node, [[t.source, t.source_port, t.destination, t.destination_port] for t in stale])

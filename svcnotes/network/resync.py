@@ -8,11 +8,11 @@ endpoint that returns finds its clients' affinity forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.kube_proxy.cleanup import cleanup
+from svcnotes.kube_proxy.cleanup import cleans_up, cleanup
 from svcnotes.netfilter import Entry
 from svcnotes.network.flight import Memory
 from svcnotes.network.leaving import after_sync
@@ -32,10 +32,18 @@ class Resync:
     lists: tuple[tuple[str, str], ...] = ()
 
 
-def resync(cluster: Cluster, memories: Memories, proxy_mode: str | None = None, now: float = 0.0) -> Resync:
-    """Let kube-proxy sync on every node of a changed cluster, one after the other at once.
+def resync(
+    before: Cluster,
+    cluster: Cluster,
+    memories: Memories,
+    proxy_mode: str | None = None,
+    now: float = 0.0,
+    restarted: Container[str] = (),
+) -> Resync:
+    """Let kube-proxy sync on every node of a cluster that was `before`, one after the other at once.
 
-    A node that is gone has forgotten all. Where kube-proxy has stopped, nobody deletes entries.
+    On the nodes in `restarted` it began anew in between. A node that is gone has forgotten all. Where kube-proxy
+    has stopped, nobody deletes entries.
     Simplified: in a real cluster each node syncs by itself, within about a second of the change.
     """
     kept: dict[tuple[str, int], Memory] = {}
@@ -43,7 +51,9 @@ def resync(cluster: Cluster, memories: Memories, proxy_mode: str | None = None, 
     lists: list[tuple[str, str]] = []
     for (host, family), memory in memories.items():
         if host in cluster.nodes:
-            stale = tuple(_stale(cluster, host, family, memory, now))
+            udp = _udp(memory, now)
+            looks = udp and cleans_up(before, cluster, host, family, restarted=host in restarted)
+            stale = tuple(_stale(cluster, family, udp)) if looks else ()
             entries += [(host, entry) for entry in stale]
             gone = _without_rule(cluster, host, family, memory, proxy_mode)
             lists += [(host, name) for name in gone]
@@ -55,12 +65,11 @@ def resync(cluster: Cluster, memories: Memories, proxy_mode: str | None = None, 
     return Resync(kept, tuple(entries), tuple(lists))
 
 
-def _stale(cluster: Cluster, node: str, family: int, memory: Memory, now: float) -> Iterator[Entry]:
-    if node in cluster.stopped:
-        return
-    udp = [entry for entry in memory.conntrack if entry.original.protocol == "udp" and entry.expires >= now]
-    if not udp:
-        return
+def _udp(memory: Memory, now: float) -> list[Entry]:
+    return [one for one in memory.conntrack if one.original.protocol == "udp" and one.expires >= now]
+
+
+def _stale(cluster: Cluster, family: int, udp: Iterable[Entry]) -> Iterator[Entry]:
     judge = cleanup(cluster, family)
     for entry in udp:
         first, answer = entry.original, entry.reply

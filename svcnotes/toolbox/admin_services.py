@@ -58,6 +58,7 @@ def _start(call: Call) -> Printed:
 
 def _restart(call: Call) -> Printed:
     call.session.cluster = mending.kube_proxy_started(call.cluster, call.place.host)
+    call.session.restarted.add(call.place.host)
     return Printed()
 
 

@@ -55,8 +55,8 @@ class Session:
     `memories` is what the hosts remember, by host and IP family. `packets` and `bytes` count per rule.
     `kernel_log` holds (host, time, line). `access` are the lines that each Pod logged. `events` counts
     by (host, name of the kernel's counter). `frames` are the packets of the last command. `born` says
-    when an object was first seen here. `opened` is the time of day at the beginning. `execute` runs a
-    command's words at a place, `type_at` a command line.
+    when an object was first seen here. `restarted` are the nodes on which this command started kube-proxy.
+    `opened` is the time of day at the beginning. `execute` runs a command's words at a place, `type_at` a command line.
     """
 
     cluster: Cluster
@@ -71,6 +71,7 @@ class Session:
     frames: list[Frame] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     born: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    restarted: set[str] = field(default_factory=set)
     opened: datetime = OPENED
     execute: Callable[[Place, tuple[str, ...], str | None], Printed] = field(repr=False, default=_nowhere)
     type_at: Callable[[Place, str, str | None], Printed] = field(repr=False, default=_nowhere)

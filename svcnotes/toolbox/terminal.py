@@ -47,8 +47,8 @@ class Terminal:
     @cluster.setter
     def cluster(self, cluster: Cluster) -> None:
         """Put another cluster in place; the hosts remember what they remember."""
-        self._session.cluster = cluster
-        reconcile(self._session)
+        before, self._session.cluster = self._session.cluster, cluster
+        reconcile(self._session, before)
 
     @property
     def log(self) -> list[tuple[str, str]]:
@@ -199,7 +199,7 @@ class Terminal:
             printed = err(f"{name}: {error}\n")
         if self.cluster is not before:
             self._session.cluster = followed(before, self.cluster)
-            reconcile(self._session)
+            reconcile(self._session, before)
         return printed
 
 
