@@ -107,6 +107,11 @@ class Host:
         """Whether the address is this host's own, all of 127.0.0.0/8 included."""
         return address in self.addresses or is_loopback(address)
 
+    def is_plugged_in(self, address: str) -> bool:
+        """Whether an interface that leads somewhere has the address."""
+        plugged = (one for one in self.interfaces.values() if one.segment)
+        return any(own.partition("/")[0] == address for one in plugged for own in one.addresses)
+
     def route(self, destination: str) -> Route | None:
         """The route for a destination: the local table first, then the longest prefix."""
         return LOCAL if self.is_local(destination) else self.routes.find(destination)

@@ -122,14 +122,17 @@ class Topology:
         return node_host(self.cluster, node).veths[pod.key]
 
     def is_somebody(self, address: str) -> bool:
-        """Whether some host of this world has the address."""
+        """Whether some host of this world has the address, on an interface that is plugged into something.
+
+        The addresses of kube-proxy's own interface say nothing about the way there: every node has them all.
+        """
         return (
             address in self.plan.node_of
             or address in self.plan.pod_of
             or bool(self.outside_name(address))
             or address in self.plan.external
             or address in self.router.addresses
-            or any(self.host(name).is_local(address) for name in self.cluster.nodes)
+            or any(self.host(name).is_plugged_in(address) for name in self.cluster.nodes)
         )
 
     def spread(self, address: str, protocol: str, port: int) -> tuple[str, ...]:
