@@ -53,8 +53,8 @@ class Entry:
     the one is the other inverted; DNAT changes the reply's source, SNAT the reply's destination.
     `dnat` and `snat` are the statuses DNAT and SNAT; `dnat_done` and `snat_done` say that the nat
     tables had their say, which they have once for each. `phase` is the protocol's state as
-    `conntrack -L` names it, `expires` the host's time at which the entry is forgotten, `mark` the
-    connection's mark. `confirmed` entries stand in the table.
+    `conntrack -L` names it, `expires` the host's time at which the entry is forgotten, `began` that of its first
+    packet, `mark` the connection's mark. `confirmed` entries stand in the table.
     """
 
     original: Flow
@@ -68,6 +68,7 @@ class Entry:
     phase: str = ""
     expires: float = 0.0
     mark: int = 0
+    began: float = 0.0
 
     def flow(self, direction: str) -> Flow:
         """How packets of one direction look as they arrive."""
@@ -155,7 +156,7 @@ class Conntrack:
         entry, direction = found
         if direction == ORIGINAL and begins_again(entry.phase, packet):
             return self._begin(packet, time)
-        phase = next_phase(entry.phase, packet, reply=direction == REPLY)
+        phase = next_phase(entry.phase, packet, reply=direction == REPLY, age=time - entry.began)
         if not phase:
             return Connection("INVALID")
         seen_reply = entry.seen_reply or direction == REPLY
@@ -169,7 +170,7 @@ class Conntrack:
             return Connection("INVALID")
         flow = Flow.of(packet)
         expires = time + timeout(packet.protocol, phase)
-        return Connection("NEW", Entry(flow, flow.inverted(), phase=phase, expires=expires))
+        return Connection("NEW", Entry(flow, flow.inverted(), phase=phase, expires=expires, began=time))
 
     def _classify_error(self, inner: Packet, time: float) -> Connection:
         """An ICMP error belongs to the connection of the packet in it, and goes the other way.

@@ -18,6 +18,7 @@ TIMEOUTS = {
     ("tcp", "TIME_WAIT"): 120,
     ("tcp", "CLOSE"): 10,
     ("udp", "UNREPLIED"): 30,
+    ("udp", "REPLIED"): 30,
     ("udp", "ASSURED"): 120,
     ("sctp", "UNREPLIED"): 3,
     ("sctp", "ASSURED"): 210,
@@ -25,6 +26,8 @@ TIMEOUTS = {
     ("icmp", "REPLIED"): 30,
 }
 OTHER_PROTOCOLS = 600
+STREAM_AFTER = 2.0
+"""When UDP that goes both ways is taken for a stream, in seconds after the first packet: a lone question is none."""
 ASSURED = frozenset({"ASSURED", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"})
 """The phases of a connection that both sides have taken up: such an entry is not evicted before its time."""
 
@@ -67,9 +70,11 @@ def begins_again(phase: str, packet: Packet) -> bool:
     return packet.protocol == "tcp" and phase in ("CLOSE", "TIME_WAIT") and kind(packet) == "syn"
 
 
-def next_phase(phase: str, packet: Packet, *, reply: bool) -> str:
-    """The phase after one more packet; empty if the packet does not fit (INVALID)."""
-    if packet.protocol == "icmp":
+def next_phase(phase: str, packet: Packet, *, reply: bool, age: float = 0.0) -> str:
+    """The phase after one more packet, `age` seconds after the first; empty if the packet does not fit (INVALID)."""
+    if packet.protocol == "udp" and phase in ("REPLIED", "ASSURED"):
+        return "ASSURED" if age > STREAM_AFTER else "REPLIED"
+    if packet.protocol in ("icmp", "udp"):
         return "REPLIED" if reply or phase == "REPLIED" else "UNREPLIED"
     if packet.protocol != "tcp":
         return "ASSURED" if reply or phase == "ASSURED" else "UNREPLIED"

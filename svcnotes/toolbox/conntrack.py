@@ -1,7 +1,7 @@
 """`conntrack`: what a node remembers of connections, as conntrack-tools 1.4.7 prints it.
 
-Simplified: an entry that was answered once is ASSURED for UDP too; a full table is full of others'
-connections, which are counted and not listed; the order is that of the beginnings, not of a hash table.
+Simplified: a full table is full of others' connections, which are counted and not listed; the order is that of the
+beginnings, not of a hash table.
 """
 
 from __future__ import annotations

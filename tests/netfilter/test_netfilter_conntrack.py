@@ -158,6 +158,17 @@ def test_udp_is_new_until_answered_then_established():
     assert (later.state, later.direction) == ("ESTABLISHED", ORIGINAL)
 
 
+def test_udp_that_still_goes_on_after_two_seconds_is_a_stream_and_kept_four_times_as_long():
+    """nf_conntrack_udp_packet: a question and its answer are none, however often; as Linux 6.18 showed it, too."""
+    packet = Packet("udp", "192.0.2.10", 40000, "10.0.0.1", 53)
+    table, told = Conntrack(), []
+    for time, sent in [(5.0, packet), (5.0, answer_to(packet, "")), (6.9, packet), (7.1, packet)]:
+        entry = table.classify(sent, time).entry
+        table = table.with_entry(replace(entry, confirmed=True))
+        told.append((entry.phase, entry.expires - time))
+    assert told == [("UNREPLIED", 30), ("REPLIED", 30), ("REPLIED", 30), ("ASSURED", 120)]
+
+
 @pytest.mark.parametrize(
     ("protocol", "flags", "seconds"), [("tcp", "SYN", 120), ("udp", "", 30), ("sctp", "", 3)]
 )
