@@ -35,6 +35,8 @@ from svcnotes.exercises.personal import ALL, Personal, draw  # noqa: E402
 COURSE = "seeds"
 SHOWN = 2
 """How many problems of one exercise are printed."""
+GENEROUS, ENOUGH = 0.27, 100
+"""A copied answer may earn that part of the points on average, a quarter and what chance adds; asked from so many draws on."""
 MEASURES = ("hops", "rules", "paths", "lines", "choices")
 
 
@@ -167,7 +169,9 @@ that it is about. The table shows it: hops and matched rules of that packet's lo
 lines of the manifest to mend), pairs of cause and place to choose from. A range means that it differs from draw to draw.
 
 The last two columns say what an answer is worth that was copied from another student: how often it earns all points, and which part of
-the points it earns on average. A part is earned where something is right in both cases: a manifest that can be loaded, an outcome that is the same.
+the points it earns on average. A part is earned where something is right in both cases: a manifest or rules that can be loaded, a number or a cause
+that happens to be the same. An outcome is one word of three or four, so it counts only beside an address of one's own case that shows why. The program
+that writes this page fails where a copy earns more than {generous:.0%}.
 
 {table}
 """
@@ -177,7 +181,19 @@ def page(findings: Sequence[Finding], seeds: int) -> str:
     """The table as a page of the book, without the times, which are a machine's."""
     rows = [line.split(" | ") for line in table(findings).splitlines()]
     kept = [" | ".join([*row[:7], *row[9:]]) for row in rows]
-    return PAGE.format(seeds=f"{seeds:,}", table="\n".join(kept))
+    return PAGE.format(seeds=f"{seeds:,}", table="\n".join(kept), generous=GENEROUS)
+
+
+def too_generous(findings: Sequence[Finding]) -> list[str]:
+    """The exercises, drawn often enough to tell, in which a copied answer earns more than it may."""
+    copies: dict[str, list[float]] = {}
+    for one in findings:
+        copies.setdefault(one.exercise, []).append(one.copied)
+    return [
+        f"{name}: an answer copied from another student earns {statistics.mean(shares[1:]):.0%} of the points"
+        for name, shares in copies.items()
+        if len(shares) >= ENOUGH and statistics.mean(shares[1:]) > GENEROUS
+    ]
 
 
 def _span(values: Sequence[int]) -> str:
@@ -256,7 +272,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(
         f"\n{len(findings)} draws of {len(ids)} exercises, {broken} with a problem, {time.monotonic() - begun:.0f} s"
     )
-    return 1 if broken else 0
+    generous = too_generous(findings)
+    print("\n".join(generous), end="\n" if generous else "", file=sys.stderr)
+    return 1 if broken or generous else 0
 
 
 def _progress(done: int, total: int, name: str, begun: float) -> None:

@@ -25,12 +25,20 @@ def test_the_way_of_its_packet_is_as_long_in_every_draw(name):
     assert max(rules) - min(rules) <= 2
 
 
-@pytest.mark.parametrize("name", ["00-visit", "01-nodes", "02-log", "03-ranges", "05-guard", "07-services"])
-def test_an_answer_copied_from_another_student_is_seldom_right(name):
+@pytest.mark.parametrize("name", ["00-visit", "02-log", "02-without", "05-guard", "07-office", "09-list"])
+def test_an_answer_copied_from_another_student_is_seldom_right_and_earns_a_quarter_or_so(name):
     cases = [draw(name, "copies", f"student-{number}") for number in range(COPIES)]
     written = [answers.right(name, case) for case in cases]
-    right = sum(case.check(written[number - 1]).ok for number, case in enumerate(cases))
-    assert right <= COPIES // 4
+    verdicts = [case.check(written[number - 1]) for number, case in enumerate(cases)]
+    assert sum(verdict.ok for verdict in verdicts) <= COPIES // 4
+    assert sum(verdict.score for verdict in verdicts) <= check_seeds.GENEROUS * COPIES
+
+
+def test_an_exercise_that_pays_copies_is_found():
+    paid = [check_seeds.Finding("01-nodes", f"student-{n}", copied=0.3) for n in range(check_seeds.ENOUGH)]
+    fair = [check_seeds.Finding("01-close", f"student-{n}", copied=0.2) for n in range(check_seeds.ENOUGH)]
+    (told,) = check_seeds.too_generous([*paid, *fair])
+    assert told.startswith("01-nodes: an answer copied from another student earns 30%")
 
 
 def test_a_broken_promise_is_found(monkeypatch):
