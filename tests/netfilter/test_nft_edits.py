@@ -66,7 +66,10 @@ def test_braces_may_go_over_several_lines_and_remarks_are_passed_by():
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("delete rule ip kube-proxy external handle 4", "a command is `add rule"),
+        (
+            "delete rule ip kube-proxy external handle 44",
+            "Could not process rule: No such file or directory: chain external has no rule",
+        ),
         ("add rule ip kube-proxy nowhere accept", "no chain nowhere in table ip kube-proxy"),
         ("add rule ip6 kube-proxy external accept", "no table ip6 kube-proxy; there are: ip kube-proxy"),
         ("add rule ip kube-proxy external frobnicate", "unknown word `frobnicate`"),

@@ -30,6 +30,7 @@ class NamedSet:
     said: tuple[str, ...]
     keys: tuple[str, ...]
     elements: tuple[Element, ...] = ()
+    handle: int = 0
 
     def __str__(self) -> str:
         body = "".join(f"\t\t{line}\n" for line in self.said)
@@ -45,11 +46,16 @@ class NamedSet:
 
 @dataclass(frozen=True, slots=True)
 class NamedChain:
-    """A chain: `said` are its own lines (comment, how it hangs at a hook), `rules` its rules."""
+    """A chain: `said` are its own lines (comment, how it hangs at a hook), `rules` its rules.
+
+    `handle` is its number, `handles` those of its rules, where they were counted (`nftables.handles`).
+    """
 
     name: str
     said: tuple[str, ...]
     rules: tuple[Rule, ...]
+    handle: int = 0
+    handles: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         body = "".join(f"\t\t{line}\n" for line in (*self.said, *self.rules))
@@ -63,6 +69,7 @@ class Other:
     word: str
     name: str
     lines: tuple[str, ...]
+    handle: int = 0
 
     def __str__(self) -> str:
         body = "".join(f"{line}\n" for line in self.lines)
@@ -71,12 +78,17 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class NftTable:
-    """A table: `said` are its own lines, `held` its sets, maps, chains and others in the text's order."""
+    """A table: `said` are its own lines, `held` its sets, maps, chains and others in the text's order.
+
+    `handle` is its number, `last` the last that something in it got, where they were counted (`nftables.handles`).
+    """
 
     family: str
     name: str
     said: tuple[str, ...]
     held: tuple[NamedSet | NamedChain | Other, ...]
+    handle: int = 0
+    last: int = 0
 
     def __str__(self) -> str:
         said = "".join(f"\t{line}\n" for line in self.said)

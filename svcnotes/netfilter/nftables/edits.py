@@ -1,7 +1,8 @@
 """Edit tables of nftables as `nft -f` does: rules and elements come and go.
 
-Left out: `delete rule` and `replace rule`, which need the number that the kernel gave a rule (`handle`), and new chains,
-sets and tables. Source: the nft(8) manual, RULES and ELEMENTS.
+Rules are named by their numbers (`nftables.handles`), counted once before the first command: what comes and goes in
+between changes no other's. Left out: new chains, sets and tables. Sources: the nft(8) manual, RULES and ELEMENTS; what
+nft 1.0.6 says of a number that is not there.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import replace
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.nftables.document import Document, NamedChain, NamedSet, NftTable, document
 from svcnotes.netfilter.nftables.elements import elements_of
+from svcnotes.netfilter.nftables.handles import numbered, takes
 from svcnotes.netfilter.nftables.statements import rule
-from svcnotes.netfilter.nftables.syntax import Element
+from svcnotes.netfilter.nftables.syntax import Braces, Concat, Element, Match, Rule, Statement
 
 _COMMAND = re.compile(
     r"(?:sudo )?(?:nft )?(\w+ \w+) (?:(ip|ip6|inet) )?(\S+) ([^\s{]+)(?: *(.+))?", re.DOTALL
@@ -24,9 +26,12 @@ _QUOTES = re.compile(r"'|\\(?=[{};|])")
 """What a shell wants around braces and takes away; nft itself knows no such quotes."""
 _OPEN, _CLOSED = re.compile(r"\{"), re.compile(r"\}")
 SHAPE = (
-    "`add rule ip TABLE CHAIN RULE` (`insert rule ...` puts it first), `flush chain ip TABLE CHAIN`, "
+    "`add rule ip TABLE CHAIN RULE` (`insert rule ...` puts it first; `handle N` or `index N` before RULE: behind that rule, or before it), "
+    "`replace rule ip TABLE CHAIN handle N RULE`, `delete rule ip TABLE CHAIN handle N`, `flush chain ip TABLE CHAIN`, "
     "`add element ip TABLE SET { ELEMENT }` or `delete element ...`"
 )
+NOT_THERE = "Could not process rule: No such file or directory"
+_PLACE = re.compile(r"(handle|position|index)\b *(\S*) *(.*)", re.DOTALL)
 _WHOLE = re.compile(r"^table (?:\w+ )?[^\s{]+ *\{", re.MULTILINE)
 _FIRST = re.compile(r"\s*(?:sudo )?(?:nft '?)?(?:add|insert|delete|flush|replace|create)\b")
 
@@ -46,7 +51,7 @@ def edited(text: str, commands: str) -> str:
 
     Each is one of `SHAPE`, with or without `nft` before it. Raises RuleError that names the line for what cannot be done.
     """
-    whole = document(text)
+    whole = numbered(document(text))
     for number, line in _lines(commands):
         try:
             whole = _changed(whole, line)
@@ -116,21 +121,107 @@ def _with(table: NftTable, old: NamedChain | NamedSet, new: NamedChain | NamedSe
     return replace(table, held=tuple(new if one is old else one for one in table.held))
 
 
-def _add_rule(table: NftTable, name: str, text: str) -> NftTable:
+def _with_rules(table: NftTable, old: NamedChain, rules: list[tuple[Rule, int]]) -> NftTable:
+    kept, handles = zip(*rules, strict=True) if rules else ((), ())
+    return _with(table, old, replace(old, rules=kept, handles=handles))
+
+
+def _add_rule(table: NftTable, name: str, text: str, *, behind: bool = True) -> NftTable:
     chain = _chain(table, name)
-    return _with(table, chain, replace(chain, rules=(*chain.rules, rule(_needed(text, "a rule")))))
+    rules = list(zip(chain.rules, chain.handles, strict=True))
+    place, number, rest = _place(text)
+    new = _kept(rule(_needed(rest, "a rule")))
+    at = len(rules) if behind else 0
+    if place and (place == "index" or number):  # nft takes the handle 0 for none
+        at = (_indexed if place == "index" else _numbered)(table, chain, number) + behind
+    last = table.last + takes(new)
+    return replace(_with_rules(table, chain, [*rules[:at], (new, last), *rules[at:]]), last=last)
 
 
 def _insert_rule(table: NftTable, name: str, text: str) -> NftTable:
+    return _add_rule(table, name, text, behind=False)
+
+
+def _replace_rule(table: NftTable, name: str, text: str) -> NftTable:
     chain = _chain(table, name)
-    return _with(table, chain, replace(chain, rules=(rule(_needed(text, "a rule")), *chain.rules)))
+    number, rest = _handle(text)
+    new = _kept(rule(_needed(rest, "a rule")))
+    at = _numbered(table, chain, number)
+    rules = list(zip(chain.rules, chain.handles, strict=True))
+    rules[at] = (new, rules[at][1])  # the new rule has the number of the old
+    return replace(_with_rules(table, chain, rules), last=table.last + takes(new) - 1)
+
+
+def _delete_rule(table: NftTable, name: str, text: str) -> NftTable:
+    chain = _chain(table, name)
+    number, rest = _handle(text)
+    if rest:
+        raise RuleError(f"`{rest}` is one word too many: write `delete rule ip TABLE CHAIN handle N`")
+    if not number:  # nft sends the handle 0 as none, and the kernel takes that for all
+        return _with_rules(table, chain, [])
+    at = _numbered(table, chain, number)
+    rules = list(zip(chain.rules, chain.handles, strict=True))
+    return _with_rules(table, chain, [*rules[:at], *rules[at + 1 :]])
+
+
+def _place(text: str) -> tuple[str, int, str]:
+    """Where a new rule is to stand (`handle`, its older word `position`, `index`, or empty), by which number, and the rest."""
+    found = _PLACE.fullmatch(text)
+    if found is None:
+        return "", 0, text
+    if not found[2].isdecimal():
+        raise RuleError(f"syntax error, expecting number: `{found[2]}` behind {found[1]} is none")
+    return found[1], int(found[2]), found[3]
+
+
+def _handle(text: str) -> tuple[int, str]:
+    """The number and the rest of a command that names a rule by it."""
+    place, number, rest = _place(text)
+    if place != "handle":
+        raise RuleError(
+            "syntax error, expecting handle: write `handle N` behind the chain; `nft -a list ruleset` prints each rule's number"
+        )
+    return number, rest
+
+
+def _numbered(table: NftTable, chain: NamedChain, number: int) -> int:
+    """Where the rule of a number stands in its chain."""
+    if number not in chain.handles:
+        there = ", ".join(map(str, chain.handles)) or "none"
+        raise RuleError(
+            f"{NOT_THERE}: chain {chain.name} has no rule with the handle {number}, its rules have: {there} "
+            f"(nft -a list chain {table.family} {table.name} {chain.name})"
+        )
+    return chain.handles.index(number)
+
+
+def _indexed(_table: NftTable, chain: NamedChain, number: int) -> int:
+    """Where the rule of an index stands in its chain: they begin with 0."""
+    if number >= len(chain.rules):
+        raise RuleError(
+            f"{NOT_THERE}: chain {chain.name} has no rule with the index {number}, it has {len(chain.rules)}, and the first has the index 0"
+        )
+    return number
+
+
+def _kept(written: Rule) -> Rule:
+    """A rule as nft hands it on: a set in braces with one element is none."""
+    return replace(written, statements=tuple(map(_plain, written.statements)))
+
+
+def _plain(statement: Statement) -> Statement:
+    if isinstance(statement, Match) and isinstance(statement.right, Braces):
+        first, *more = statement.right.elements
+        if not more and not first.said and not isinstance(first.key, Concat):
+            return replace(statement, right=first.key)
+    return statement
 
 
 def _flush_chain(table: NftTable, name: str, text: str) -> NftTable:
     if text:
         raise RuleError(f"`{text}` is one word too many: write `flush chain ip TABLE CHAIN`")
     chain = _chain(table, name)
-    return _with(table, chain, replace(chain, rules=()))
+    return _with_rules(table, chain, [])
 
 
 def _add_element(table: NftTable, name: str, text: str) -> NftTable:
@@ -168,6 +259,8 @@ def _needed(text: str, what: str) -> str:
 _CHANGES: Mapping[str, Callable[[NftTable, str, str], NftTable]] = {
     "add rule": _add_rule,
     "insert rule": _insert_rule,
+    "replace rule": _replace_rule,
+    "delete rule": _delete_rule,
     "flush chain": _flush_chain,
     "add element": _add_element,
     "delete element": _delete_element,
