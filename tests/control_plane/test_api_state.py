@@ -84,6 +84,13 @@ def test_addresses_of_another_range_are_kept():
     assert state.get("Service", "default", "a")["spec"]["clusterIP"] == "10.43.7.7"
 
 
+def test_a_dump_keeps_a_node_port_that_another_api_servers_range_allowed():
+    dumped = service("a", type="NodePort", ports=[{"port": 80, "nodePort": 8080}])
+    dumped["metadata"]["uid"] = "7f1c0f0e-3f0e-4a55-9d0c-6d1b8a0f9e11"
+    kept = ApiState.fresh().restore([dumped])
+    assert kept.get("Service", "default", "a")["spec"]["ports"][0]["nodePort"] == 8080
+
+
 @pytest.mark.parametrize(
     ("objects", "said"),
     [

@@ -64,7 +64,7 @@ def _hold(state: ApiState, entries: Mapping[Key, tuple[dict[str, Any], Served]])
         ports, _ = held_numbers(document)
         for number in ports:
             said = ""
-            if not low <= number <= high:
+            if not low <= number <= high and not _was_stored(document):
                 said = f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
             elif node_ports.get(number, key) != key:
                 said = ALLOCATED
@@ -79,6 +79,15 @@ def _hold(state: ApiState, entries: Mapping[Key, tuple[dict[str, Any], Served]])
                 raise invalid("Service", key[2], [error])
             cluster_ips = cluster_ips.with_item(address, key)
     return replace(state, node_ports=node_ports, cluster_ips=cluster_ips)
+
+
+def _was_stored(document: Mapping[str, Any]) -> bool:
+    """Whether an API server stored it: a dump shows its uid.
+
+    That one may have another range, or have had one: a port outside is reported by its repair loop and stays
+    (pkg/registry/core/service/portallocator/controller/repair.go).
+    """
+    return bool(document["metadata"].get("uid"))
 
 
 def _addresses(document: Mapping[str, Any]) -> list[str]:
