@@ -56,6 +56,7 @@ class Session:
     `kernel_log` holds (host, time, line). `access` are the lines that each Pod logged. `events` counts
     by (host, name of the kernel's counter). `frames` are the packets of the last command. `born` says
     when an object was first seen here. `restarted` are the nodes on which this command started kube-proxy.
+    `counted` is what a tool has put numbers to on a node, by IP family.
     `opened` is the time of day at the beginning. `execute` runs a command's words at a place, `type_at` a command line.
     """
 
@@ -72,6 +73,7 @@ class Session:
     files: dict[str, str] = field(default_factory=dict)
     born: dict[tuple[str, str, str], float] = field(default_factory=dict)
     restarted: set[str] = field(default_factory=set)
+    counted: dict[tuple[str, int], object] = field(default_factory=dict)
     opened: datetime = OPENED
     execute: Callable[[Place, tuple[str, ...], str | None], Printed] = field(repr=False, default=_nowhere)
     type_at: Callable[[Place, str, str | None], Printed] = field(repr=False, default=_nowhere)

@@ -167,7 +167,10 @@ TOOLS: Mapping[str, Tool] = {
     "ipvsadm": Tool(ipvsadm, NODES, "ipvsadm -Ln [-t ADDRESS:PORT] | ipvsadm -Lcn | ipvsadm -Sn"),
     "ipset": Tool(ipset, NODES, "ipset list [NAME] | ipset save"),
     "nft": Tool(
-        nft, NODES, "nft list tables | ruleset | table FAMILY NAME | chain|set|map FAMILY TABLE NAME"
+        nft,
+        NODES,
+        "nft [-a] list tables | ruleset | table FAMILY NAME | chain|set|map FAMILY TABLE NAME; "
+        "nft add|insert|replace|delete rule ..., nft add|delete element ..., nft flush chain ...",
     ),
     "hostname": Tool(hostname, ENDS, ""),
     "date": Tool(date, EVERYWHERE, ""),

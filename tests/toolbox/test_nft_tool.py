@@ -61,3 +61,38 @@ def test_in_another_mode_nft_says_where_the_rules_are(data):
     said = str(terminal(data, "nodeport-cluster", "iptables").run("node-1", "nft list tables"))
     assert "table ip nat\n" in said
     assert "read its rules with iptables-save" in said
+
+
+def _handles(listing):
+    return [line.rpartition(" ")[2] for line in str(listing).splitlines() if " # handle " in line]
+
+
+def test_rules_are_listed_with_numbers_and_a_number_stays_a_rules_own_while_others_come_and_go(data):
+    one, chain = terminal(data, "nodeport-cluster"), "ip kube-proxy filter-forward"
+    own, *rules = _handles(one.run("node-1", f"nft -a list chain {chain}"))
+    assert (
+        _handles(one.run("node-1", "nft -a list table ip kube-proxy | grep -A 9 'chain filter-forward'"))[0]
+        == own
+    )
+    assert str(one.run("node-1", f"nft insert rule {chain} tcp dport 8080 drop")) == ""
+    assert one.run("client", "curl -s -m 1 172.18.0.11:30080").exit_code == 28
+    new = _handles(one.run("node-1", f"nft -a list chain {chain}"))[1]
+    assert int(new) > max(map(int, rules))
+    assert one.run("node-1", f"nft delete rule {chain} handle {rules[0]}").exit_code == 0
+    assert _handles(one.run("node-1", f"nft -a list chain {chain}")) == [own, new, *rules[1:]]
+    assert one.run("node-1", f"nft delete rule {chain} handle {new}").exit_code == 0
+    assert one.run("client", "curl -s -m 1 172.18.0.11:30080").exit_code == 0
+
+
+def test_what_nft_cannot_do_is_an_error_and_changes_nothing(data):
+    one, chain = terminal(data, "nodeport-cluster"), "ip kube-proxy filter-forward"
+    before = str(one.run("node-1", "nft list ruleset"))
+    gone = one.run("node-1", f"nft delete rule {chain} handle 999")
+    assert gone.exit_code == 1
+    assert str(gone).startswith(
+        "Error: Could not process rule: No such file or directory: chain filter-forward has no rule"
+    )
+    assert str(one.run("node-1", "nft add rule ip6 kube-proxy x drop")).startswith(
+        "Error: No such file or directory\n"
+    )
+    assert str(one.run("node-1", "nft list ruleset")) == before

@@ -51,13 +51,17 @@ def edited(text: str, commands: str) -> str:
 
     Each is one of `SHAPE`, with or without `nft` before it. Raises RuleError that names the line for what cannot be done.
     """
-    whole = numbered(document(text))
+    return str(changed(numbered(document(text)), commands))
+
+
+def changed(whole: Document, commands: str) -> Document:
+    """Give numbered tables after these commands; raises RuleError as `edited` does."""
     for number, line in _lines(commands):
         try:
             whole = _changed(whole, line)
         except RuleError as error:
             raise RuleError(f"line {number}: {error}\n    {line}", line=number, text=line) from None
-    return str(whole)
+    return whole
 
 
 def _lines(commands: str) -> Iterator[tuple[int, str]]:
