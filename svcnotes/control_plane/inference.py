@@ -51,11 +51,21 @@ def cluster_cidrs(
     """kube-proxy's clusterCIDR where its own configuration does not say (empty is said: it knows of none).
 
     kubeadm writes its podSubnet there; else it is the smallest range that holds the `nodes`' podCIDRs,
-    or the default pod network where the `given` Nodes had none.
+    or the default pod network where the `given` Nodes had none. `gives_no_ranges` Nodes leave it empty.
     """
+    if "pods" not in stated and gives_no_ranges(given):
+        return replace(proxy, cluster_cidrs=())
     if "pods" in stated or not any(pod_cidrs(node) for node in given):
         return replace(proxy, cluster_cidrs=config.pod_cidrs)
     return replace(proxy, cluster_cidrs=_ranges([cidr for node in nodes for cidr in pod_cidrs(node)]))
+
+
+def gives_no_ranges(nodes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these Nodes are a real cluster's (they show a uid) which hands out no podCIDRs.
+
+    There a cloud or the network plugin gives Pods their addresses, and kube-proxy is told of no range.
+    """
+    return any(node["metadata"].get("uid") for node in nodes) and not any(pod_cidrs(node) for node in nodes)
 
 
 def pod_cidrs(node: Mapping[str, Any]) -> list[str]:

@@ -96,6 +96,12 @@ def _read(sources: Iterable[tuple[str, str | bytes]], max_bytes: int) -> Cluster
             gc.enable()
 
 
+_NO_RANGES = (
+    "the Nodes have no podCIDR, so kube-proxy is taken to know no range of Pods, as with an empty clusterCIDR: "
+    "where yours knows one, add a KubeProxyConfiguration with it"
+)
+
+
 def _cluster(found: Sorted) -> Cluster:
     for item in found.of(*SHAPES):
         owner = f"{item.where}: {item.title}"
@@ -129,11 +135,12 @@ def _cluster(found: Sorted) -> Cluster:
     state = controllers.add_slices(state)
     outside = check_routes(world(settings.get("World")), (node["metadata"]["name"] for node in full_nodes))
     state, addresses = cloud_controller.serve(state, outside)
+    if not _says(settings.get("KubeProxyConfiguration"), "clusterCIDR"):
+        proxy = inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes)
+        notes = (*notes, *(() if proxy.cluster_cidrs else (_NO_RANGES,)))
     cluster = Cluster(
         state=state,
-        proxy=proxy
-        if _says(settings.get("KubeProxyConfiguration"), "clusterCIDR")
-        else inference.cluster_cidrs(proxy, config, stated, given_nodes, full_nodes),
+        proxy=proxy,
         config=config,
         given_world=outside,
         notes=(*found.notes, *notes),

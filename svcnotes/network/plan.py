@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Node, Pod
@@ -30,6 +30,15 @@ class Plan:
     pod_of: Mapping[str, Pod]
     pods_of_node: Mapping[str, tuple[Pod, ...]]
     external: Mapping[str, str]
+
+    @cached_property
+    def services_at(self) -> Mapping[str, str]:
+        """The Service (`namespace/name`) whose externalIPs or load balancer's status name an address."""
+        return {
+            address: service.key
+            for service in self.cluster.services.values()
+            for address in (*service.external_ips, *(one.ip for one in service.ingress if one.ip))
+        }
 
     def network_of(self, address: str) -> str:
         """The nodes' network that holds this address, empty where none does."""

@@ -105,6 +105,19 @@ status: {addresses: [{type: InternalIP, address: 172.18.0.11}, {type: ExternalIP
     assert cluster.proxy.cluster_cidrs == ("10.244.0.0/22",)
 
 
+CLOUD_NODE = "{apiVersion: v1, kind: Node, metadata: {name: a%s}, status: {addresses: [{type: InternalIP, address: 192.168.10.5}]}}"
+
+
+def test_a_dump_whose_nodes_have_no_ranges_of_pods_has_a_kube_proxy_that_knows_none():
+    """As clouds do that give Pods addresses of the nodes' network; nodes just written down get ranges."""
+    dumped, written = loads(CLOUD_NODE % ", uid: 7f1c"), loads(CLOUD_NODE % "")
+    assert (dumped.proxy.cluster_cidrs, written.proxy.cluster_cidrs) == ((), ("10.244.0.0/16",))
+    assert "add a KubeProxyConfiguration with it" in dumped.notes[0]
+    assert written.notes == ()
+    told = "\n---\n{apiVersion: kubeproxy.config.k8s.io/v1alpha1, kind: KubeProxyConfiguration, clusterCIDR: 192.168.0.0/16}"
+    assert loads(CLOUD_NODE % ", uid: 7f1c" + told).proxy.cluster_cidrs == ("192.168.0.0/16",)
+
+
 def test_service_addresses_from_elsewhere_tell_the_service_network():
     text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.43.7.7, ports: [{port: 80}]}"
     cluster = loads(text)

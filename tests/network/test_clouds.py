@@ -45,6 +45,12 @@ def test_the_client_hears_the_balancer_and_nobody_else():
             assert (path.outcome, path.hops[-1].ended) == ("connected", "the asker has its answer")
 
 
+def test_a_vip_that_no_cloud_serves_says_whose_it_is_and_what_would_lead_it_in():
+    (path,) = trace(cluster("lb-cluster"), CLIENT, VIP, via=None).paths
+    assert path.outcome == "external"
+    assert "default/web names it, but nothing leads it to a node" in path.reason
+
+
 def test_a_pod_that_comes_by_the_balancer_gets_its_answer_from_it():
     where = cluster("lb-ipmode-proxy").with_world(cloud="proxying")
     found = trace(where, "pod/default/tool-1", VIP)
