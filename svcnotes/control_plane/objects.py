@@ -188,7 +188,8 @@ class KubeProxyConfiguration:
     it remembers connections (TCP, closing TCP, UDP; 0: as the kernel does), `ipvs_exclude_cidrs` whose virtual servers
     kube-proxy does not delete;
     `strict_arp`: whether a node then keeps silent when asked for an address of another interface. `allow_external_ips`:
-    the feature gate AllowServiceExternalIPs; without it kube-proxy ignores spec.externalIPs.
+    the feature gate AllowServiceExternalIPs; without it kube-proxy ignores spec.externalIPs. `tcp_be_liberal`:
+    conntrack.tcpBeLiberal, by which it sets nf_conntrack_tcp_be_liberal.
     """
 
     mode: str = "iptables"
@@ -205,6 +206,7 @@ class KubeProxyConfiguration:
     ipvs_timeouts: tuple[int, int, int] = (0, 0, 0)
     ipvs_exclude_cidrs: tuple[str, ...] = ()
     allow_external_ips: bool = True
+    tcp_be_liberal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

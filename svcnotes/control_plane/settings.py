@@ -62,7 +62,15 @@ _PROXY_SHAPE: dict[str, Any] = {
     "bindAddressHardFail": bool,
     "clientConnection": dict,
     "configSyncPeriod": str,
-    "conntrack": dict,
+    "conntrack": {
+        "maxPerCore": int,
+        "min": int,
+        "tcpEstablishedTimeout": str,
+        "tcpCloseWaitTimeout": str,
+        "tcpBeLiberal": bool,
+        "udpTimeout": str,
+        "udpStreamTimeout": str,
+    },
     "detectLocal": {"bridgeInterface": str, "interfaceNamePrefix": str},
     "enableProfiling": bool,
     "featureGates": {"*": bool},
@@ -171,6 +179,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         ipvs_timeouts=(tcp, tcp_fin, udp),
         ipvs_exclude_cidrs=excluded,
         allow_external_ips=bool(gates.get(EXTERNAL_IPS, True)),
+        tcp_be_liberal=bool((raw.get("conntrack") or {}).get("tcpBeLiberal")),
     )
 
 

@@ -70,6 +70,7 @@ def _sysctls(cluster: Cluster, mode: Mode | None) -> dict[str, str]:
         "net.bridge.bridge-nf-call-ip6tables": "1",
         "net.ipv4.conf.all.route_localnet": localnet,  # kube-proxy sets it for localhost nodePorts
         "net.ipv4.conf.all.rp_filter": "0",
+        **({"net.netfilter.nf_conntrack_tcp_be_liberal": "1"} if cluster.proxy.tcp_be_liberal else {}),
         **(mode.sysctls(cluster) if mode else {}),
         **cluster.world.sysctls,
     }

@@ -1,8 +1,7 @@
 """kube-proxy's iptables mode: the whole rule set of a node, as `iptables-save` prints it.
 
 Source: pkg/proxy/iptables/proxier.go of Kubernetes 1.36. The node is one whose kernel has nfacct
-counters and the usual conntrack settings (nf_conntrack_tcp_be_liberal is 0), and on which nothing
-but kube-proxy has written rules.
+counters, and on which nothing but kube-proxy has written rules.
 """
 
 from __future__ import annotations
@@ -44,6 +43,10 @@ _NAT_JUMPS = (
     f"-A PREROUTING {_PORTALS}\n"
     f"-A OUTPUT {_PORTALS}\n"
     '-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING\n'
+)
+_DROP_INVALID = (
+    "-A KUBE-FORWARD -m conntrack --ctstate INVALID"
+    " -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP\n"
 )
 # With route_localnet on, a neighbour could reach what listens on 127.0.0.1 only (CVE-2020-8558).
 _BLOCK_LOCALNET = (
@@ -117,8 +120,7 @@ def filter_chains(cluster: Cluster, written: ServiceRules, open_at: NodePortAddr
     """
     mark = _mark(cluster)
     forward = (
-        "-A KUBE-FORWARD -m conntrack --ctstate INVALID"
-        " -m nfacct --nfacct-name  ct_state_invalid_dropped_pkts -j DROP\n"
+        f"{'' if _liberal(cluster) else _DROP_INVALID}"
         '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules"'
         f" -m mark --mark {mark}/{mark} -j ACCEPT\n"
         '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule"'
@@ -152,6 +154,15 @@ def nat_chains(
         "KUBE-POSTROUTING": postrouting,
         "KUBE-SERVICES": "".join(written.nat_services) + _node_port_jumps(open_at, family),
     }
+
+
+def _liberal(cluster: Cluster) -> bool:
+    """Whether conntrack takes what is out of window: then kube-proxy does not drop what is INVALID (NewProxier).
+
+    Simplified: kube-proxy reads the switch when it starts, here it counts at once.
+    """
+    set_here = cluster.given_world.sysctls.get("net.netfilter.nf_conntrack_tcp_be_liberal")
+    return cluster.proxy.tcp_be_liberal if set_here is None else set_here != "0"
 
 
 def _mark(cluster: Cluster) -> str:
