@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from svcnotes.control_plane.api_server.status import INVALID, FieldError, go_quote
 
@@ -19,8 +20,16 @@ _IP_TEXT = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _CIDR_TEXT = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
+_LONGEST = 64  # in characters; what is longer is no address, and not kept in memory either
+
+
 def parse_ip(value: str) -> Address | None:
     """An address, leading zeros and all; an IPv4-mapped IPv6 address is the IPv4 one (as in Go's net)."""
+    return _parsed(value) if len(value) <= _LONGEST else None
+
+
+@lru_cache(maxsize=65536)  # defaulting, allocation and validation each read every address of a dump
+def _parsed(value: str) -> Address | None:
     match = _OCTETS.fullmatch(value)
     if match:
         octets = [int(octet) if len(octet) < 10 else 256 for octet in match.groups()]
