@@ -220,16 +220,24 @@ def drawing(curves: Curves, width: int = WIDTH) -> tuple[Element, ...]:
 
 def _axes(curves: Curves, frame: Frame) -> Iterator[Element]:
     left, right, bottom = LEFT, frame.width - RIGHT, HEIGHT - BOTTOM
-    for power in range(frame.y[0], frame.y[1] + 1):
-        _, y = frame.at(10 ** frame.x[0], 10**power)
+    for number in _ticks(*frame.y):
+        _, y = frame.at(10 ** frame.x[0], number)
         yield _rule(left, y, right, y)
-        yield _text(left - 8, y + 4, plain(10.0**power), "end", SOFT)
+        yield _text(left - 8, y + 4, plain(number), "end", SOFT)
     for power in range(frame.x[0], frame.x[1] + 1):
         x, _ = frame.at(10**power, 10 ** frame.y[0])
         yield _rule(x, TOP, x, bottom)
         anchor = "end" if power == frame.x[1] else "middle"
         yield _text(x + (8 if anchor == "end" else 0), bottom + 18, plain(10.0**power), anchor, SOFT)
     yield _text((left + right) / 2, HEIGHT - 8, curves.across, "middle", INK)
+
+
+def _ticks(low: int, high: int) -> Iterator[float]:
+    """Each step of ten; twos and fives as well where there are so few that a value could not be read off."""
+    for power in range(low, high):
+        for step in (1, 2, 5) if high - low <= 2 else (1,):
+            yield step * 10.0**power
+    yield 10.0**high
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float) -> Element:

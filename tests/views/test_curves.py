@@ -45,6 +45,18 @@ def test_points_lie_in_steps_of_ten():
     assert all(0 <= frame.at(x, y)[0] <= WIDTH for x, y in LINE.points)
 
 
+def test_a_drawing_of_few_steps_of_ten_has_lines_in_between_to_read_a_value_off():
+    def upwards(series: Series) -> list[str]:
+        return [
+            e.text
+            for e in drawing(Curves("One", "x", "y", (series,)))
+            if e.attributes.get("text-anchor") == "end"
+        ][:-1]
+
+    assert upwards(Series("within 10 and 100", ((10, 18.0), (1000, 95.0)))) == ["10", "20", "50", "100"]
+    assert upwards(LINE) == ["10", "100", "1,000", "10,000"]
+
+
 def test_the_axes_have_the_room_that_is_asked_for():
     wide = Curves("One", "x", "y", (FLAT,), room=((10, 10_000), (1, 1e5)))
     assert Frame.around(wide) == Frame((1, 4), (0, 5))
