@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from svcnotes.collector import resting
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import healthcheck
@@ -24,6 +25,8 @@ __all__ = ["Hop", "Memory", "Path", "Trace", "to_json", "trace"]
 
 SOURCE_PORT = 40112
 PROTOCOLS = ("tcp", "udp", "sctp", "http", "icmp")
+MOST_HOPS = 100_000
+"""On all paths together: enough for ten thousand endpoints. Endpoints that lead to a Service again multiply without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Trace:
         return "\n".join(_trace_lines(self))
 
 
+@resting()
 def trace(
     cluster: Cluster,
     source: str,
@@ -143,8 +147,9 @@ def trace(
     paths = tuple(
         read_path(net, result, protocol)
         for net, packet, host in started
-        for result in converse(
-            net, Flight(packet, host, THERE, share, arrived=packet, memories=memories or {})
+        for result in _bounded(
+            to,
+            converse(net, Flight(packet, host, THERE, share, arrived=packet, memories=memories or {})),
         )
     )
     first = started[0][1]
@@ -158,6 +163,19 @@ def trace(
         via=via,
         paths=paths,
     )
+
+
+def _bounded(to: str, results: Iterator[Result]) -> Iterator[Result]:
+    """The results, as long as they have not more than `MOST_HOPS` hops together; then QuestionError."""
+    hops = 0
+    for result in results:
+        hops += len(result.flight.hops)
+        if hops > MOST_HOPS:
+            raise QuestionError(
+                f"to {to}: a packet may go so many ways that they cannot all be told (more than {MOST_HOPS:,} hops). "
+                "Does an endpoint lead to a nodePort or a Service again?"
+            )
+        yield result
 
 
 def _unknown_alias(

@@ -48,7 +48,7 @@ def _flush(source: str) -> str:
     """A cell without the blank lines that begin it, and without its first line's indentation, as IPython takes it."""
     found = re.sub(r"\A(?:[ \t]*\n)+", "", source)
     indent = found[: len(found) - len(found.lstrip(" \t"))]
-    return re.sub(f"^{indent}", "", found, flags=re.MULTILINE) if indent else found
+    return "\n".join(line.removeprefix(indent) for line in found.split("\n")) if indent else found
 
 
 def tidy(text: str) -> str:

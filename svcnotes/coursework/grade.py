@@ -18,6 +18,8 @@ from svcnotes.errors import InputError
 
 MAX_TOGETHER = 64_000_000
 """Of one student's notebooks, in bytes; what comes after is not read. An honest course's stay far below."""
+MOST_FILES = 200
+"""Of one student's notebooks, likewise."""
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many more are done, of how many in all)."""
@@ -79,11 +81,13 @@ def _marked(
     keys: dict[str, str] = {}
 
     def task_of(one: Submission) -> Mapping[str, Any]:
-        files, bad, together, beyond = [], [], 0, 0
-        for file, source in one.files:
-            if together > MAX_TOGETHER:
-                beyond += 1
-                continue
+        files, bad, together = [], [], 0
+        for number, (file, source) in enumerate(one.files):
+            if together > MAX_TOGETHER or number >= MOST_FILES:
+                bad.append(
+                    f"{len(one.files) - number:,} more files were not read: the {number} before have {together:,} bytes together."
+                )
+                break
             try:
                 data = source.read()
             except InputError as error:
@@ -94,10 +98,6 @@ def _marked(
             else:
                 files.append((file, data))
             together += len(data)
-        if beyond:
-            bad.append(
-                f"{beyond:,} more files were not read: those before have {MAX_TOGETHER:,} bytes together."
-            )
         unread[one.student] = bad
         return submission_task(course, one.student, exercises, files, name, says_who=says_who)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -18,6 +19,7 @@ from svcnotes.coursework.roster import Roster
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet takes a cell that begins so for a formula (or strips it until it does)."""
+_CUT = re.compile(r"(;|(?<=.)[\t|])([ \u00a0\ufeff\"]*[=+\-@＝＋－＠])")
 MOODLE = (
     "Identifier",
     "Full name",
@@ -35,8 +37,10 @@ MOODLE = (
 def safe(cell: str) -> str:
     """A cell that no spreadsheet runs: one that looks like a formula gets an apostrophe before it.
 
-    Spaces before the sign do not hide it. A lone dash, Moodle's word for "never", is no formula.
+    Spaces before the sign do not hide it, nor does a semicolon or a tab, at which a spreadsheet of many countries cuts
+    a cell in two. A lone dash, Moodle's word for "never", is no formula.
     """
+    cell = _CUT.sub(r"\1'\2", cell)
     bare = cell.lstrip(" \u00a0\ufeff")
     full_width = bare.translate(str.maketrans("＝＋－＠", "=+-@"))
     return f"'{cell}" if full_width.startswith(DANGEROUS) and bare != "-" else cell

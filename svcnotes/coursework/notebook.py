@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +54,8 @@ def read_notebook(data: bytes) -> Notebook:
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
-        if len(found) < len(pairs) and len(twice) < 1:
-            names = [name for name, _ in pairs]
-            twice.append(next(name for name in names if names.count(name) > 1))
+        if len(found) < len(pairs) and not twice:
+            twice.append(Counter(name for name, _ in pairs).most_common(1)[0][0])
         return found
 
     text = data.decode("utf-8-sig", "replace")

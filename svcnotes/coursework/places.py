@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from svcnotes.errors import InputError
 
 LAYOUTS = ("nbgrader", "moodle", "canvas", "blackboard", "folders")
 
 # Moodle: a folder a student, FULLNAME_NUMBER_assignsubmission_file_ (without the last underscore since 4.1).
-# The display name is the student's to choose, so the folder's pattern holds at its end, and a flat file's
-# (what follows it is the student's own file name) at its first occurrence.
+# The display name is the student's to choose, so the folder's pattern holds at its end. In a flat file's name, and in
+# Canvas', a file name of the student's own follows: there both ends are, and `readings` gives all that it may mean.
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)_?", re.DOTALL)
 _MOODLE_FLAT = re.compile(
     r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_file_(?P<file>.+\.(?i:ipynb))", re.DOTALL
@@ -24,10 +25,11 @@ _CANVAS = re.compile(
     r"(?P<name>.+?)_(?P<late>LATE_)?(?P<number>\d+)_(?P<upload>\d+)_(?P<file>.+\.(?i:ipynb))", re.DOTALL
 )
 _AGAIN = re.compile(r"(?P<stem>.+)-(?P<again>\d{1,3})\.(?i:ipynb)", re.DOTALL)
-# Blackboard: ASSIGNMENT_USERNAME_attempt_DATE_filename.
+# Blackboard: ASSIGNMENT_USERNAME_attempt_DATE_filename; a user name may have underscores, too.
 _BLACKBOARD = re.compile(
-    r".*?_(?P<name>[^_]+)_attempt_(?P<date>\d{4}(?:-\d\d){5})_(?P<file>.+\.(?i:ipynb))", re.DOTALL
+    r"(?P<before>.*?_(?P<name>[^_]+))_attempt_(?P<date>\d{4}(?:-\d\d){5})_(?P<file>.+\.(?i:ipynb))", re.DOTALL
 )
+_MOST_READINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,53 @@ def place_of(path: str, layout: str) -> Place | None:
     found = (_CANVAS if layout == "canvas" else _BLACKBOARD).fullmatch(first)
     if found is None:
         return None
+    return _of_blackboard(found, found["name"]) if layout == "blackboard" else _of_canvas(found)
+
+
+def readings(path: str, layout: str) -> tuple[Place, ...]:
+    """Everything that a file's name may mean, the likeliest first: one place for most.
+
+    None where the layout does not say, or for more than somebody looks through. Several, where a display name or a file name looks as the platform's own part of it does (Canvas, Moodle's flat
+    files), or a user name may have underscores (Blackboard): the roster then tells.
+    """
+    likeliest = place_of(path, layout)
+    if likeliest is None:
+        return ()
+    path = unicodedata.normalize("NFC", path)
+    others: Iterator[Place] = iter(())
     if layout == "blackboard":
-        return Place(found["name"], found["name"], found["file"], found["date"])
+        others = _longer_names(path)
+    elif "/" not in path and layout in {"canvas", "moodle"}:
+        others = _later(path, layout)
+    every = tuple(dict.fromkeys([likeliest, *islice(others, _MOST_READINGS)]))
+    return every if len(every) <= _MOST_READINGS else ()
+
+
+def _later(path: str, layout: str) -> Iterator[Place]:
+    """The places that a name says if more of it is the display name."""
+    pattern = _CANVAS if layout == "canvas" else _MOODLE_FLAT
+    for mark in re.finditer(r"_(?=\d+_(?:\d+_|assignsubmission_file_))", path):
+        found = pattern.fullmatch(f"?{path[mark.start() :]}")
+        if found is not None:
+            name = path[: mark.start()].removesuffix("_LATE")
+            one = _of_canvas(found) if layout == "canvas" else Place("", found["number"], found["file"])
+            yield replace(one, name=name, late=one.late or path[: mark.start()].endswith("_LATE"))
+
+
+def _longer_names(path: str) -> Iterator[Place]:
+    """Blackboard's user names with underscores: the longest first."""
+    found = _BLACKBOARD.fullmatch(path)
+    words = found["before"].split("_") if found else []
+    for first in range(1, len(words) - 1):
+        if found:
+            yield _of_blackboard(found, "_".join(words[first:]))
+
+
+def _of_blackboard(found: re.Match[str], name: str) -> Place:
+    return Place(name, name, found["file"], found["date"])
+
+
+def _of_canvas(found: re.Match[str]) -> Place:
     file, again = found["file"], _AGAIN.fullmatch(found["file"])
     attempt = f"{int(again['again']):03d}" if again else "000"
     name = f"{again['stem']}.ipynb" if again else file

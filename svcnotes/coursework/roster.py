@@ -47,11 +47,13 @@ class Roster:
         """The person whom the platform's number means, else the name: an id, an address, a full name.
 
         `by_number` leaves names out: where the list is the platform's own, its numbers say all, and a display
-        name is the student's to choose.
+        name is the student's to choose. So nobody whose number the list has is found by a name with another number.
         """
         found = self._by_number.get(_plain(number)) if number.strip() else None
         if found is None and name.strip() and not by_number:
             found = self.student(name) or self._by_name.get(_plain(name))
+            if found is not None and found.numbers and number.strip():
+                found = None
         return found
 
     def student(self, name: str) -> Person | None:

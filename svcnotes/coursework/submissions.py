@@ -8,7 +8,7 @@ from pathlib import Path
 
 from svcnotes.coursework.moodle_zip import folder_of
 from svcnotes.coursework.notebook import printable
-from svcnotes.coursework.places import LAYOUTS, Place, layout_of, packed_in, place_of
+from svcnotes.coursework.places import LAYOUTS, Place, layout_of, packed_in, readings
 from svcnotes.coursework.roster import Person, Roster
 from svcnotes.coursework.sources import NOTEBOOK, Source, sources
 from svcnotes.errors import InputError
@@ -77,6 +77,9 @@ def find_submissions(
     remarks: list[str] = []
     for source in found:
         _put(source, layout, roster, assignments, piles, remarks)
+    for student, pile in sorted(piles.items()):
+        if said := _several_accounts(pile):
+            remarks.append(f"{printable(student)}: {said}")
     submissions = [_submission(student, pile) for student, pile in sorted(piles.items())]
     return Submitted(layout, tuple(submissions), tuple(remarks))
 
@@ -91,19 +94,30 @@ def _put(
 ) -> None:
     """Put a file onto its student's pile."""
     shown = printable(source.path, 200)
-    place = place_of(source.path, layout)
-    if place is None:
+    every = readings(source.path, layout)
+    if not every:
         why = source.refused or f"its name does not say whose it is, as {layout} names files"
         remarks.append(f"{shown}: {why}; not read.")
         return
-    if layout == "nbgrader" and assignments and place.file.split("/")[0] not in assignments:
+    if layout == "nbgrader" and assignments and every[0].file.split("/")[0] not in assignments:
         return
-    if (
-        layout == "nbgrader"
-    ):  # an account's name, under which its owner saw the cases: no other spelling is theirs
-        person = roster.student(place.name)
-    else:
-        person = roster.find(place.number, place.name, by_number=roster.platform == layout)
+    place, meant = _meant(every, layout, roster)
+    if len(meant) > 1:
+        who = " or ".join(f"{printable(one.student, 60)}" for one in meant)
+        remark = (
+            f"{shown}: its name may mean {who}, for a display name or the file’s own name ends as the platform’s numbers "
+            "do; not read. Ask who handed it in, and give it a plain name."
+        )
+        for one in meant:
+            piles[one.student].remarks.append(remark)
+        return
+    if len(every) > 1 and not meant and layout != "blackboard":
+        remarks.append(
+            f"{shown}: its name may mean several people, and no number in it is in the roster; not read. Give "
+            f"{layout.capitalize()}’s own list as --roster."
+        )
+        return
+    person = meant[0] if meant else None
     if person is None:
         person = _stranger(place, roster, piles)
         if roster.people:
@@ -123,6 +137,42 @@ def _put(
             f"{printable(place.file, 200)}: the platform marks it as late; its marks are not lowered."
         )
     pile.files.append((place, source))
+
+
+def _several_accounts(pile: _Pile) -> str:
+    """Take the files off a pile that several accounts of the platform put there, and say so; a display name is free to choose."""
+    numbers = sorted({place.number for place, _ in pile.files if place.number})
+    if len(numbers) < 2:
+        return ""
+    pile.files.clear()
+    pile.folder = ""
+    said = (
+        f"several people handed in under this name (the platform’s numbers {', '.join(numbers[:5])}); nothing of theirs "
+        "was read. The platform’s own list as --roster, or a column with its numbers in yours, says who is who."
+    )
+    pile.remarks.append(f"{said[0].upper()}{said[1:]}")
+    return said
+
+
+def _meant(every: tuple[Place, ...], layout: str, roster: Roster) -> tuple[Place, tuple[Person, ...]]:
+    """The place that a file's name means, and the person; several people where the roster has several of them.
+
+    Of several readings only a platform's number that the roster has tells, never a name: that is the student's to choose.
+    """
+    if (
+        layout == "nbgrader"
+    ):  # an account's name, under which its owner saw the cases: no other spelling is theirs
+        found = roster.student(every[0].name)
+        return every[0], (found,) if found else ()
+    if layout == "blackboard":  # the longest user name that the roster has
+        known = [(one, who) for one in (*every[1:], every[0]) if (who := roster.find(one.number, one.name))]
+        return (known[0][0], (known[0][1],)) if known else (every[0], ())
+    by_number = len(every) > 1 or roster.platform == layout
+    pairs = [(one, who) for one in every if (who := roster.find(one.number, one.name, by_number=by_number))]
+    people = tuple(dict.fromkeys(who.student for _, who in pairs))
+    return (pairs[0][0] if pairs else every[0]), tuple(
+        next(who for _, who in pairs if who.student == name) for name in people
+    )
 
 
 def _stranger(place: Place, roster: Roster, piles: Mapping[str, _Pile]) -> Person:

@@ -52,10 +52,13 @@ class Worker:
     def run(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Do a task. A step that ends the worker twice is left out, and the answer says so.
 
+        After one that took too long twice, the task's others are not tried twice: it is the student's answers, not the machine.
+
         Raises SvcnotesError where no worker can be started, or where `close` was called.
         """
         asked: dict[str, Any] = {**task, "skip": [], "known": {}}
         ended: dict[str, int] = {}
+        slow = False
         while True:
             last = ""
             for said in self._lines(asked):
@@ -67,9 +70,10 @@ class Worker:
                     asked["known"][name] = mark
                 else:
                     last = said["step"]
-            why = self._why_ended()
+            overran, why = self._overran, self._why_ended()
             ended[last] = ended.get(last, 0) + 1
-            if ended[last] >= TRIES:
+            if ended[last] >= (1 if overran and slow else TRIES):
+                slow = slow or overran
                 if not last:
                     raise SvcnotesError(f"a worker ended before its first step ({why})")
                 asked["skip"].append([last, why])

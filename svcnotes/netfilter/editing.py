@@ -16,7 +16,7 @@ _LEADS = re.compile(r"\b(?:jump|goto) ([^\s,}]+)")
 _MAP = re.compile(r" vmap @(\S+)")
 _IPTABLES = re.compile(r"(?:sudo )?(?:ip6?tables\b|--?[A-Za-z])")
 _LINE = re.compile(r"^( *line )(\d+)(?=:)", re.MULTILINE)
-DICE = "numgen random "
+DICE = "numgen "
 
 
 def is_whole_text(text: str) -> bool:

@@ -45,6 +45,14 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_a_text(cell):
     assert safe(cell) == f"'{cell}"
 
 
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [("Ada;=1+1", "Ada;'=1+1"), (";=1", ";'=1"), ('a; "@x', "a;' \"@x"), ("a\t-1", "a\t'-1"), ("01 2/3; 02 1/2", "01 2/3; 02 1/2")],
+)  # fmt: skip
+def test_a_formula_behind_a_semicolon_is_a_text_too(cell, told):
+    assert safe(cell) == told
+
+
 @pytest.mark.parametrize("cell", ["ada", "1.5", "-", "a=b", ""])
 def test_other_cells_stay_as_they_are(cell):
     assert safe(cell) == cell

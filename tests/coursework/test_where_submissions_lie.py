@@ -262,3 +262,65 @@ def test_two_people_of_one_name_on_a_platform_stay_two(tmp_path):
         write(tmp_path / f"Ada_{number}_assignsubmission_file_/x.ipynb", BOOK)
     assert files(tmp_path) == {"Ada": ["x.ipynb"], "Ada [2]": ["x.ipynb"]}
     assert any("two people bear this name" in remark for remark in found(tmp_path).remarks)
+
+
+CANVAS = 'Student,ID,SIS Login ID,Section\n"Lovelace, Ada",12,ada,\n"Eve, Eve",345,eve,\n'
+MOODLE = "Identifier,Full name,Email address\nParticipant 12,Ada,ada@x.org\nParticipant 345,Eve,eve@x.org\n"
+OWN = "student,name,moodle\nada,Ada Lovelace,\neve,Eve,\n"
+BLACKBOARD = "Last Name,First Name,Username\nA,Ada,ada_l\nL,Lou,l\n"
+
+
+@pytest.mark.parametrize(
+    ("people", "ada", "other", "says"),
+    [
+        (CANVAS, "lovelaceada_12_99_x.ipynb", "lovelaceada_12_345_678_x.ipynb", "may mean ada or eve"),
+        (MOODLE, "Ada_12_assignsubmission_file_x.ipynb", "Ada_12_assignsubmission_file_y_345_assignsubmission_file_x.ipynb", "may mean ada or eve"),
+    ],
+)  # fmt: skip
+def test_a_display_name_that_ends_as_anothers_number_does_not_reach_her_marks(
+    people, ada, other, says, tmp_path
+):
+    for name in (ada, other):
+        write(tmp_path / "c" / name, BOOK)
+    (tmp_path / "r.csv").write_text(people)
+    roster = read_roster(tmp_path / "r.csv")
+    one, eve = found(tmp_path / "c", roster).submissions
+    assert ([name for name, _ in one.files], eve.files) == (["x.ipynb"], ())
+    assert says in one.remarks[0]
+    assert one.remarks == eve.remarks
+
+
+def test_two_accounts_of_one_name_are_nobody_until_a_list_has_their_numbers(tmp_path):
+    for number in (12, 345):
+        write(tmp_path / f"c/Ada Lovelace_{number}_assignsubmission_file_/x.ipynb", BOOK)
+    (tmp_path / "r.csv").write_text(OWN)
+    handed_in = found(tmp_path / "c", read_roster(tmp_path / "r.csv"))
+    assert [one.files for one in handed_in.submissions] == [(), ()]
+    assert (
+        "ada: several people handed in under this name (the platform’s numbers 12, 345)"
+        in handed_in.remarks[0]
+    )
+    (tmp_path / "r.csv").write_text(OWN.replace("Ada Lovelace,", "Ada Lovelace,12"))
+    again = {
+        one.student: len(one.files)
+        for one in found(tmp_path / "c", read_roster(tmp_path / "r.csv")).submissions
+    }
+    assert again == {"ada": 1, "eve": 0, "Ada Lovelace": 1}
+
+
+def test_a_user_name_of_blackboard_may_have_underscores(tmp_path):
+    write(tmp_path / "c/Lab_1_ada_l_attempt_2026-01-31-10-20-30_x.ipynb", BOOK)
+    (tmp_path / "r.csv").write_text(BLACKBOARD)
+    assert files(tmp_path / "c", read_roster(tmp_path / "r.csv")) == {"ada_l": ["x.ipynb"], "l": []}
+
+
+@pytest.mark.parametrize(
+    ("people", "whose"),
+    [(CANVAS, {"ada": ["01_2_x.ipynb"], "eve": []}), ("student\nada\n", {"ada": []})],
+)
+def test_a_file_of_ones_own_name_may_begin_with_numbers_where_the_list_has_the_platforms(
+    people, whose, tmp_path
+):
+    write(tmp_path / "c/lovelaceada_12_99_01_2_x.ipynb", BOOK)
+    (tmp_path / "r.csv").write_text(people)
+    assert files(tmp_path / "c", read_roster(tmp_path / "r.csv"), layout="canvas") == whose

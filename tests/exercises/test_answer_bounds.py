@@ -77,12 +77,70 @@ def test_pods_are_counted_before_they_are_made():
     with pytest.raises(InputError, match="too many"):
         check_manifest("---".join([DEPLOYMENT % 21] * 2))
     with pytest.raises(InputError, match="too many"):
-        check_manifest('{"kind": "List", "items": [{"kind": "Deployment", "spec": {"replicas": 0x186A0}}]}')
+        check_manifest("---".join([DEPLOYMENT % (MOST_PODS + 20), DEPLOYMENT.replace("more", "less") % -30]))
+    many = '{"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 99999}}'
+    with pytest.raises(InputError, match="too many"):
+        check_manifest(f'{{"apiVersion": "v1", "kind": "Service"}} {many}')
 
 
 @pytest.mark.parametrize("text", ["", "[", "a", "- 1", "spec: 1", "spec: {replicas: many}", "items: 3"])
 def test_what_is_no_manifest_is_left_to_kubectl(text):
     check_manifest(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- &s {apiVersion: v1, kind: Service, metadata: {name: s}}\n" + "- *s\n" * 60, "60 objects"),
+        ("- {apiVersion: v1, kind: Service, spec: {a: &a [1" + ", 1" * 900 + "], b: [*a" + ", *a" * 9 + "]}}", "6,000 values"),
+        ("- {apiVersion: v1, kind: Node, metadata: {name: node-1}}", "the nodes stay as they are"),
+        ("- {apiVersion: v1, kind: Pod, metadata: {annotations: {svcnotes/listens: '80'}}}", "what a program"),
+        ("- {apiVersion: apps/v1, kind: Deployment, spec: {template: {metadata: {annotations: {svcnotes/interface: x}}}}}", "CNI"),
+    ],
+)  # fmt: skip
+def test_a_manifest_says_few_things_and_only_what_a_manifest_can_change(text, says):
+    with pytest.raises(InputError, match=says):
+        check_manifest(f"apiVersion: v1\nkind: List\nitems:\n{text}")
+
+
+def test_rules_in_other_words_are_counted_like_those_that_iptables_save_writes():
+    chains = "".join(f":C{i} - [0:0]\n" for i in range(21))
+    for add, jump in (
+        ("-A", "--jump"),
+        ("-A", "-j "),
+        ("-A", '-m comment --comment " -j X" -j'),
+    ):
+        jumps = "".join(f"{add} C{i} {jump} C{i + 1}\n" * 2 for i in range(20))
+        text = f"*raw\n:PREROUTING ACCEPT [0:0]\n{chains}-A PREROUTING -j C0\n{jumps}COMMIT\n"
+        with pytest.raises(RuleError, match="would visit"):
+            check_rules(RULES, text)
+    for toss in ("--match statistic", "-m  statistic", '-m "statistic"'):
+        text = f"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {toss} --mode nth --every 2\nCOMMIT\n"
+        with pytest.raises(RuleError, match="-m statistic more"):
+            check_rules(RULES, text)
+    nft = "table ip x {\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n\t\tnumgen inc mod 2 0 accept\n\t}\n}\n"
+    with pytest.raises(RuleError, match="numgen"):
+        check_rules(RULES, nft)
+
+
+def test_endpoints_that_lead_to_a_nodeport_again_are_refused():
+    service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 31999}]}\n"
+    nodes = ", ".join(f"{{addresses: [{node.addresses[0]}]}}" for node in CLUSTER.nodes.values())
+    ends = (
+        "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e, labels: {kubernetes.io/service-name: s}}\n"
+        f"addressType: IPv4\nports: [{{port: %d}}]\nendpoints: [{nodes}]\n"
+    )
+    check_objects(CLUSTER, CLUSTER.apply(service + ends % 8080))
+    with pytest.raises(InputError, match="a nodePort or a Service"):
+        check_objects(CLUSTER, CLUSTER.apply(service + ends % 31999))
+
+
+def test_policies_are_counted_by_their_pairs_of_peer_and_port():
+    peers = ", ".join(f"{{ipBlock: {{cidr: 10.9.{i}.0/24}}}}" for i in range(20))
+    ports = ", ".join(f"{{port: {i + 1}}}" for i in range(20))
+    policy = f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p}}\nspec: {{podSelector: {{}}, ingress: [{{from: [{peers}], ports: [{ports}]}}]}}"
+    with pytest.raises(InputError, match="NetworkPolicies"):
+        check_objects(CLUSTER, CLUSTER.apply(policy))
 
 
 def test_endpoints_and_ports_are_counted_when_they_are_made():

@@ -1,6 +1,7 @@
 """How a question is read, and what is answered to one that cannot be."""
 
 import json
+import sys
 
 import pytest
 from replay import cluster
@@ -152,3 +153,17 @@ def test_the_clusters_rules_come_as_text_that_names_the_same_rules_as_the_steps(
     steps = [s for p in trace(where, CLIENT, NODEPORT).paths for h in p.hops for s in h.steps if s.number]
     assert len(steps) > 20
     assert {s.rule for s in steps if s.table == "nat"} <= set(text)
+
+
+def test_endpoints_that_lead_to_a_nodeport_again_are_a_clear_error_and_no_endless_trace(monkeypatch):
+    monkeypatch.setattr(sys.modules["svcnotes.trace"], "MOST_HOPS", 500)
+    nodes = ", ".join(f"{{addresses: [172.18.0.1{number}]}}" for number in (1, 2, 3))
+    again = cluster("nodeport-cluster").apply(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: again}\n"
+        "spec: {type: NodePort, ports: [{name: a, port: 80, nodePort: 31998}, {name: b, port: 81, nodePort: 31999}]}\n---\n"
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+        "metadata: {name: again-1, labels: {kubernetes.io/service-name: again}}\naddressType: IPv4\n"
+        f"ports: [{{name: a, port: 31999}}, {{name: b, port: 31998}}]\nendpoints: [{nodes}]\n"
+    )
+    with pytest.raises(QuestionError, match="so many ways that they cannot all be told"):
+        trace(again, CLIENT, "172.18.0.11:31998")
