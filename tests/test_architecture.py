@@ -11,7 +11,7 @@ from svcnotes.kube_proxy.modes import MODES
 PACKAGE = Path(__file__).parent.parent / "svcnotes"
 
 ORDER = [
-    ("errors", "addresses", "copying", "packet", "virtual_servers"),
+    ("errors", "addresses", "collector", "copying", "packet", "virtual_servers"),
     ("loopback",),
     ("control_plane",),
     ("kube_proxy",),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import fstat
 from pathlib import Path
 from typing import Any
 
+from svcnotes.collector import resting
 from svcnotes.control_plane import cloud_controller, controllers, faults, inference, nodes, workloads
 from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
@@ -82,18 +82,13 @@ def loads(*texts: str | bytes, max_bytes: int = MAX_BYTES) -> Cluster:
     return _read(list(zip(names, texts, strict=True)), max_bytes)
 
 
+@resting()
 def _read(sources: Iterable[tuple[str, str | bytes]], max_bytes: int) -> Cluster:
-    """The cluster from named texts. The garbage collector rests: it would look at each new dict again and again."""
-    resting = gc.isenabled()
-    gc.disable()
-    try:
-        documents: list[Document] = []
-        for name, source in sources:
-            documents += read(source, name, max_bytes=max_bytes)
-        return _cluster(sort(documents))
-    finally:
-        if resting:
-            gc.enable()
+    """The cluster from named texts."""
+    documents: list[Document] = []
+    for name, source in sources:
+        documents += read(source, name, max_bytes=max_bytes)
+    return _cluster(sort(documents))
 
 
 _NO_RANGES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from svcnotes.collector import resting
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy.mode import Counts, Sync
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 
+@resting()
 def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> str:
     """Write the rules of a node as the tool of that mode would print them.
 
@@ -37,6 +39,7 @@ def rules(cluster: Cluster, node: str, proxy_mode: str | None = None, family: in
     return mode.rules(cluster.seen_by(node), node, family) if replaced is None else replaced
 
 
+@resting()
 def counts(cluster: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None) -> Counts:
     """Count the rules, chains and elements that kube-proxy keeps on a node; for the arguments see `rules`."""
     family = _checked(cluster, node, family)
@@ -44,6 +47,7 @@ def counts(cluster: Cluster, node: str, proxy_mode: str | None = None, family: i
     return mode.counts(cluster.seen_by(node), node, family)
 
 
+@resting()
 def partial_sync(
     before: Cluster, after: Cluster, node: str, proxy_mode: str | None = None, family: int | None = None
 ) -> Sync:
