@@ -264,17 +264,17 @@ def test_two_people_of_one_name_on_a_platform_stay_two(tmp_path):
     assert any("two people bear this name" in remark for remark in found(tmp_path).remarks)
 
 
-CANVAS = 'Student,ID,SIS Login ID,Section\n"Lovelace, Ada",12,ada,\n"Eve, Eve",345,eve,\n'
-MOODLE = "Identifier,Full name,Email address\nParticipant 12,Ada,ada@x.org\nParticipant 345,Eve,eve@x.org\n"
-OWN = "student,name,moodle\nada,Ada Lovelace,\neve,Eve,\n"
-BLACKBOARD = "Last Name,First Name,Username\nA,Ada,ada_l\nL,Lou,l\n"
+CANVAS_LIST = 'Student,ID,SIS Login ID,Section\n"Lovelace, Ada",12,ada,\n"Eve, Eve",345,eve,\n'
+MOODLE_LIST = "Identifier,Full name,Email address\nParticipant 12,Ada,ada@x.org\nParticipant 345,Eve,eve@x.org\n"
+OWN_LIST = "student,name,moodle\nada,Ada Lovelace,\neve,Eve,\n"
+BLACKBOARD_LIST = "Last Name,First Name,Username\nA,Ada,ada_l\nL,Lou,l\n"
 
 
 @pytest.mark.parametrize(
     ("people", "ada", "other", "says"),
     [
-        (CANVAS, "lovelaceada_12_99_x.ipynb", "lovelaceada_12_345_678_x.ipynb", "may mean ada or eve"),
-        (MOODLE, "Ada_12_assignsubmission_file_x.ipynb", "Ada_12_assignsubmission_file_y_345_assignsubmission_file_x.ipynb", "may mean ada or eve"),
+        (CANVAS_LIST, "lovelaceada_12_99_x.ipynb", "lovelaceada_12_345_678_x.ipynb", "may mean ada or eve"),
+        (MOODLE_LIST, "Ada_12_assignsubmission_file_x.ipynb", "Ada_12_assignsubmission_file_y_345_assignsubmission_file_x.ipynb", "may mean ada or eve"),
     ],
 )  # fmt: skip
 def test_a_display_name_that_ends_as_anothers_number_does_not_reach_her_marks(
@@ -293,14 +293,14 @@ def test_a_display_name_that_ends_as_anothers_number_does_not_reach_her_marks(
 def test_two_accounts_of_one_name_are_nobody_until_a_list_has_their_numbers(tmp_path):
     for number in (12, 345):
         write(tmp_path / f"c/Ada Lovelace_{number}_assignsubmission_file_/x.ipynb", BOOK)
-    (tmp_path / "r.csv").write_text(OWN)
+    (tmp_path / "r.csv").write_text(OWN_LIST)
     handed_in = found(tmp_path / "c", read_roster(tmp_path / "r.csv"))
     assert [one.files for one in handed_in.submissions] == [(), ()]
     assert (
         "ada: several people handed in under this name (the platform’s numbers 12, 345)"
         in handed_in.remarks[0]
     )
-    (tmp_path / "r.csv").write_text(OWN.replace("Ada Lovelace,", "Ada Lovelace,12"))
+    (tmp_path / "r.csv").write_text(OWN_LIST.replace("Ada Lovelace,", "Ada Lovelace,12"))
     again = {
         one.student: len(one.files)
         for one in found(tmp_path / "c", read_roster(tmp_path / "r.csv")).submissions
@@ -310,13 +310,13 @@ def test_two_accounts_of_one_name_are_nobody_until_a_list_has_their_numbers(tmp_
 
 def test_a_user_name_of_blackboard_may_have_underscores(tmp_path):
     write(tmp_path / "c/Lab_1_ada_l_attempt_2026-01-31-10-20-30_x.ipynb", BOOK)
-    (tmp_path / "r.csv").write_text(BLACKBOARD)
+    (tmp_path / "r.csv").write_text(BLACKBOARD_LIST)
     assert files(tmp_path / "c", read_roster(tmp_path / "r.csv")) == {"ada_l": ["x.ipynb"], "l": []}
 
 
 @pytest.mark.parametrize(
     ("people", "whose"),
-    [(CANVAS, {"ada": ["01_2_x.ipynb"], "eve": []}), ("student\nada\n", {"ada": []})],
+    [(CANVAS_LIST, {"ada": ["01_2_x.ipynb"], "eve": []}), ("student\nada\n", {"ada": []})],
 )
 def test_a_file_of_ones_own_name_may_begin_with_numbers_where_the_list_has_the_platforms(
     people, whose, tmp_path
