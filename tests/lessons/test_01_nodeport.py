@@ -34,6 +34,12 @@ def empty():
     return scenarios.load("nodeport-empty")
 
 
+def unready(cluster, *pods):
+    for pod in pods:
+        cluster = cluster.patch("pod", pod, 'status: {conditions: [{type: Ready, status: "False"}]}')
+    return cluster
+
+
 def broken():
     return scenarios.load("nodeport-refused")
 
@@ -260,6 +266,10 @@ def test_who_says_no_is_as_the_table_says():
     assert "has no endpoints" in ending_rule(nobody)
     assert "REJECT --reject-with icmp-port-unreachable" in ending_rule(nobody)
     assert nobody.icmp_from == "172.18.0.11"
+    [resting] = svcnotes.trace(unready(whole(), "my-nginx-1", "my-nginx-2"), CLIENT, BY_1).paths
+    assert ending_rule(resting) == ending_rule(nobody)
+    [elsewhere] = svcnotes.trace(unready(local(), "my-nginx-1"), CLIENT, BY_1).paths
+    assert "has no local endpoints" in ending_rule(elsewhere)
     unheard = svcnotes.trace(whole(), CLIENT, "172.18.0.11:30081").paths[0]
     assert ending_rule(unheard) == ""
     by_pod = svcnotes.trace(broken(), CLIENT, BY_1).paths[0]
