@@ -79,7 +79,7 @@ def _nobody(net: Topology, host: Host, flight: Flight, segment: str, next_hop: s
         who = "the router" if host.kind == "router" else host.name
         text = f"{packet.destination} is nobody's address here: {who} sends the packet out into the world"
         if service := net.plan.services_at.get(packet.destination):
-            text += f". {service} names it, but nothing leads it to a node: a World does with `cloud`, or with `routes`"
+            text += f". {service} names it, but nothing leads it to a node: no route, no load balancer"
         gone = flight.noting("", "routing", text, "external")
         return Ending(EXTERNAL, changed(gone, left=text), text)
     kind = HOST_UNREACHABLE

@@ -9,18 +9,13 @@ from typing import Any
 import pandas as pd
 
 from svcnotes.views.cells import CELL, HEAD, TABLE
-from svcnotes.views.html import SOFT
+from svcnotes.views.html import SOFT, glyph_html
 from svcnotes.views.marks import MARKS
 
 MOST_ROWS = 200
 LONG = 60  # letters: more than a name or an address
 CLOSE = "padding:4px 5px"  # many columns stand in one table
-_GLYPHS = str.maketrans(
-    {
-        mark.glyph: f'<span aria-hidden="true" style="color:{mark.colour}">{mark.glyph}</span>'
-        for mark in MARKS.values()
-    }
-)
+_GLYPHS = str.maketrans({mark.glyph: glyph_html(mark) for mark in MARKS.values()})
 
 
 class Table(pd.DataFrame):

@@ -15,13 +15,14 @@ from svcnotes.trace import Trace
 from svcnotes.views.cast import cast_of
 from svcnotes.views.headline import choice, headline
 from svcnotes.views.layout import NARROW, layout
-from svcnotes.views.marks import MARKS, names_of
+from svcnotes.views.marks import MARKS, Mark, names_of
 from svcnotes.views.pack import alt_text
 from svcnotes.views.prose import ADDRESS, CODE, STRONG, Prose
 from svcnotes.views.story import Story, tell
 from svcnotes.views.svg import svg
 
 # JupyterLab's colours of the theme, and what stands for them elsewhere.
+INK = "var(--jp-ui-font-color0, #1d232b)"
 SOFT = "var(--jp-ui-font-color1, #4d5766)"
 LINE = "var(--jp-border-color1, #b4bbc6)"
 TINT = "var(--jp-layout-color2, #f0f2f5)"
@@ -97,11 +98,14 @@ def sentence_html(sentence: Prose) -> str:
 
 def mark_html(role: str, text: str) -> str:
     """Write an address, or whatever else is somebody's, with the mark of its owner's role."""
-    mark = MARKS[role]
-    return (
-        f'<span style="white-space:nowrap;font-family:monospace"><span aria-hidden="true" '
-        f'style="color:{mark.colour}">{mark.glyph}</span> {escape(text)}</span>'
-    )
+    mark = glyph_html(MARKS[role])
+    return f'<span style="white-space:nowrap;font-family:monospace">{mark} {escape(text)}</span>'
+
+
+def glyph_html(mark: Mark) -> str:
+    """Write a mark with an edge of ink: some of the colours are light on light paper, others dark on dark."""
+    style = f"color:{mark.colour};-webkit-text-stroke:.5px {INK}"
+    return f'<span aria-hidden="true" style="{style}">{mark.glyph}</span>'
 
 
 def trace_html(trace: Trace) -> str:

@@ -35,7 +35,7 @@ def _held(cost: Cost) -> int:
 
 MEASURES: Mapping[str, Measure] = {
     VISITED: Measure(
-        "rules that the packet tries",
+        "rules tried",
         "Rules that a packet tries on its way through one node",
         "rules tried",
         lambda cost, packet: cost.visited[packet],

@@ -54,7 +54,7 @@ def _towards(corner: Point, other: Point, radius: float) -> Point:
 
 def _glyph(role: str) -> str:
     mark = MARKS[role]
-    return f'<tspan fill="{mark.colour}">{mark.glyph}</tspan>'
+    return f'<tspan fill="{mark.colour}" stroke="{INK}" stroke-width="0.4">{mark.glyph}</tspan>'
 
 
 def _shape(shape: Shape) -> str:

@@ -34,7 +34,7 @@ function render({ model, el }) {
   const suppress = { "data-lm-suppress-shortcuts": "true" }; // see stage.js
   const inputs = message.options.map((_, index) => h("input", { type: "radio", name, value: String(index), ...suppress }));
   const commit = h("button", { type: "button", ...suppress }, "Commit");
-  const feedback = h("p", { class: "feedback", role: "status", "aria-live": "polite" });
+  const feedback = h("p", { class: "feedback", role: "status", "aria-live": "polite", tabindex: "-1" });
   const root = h("section", { class: "svcnotes-predict" },
     h("fieldset", {}, h("legend", {}, ...whole(message.question)),
       ...message.options.map((text, index) => h("label", {}, inputs[index], h("span", {}, ...whole(text)))), commit),
@@ -60,6 +60,8 @@ function render({ model, el }) {
     const now = model.get("message");
     const chosen = model.get("chosen");
     const done = now.feedback.length > 0;
+    // What is disabled or hidden loses the keyboard, and the next Tab would begin at the top of the page.
+    const held = done && root.contains(document.activeElement);
     inputs.forEach((input, index) => {
       if (chosen >= 0) input.checked = index === chosen;
       input.disabled = done;
@@ -68,6 +70,7 @@ function render({ model, el }) {
     feedback.className = done ? `feedback ${now.right ? "right" : "wrong"}` : "feedback";
     if (done) feedback.replaceChildren(...sentence(now.feedback, now.marks));
     else feedback.textContent = now.none;
+    if (held) feedback.focus({ preventScroll: true });
   }
   model.on("change:message", paint);
   paint();

@@ -206,6 +206,16 @@ def test_the_keyboard_alone_does_the_same(page):
     assert CLIENT in sentence(page)
 
 
+def test_a_prediction_committed_by_keyboard_keeps_the_keyboard_at_what_the_trace_says(page):
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0 }")
+    asked = scrolled_to(page, ".svcnotes-predict")
+    asked.locator("input").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    asked.locator(".feedback:is(.right, .wrong)").wait_for(timeout=10_000)
+    assert page.evaluate("() => document.activeElement.matches('.svcnotes-predict .feedback')")
+
+
 @pytest.mark.usefixtures("kernel_lab")
 def test_real_packets_are_drawn_on_the_same_stage_and_beside_the_simulated_ones(page):
     heading = page.get_by_role("heading", name="Do not take my word for it")
