@@ -184,8 +184,8 @@ ROLLOUTS = [
     ("Local", "ending", 503, {"connected"}, "**503 at once**"),
     ("Local", "gone", 503, {"connected", "timeout"}, "**Half of the clients wait in vain**"),
     ("Local", "noticed", 503, {"connected"}, "It sends to node-1 and node-3"),
-    ("Cluster", "ending", None, {"connected"}, "Under Cluster nobody notices a thing"),
-    ("Cluster", "gone", None, {"connected"}, "Under Cluster nobody notices a thing"),
+    ("Cluster", "ending", None, {"connected"}, "Under Cluster no new client notices a thing"),
+    ("Cluster", "gone", None, {"connected"}, "Under Cluster no new client notices a thing"),
 ]
 
 
@@ -228,6 +228,16 @@ def test_from_inside_under_local_every_pod_can_be_reached(cell, cloud, source, s
     assert {path.pod for path in trace.paths} == {"default/my-nginx-1", "default/my-nginx-2"}
     assert {path.source_seen for path in trace.paths} == seen
     assert all(("load-balancer" in {hop.host for hop in path.hops}) == leaves for path in trace.paths)
+
+
+def test_in_ipvs_mode_a_node_without_a_pod_does_not_reach_the_address_itself():
+    """explain-inside: the pods of such a node are let through (kubernetes#97081), its own programs are not."""
+    inside = world(policy="Local")
+    assert {path.outcome for path in svcnotes.trace(inside, "node/node-3", VIP, proxy_mode="ipvs").paths} == {
+        "timeout"
+    }
+    from_pod = svcnotes.trace(inside, "pod/default/curl", VIP, proxy_mode="ipvs").paths
+    assert {path.outcome for path in from_pod} == {"connected"}
 
 
 def test_a_client_outside_that_comes_to_node_3_under_local_waits_in_vain():
