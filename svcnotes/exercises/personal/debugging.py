@@ -353,9 +353,9 @@ def _fence(draw: Draw) -> Exercise:
 
 
 DEFINITIONS = (
-    Definition("07-probes", LESSON, "Six probes", "predict", 6, 6,
+    Definition("07-probes", LESSON, "Six probes", "predict", 7, 6,
                ("tell-the-outcome", "ping-proves-a-service", "ping-tests-a-service", "ports-are-the-same-thing", "silence-and-refusal-are-one"), _probes),
-    Definition("07-office", LESSON, "What a policy sees", "predict", 7, 6,
+    Definition("07-office", LESSON, "What a policy sees", "predict", 8, 6,
                ("tell-the-outcome", "a-policy-sees-the-client", "local-forwards"), _office),
     Definition("07-sticky", LESSON, "Who comes back to the same pod", "predict", 6, 5,
                ("follow-a-packet", "affinity-tells-all-clients-apart", "affinity-sees-the-masqueraded-source"), _sticky),

@@ -286,7 +286,7 @@ def _quiet(draw: Draw) -> Exercise:
 
 
 DEFINITIONS = (
-    Definition("05-reach", LESSON, "Who comes to an externalIP", "predict", 7, 6,
+    Definition("05-reach", LESSON, "Who comes to an externalIP", "predict", 8, 6,
                ("tell-the-outcome", "an-external-ip-is-announced", "external-ips-catch-outsiders-only", "local-skips-external-ips"), _reach),
     Definition("05-sources", LESSON, "Whom a pod sees behind an externalIP", "predict", 6, 4,
                ("name-the-source", "snat-uses-another-interface"), _sources),

@@ -327,7 +327,7 @@ def _stand_in(draw: Draw) -> Exercise:
 
 
 DEFINITIONS = (
-    Definition("04-ports", LESSON, "The port that is dialled arrives", "predict", 6, 6,
+    Definition("04-ports", LESSON, "The port that is dialled arrives", "predict", 7, 6,
                ("tell-the-outcome", "externalname-maps-ports", "externalname-is-a-proxy"), _ports),
     Definition("04-names", LESSON, "Five names", "predict", 7, 5,
                ("name-a-host", "a-name-is-known-everywhere", "externalname-takes-an-address"), _names),

@@ -277,7 +277,7 @@ def _migrate(draw: Draw) -> Exercise:
 
 
 DEFINITIONS = (
-    Definition("08-ends", LESSON, "What belongs to no Service", "predict", 8, 5,
+    Definition("08-ends", LESSON, "What belongs to no Service", "predict", 9, 5,
                ("tell-the-outcome", "a-missing-port-is-refused", "a-nodeport-is-open-on-every-address", "local-refuses"), _ends),
     Definition("08-switched", LESSON, "The night of the switch", "diagnose", 8, 2,
                ("explain-a-symptom",), _switched),

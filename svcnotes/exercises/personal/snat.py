@@ -264,7 +264,7 @@ def _everywhere(draw: Draw) -> Exercise:
 DEFINITIONS = (
     Definition("02-plugins", LESSON, "Three plugins, three sources", "predict", 6, 4,
                ("name-the-source", "snat-uses-another-interface", "snat-uses-the-dialled-address"), _plugins),
-    Definition("02-without", LESSON, "The rule that is missing everywhere", "predict", 7, 5,
+    Definition("02-without", LESSON, "The rule that is missing everywhere", "predict", 8, 5,
                ("tell-the-outcome", "without-snat-every-answer-is-lost", "the-answer-comes-back-the-same-way"), _without),
     Definition("02-exempt", LESSON, "The office is let through as it is", "rules", 8, 5,
                ("edit-rules", "keep-the-source", "read-a-chain"), _exempt),
