@@ -21,6 +21,7 @@ from svcnotes.network.flight import (
     Ending,
     Flight,
 )
+from svcnotes.network.handshake import lost_ack
 from svcnotes.network.sockets import Listener, listener
 from svcnotes.network.topology import Topology
 from svcnotes.packet import Packet, endpoint_text
@@ -221,6 +222,10 @@ def _heard(net: Topology, first: Flight, flight: Flight, served: Served | None, 
     )
     if served is not None:
         who = served.by.pod or served.by.name
+        if lost := lost_ack(net, first, flight):
+            return Result(
+                TIMEOUT, done, served=served, reason=f"{who} answered; the ACK that follows was lost: {lost}"
+            )
         return Result(CONNECTED, done, served=served, reason=f"{who} answered")
     return Result(REFUSED, done, "rst" if packet.protocol == "tcp" else "abort", reason=why)
 

@@ -95,3 +95,15 @@ def test_the_comparison_can_fail(lab):
         "172.18.0.11:30080",
     )
     assert "rules: " in difference(other, got.paths[0])
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("iptables", "timeout"), ("nftables", "connected")])
+def test_a_node_that_sees_no_answers_finds_the_ack_invalid_and_iptables_mode_drops_it(lab, mode, outcome):
+    """The router sends the client's packets through node-1, node-3's answers go straight home."""
+    asked = (cluster("nodeport-cluster"), "192.0.2.10", "172.18.0.13:30080", "tcp", "node-1", mode)
+    foretold = trace(*asked)
+    assert {path.outcome for path in foretold.paths} == {outcome}
+    assert all("the ACK that follows was lost: node-1" in path.reason for path in foretold.paths) == (
+        mode == "iptables"
+    )
+    assert compare(lab, foretold, questions(*asked)).difference == ""
