@@ -245,7 +245,7 @@ where = choose(
             "the address of node-1, where the Service's rules are",
             lambda seen: "172.18.0.11" in dig(seen.cluster, NODE, f"{FULL} +short"),
             "externalname-has-rules",
-            "An ExternalName has no rules, on no node, and its name leads to no node.",
+            "An ExternalName has no rules on any node, and its name leads to none.",
         ),
         Choice("nothing", lambda seen: dig(seen.cluster, NODE, f"{FULL} +short") == ""),
     ),

@@ -91,7 +91,7 @@ def test_the_stage_answers_for_each_kind_of_service(kind, sentence):
 
 
 def test_no_node_has_a_rule_more_for_an_external_name():
-    says("explain-gained", "Not one rule, on no node")
+    says("explain-gained", "Not one rule, on any node")
     without = CLUSTER.delete("service", "my-db")
     for node in CLUSTER.nodes:
         assert svcnotes.rules(CLUSTER, node) == svcnotes.rules(without, node)
@@ -165,7 +165,7 @@ def test_aliases_make_chains_cross_namespaces_and_may_lead_nowhere():
 
 
 def test_ports_mean_nothing_and_the_dialled_one_is_the_hosts():
-    says("explain-port", "nobody ever reads them", "5432 still works")
+    says("explain-port", "neither DNS nor kube-proxy ever reads them", "5432 still works")
     mapped = CLUSTER.patch("service", "my-db", "spec: {ports: [{port: 80, targetPort: 5432}]}", style="merge")
     assert path(mapped, SHOP, "my-db:80").how == "rst"
     assert path(mapped, SHOP, "my-db:80").outcome == "refused"
