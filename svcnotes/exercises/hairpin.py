@@ -123,7 +123,7 @@ self_local = source_seen(
 
 lost = choose(
     "lost",
-    "The hairpin flag is off on every port. anna dials 10.96.0.80:80 all day long. How many of her calls fail?",
+    "The hairpin flag is off on every port. anna dials 10.96.0.80:80 all day long, and waits a second each time. How many of her calls fail?",
     Asked(_flag_off, ANNA, SERVICE),
     (
         Choice(

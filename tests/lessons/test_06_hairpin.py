@@ -120,11 +120,23 @@ def test_the_way_back_of_a_hairpin_is_put_right_by_the_node():
     assert (home.source, home.source_port, home.destination) == ("10.96.0.80", 80, OWN)
 
 
-def test_a_retry_meets_the_same_pod_since_conntrack_remembers_the_choice():
+def test_a_retry_meets_the_same_pod_where_conntrack_remembers_the_choice():
     assert "conntrack remembers the choice" in CELLS["practice"]
-    first = svcnotes.trace(plain(), ANNA, SERVICE).paths[2]
-    again = svcnotes.trace(plain(), ANNA, SERVICE, now=1.0, memories=first.memories)
-    assert [path.pod for path in again.paths] == ["default/carl"]
+    lost = svcnotes.trace(plain(**NF_OFF), ANNA, SERVICE).paths[1]
+    assert (lost.outcome, lost.hops[-1].packet.source) == (LOST, "10.244.1.11")
+    [again] = svcnotes.trace(plain(**NF_OFF), ANNA, SERVICE, now=1.0, memories=lost.memories).paths
+    assert (again.outcome, again.hops[-1].packet.source) == (LOST, "10.244.1.11")
+
+
+def test_a_retry_throws_the_dice_anew_where_the_first_try_left_no_note():
+    """explain-lost, practice: who waits longer than a second is served late, as he is in a real kernel."""
+    lost = svcnotes.trace(plain(**FLAG_OFF), ANNA, SERVICE).paths[0]
+    assert lost.outcome == LOST
+    again = svcnotes.trace(plain(**FLAG_OFF), ANNA, SERVICE, now=1.0, memories=lost.memories).paths
+    assert [path.outcome for path in again] == [LOST, YES, YES]
+    for patience, said in ((1, "timed out"), (9, "Hello from")):
+        anna = Terminal(plain(**FLAG_OFF), seed=2)
+        assert said in str(anna.run(ANNA, f"curl -sS -m {patience} http://10.96.0.80/"))
 
 
 def test_the_line_that_node_1_keeps_of_a_hairpin_has_two_different_ends():
