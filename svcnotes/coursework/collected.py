@@ -64,11 +64,11 @@ def collect(
         remarks += [f"{file}: {remark}" for remark in _of_ids(notebook)]
         if said := nameless(file, notebook, course, student):
             unnamed[file] = said
+        remarks += _tampered(file, notebook, every, locked)
         for cell in notebook.cells:
             place = f"{file}, cell {cell.number}"
             answer = read_answer(cell.source)
             remarks += claims(cell, place, course, student)
-            remarks += _tampered(cell, place, every, locked)
             if answer is None:
                 if cell.grade_id in about and cell.kind == "code" and cell.source.strip():
                     about[cell.grade_id].append(
@@ -135,12 +135,23 @@ def _of_ids(notebook: Notebook) -> list[str]:
     ]
 
 
-def _tampered(cell: Cell, place: str, exercises: Collection[str], locked: Callable[[str], str]) -> list[str]:
-    """A marks cell that is not as the course has it."""
-    exercise = cell.grade_id.removesuffix(MARKS_SUFFIX)
-    if exercise == cell.grade_id or exercise not in exercises:
+def _tampered(
+    file: str, notebook: Notebook, exercises: Collection[str], locked: Callable[[str], str]
+) -> list[str]:
+    """The marks cells that are not as the course has them, in one remark: an old copy of a notebook has many."""
+    changed = []
+    for cell in notebook.cells:
+        exercise = cell.grade_id.removesuffix(MARKS_SUFFIX)
+        if exercise == cell.grade_id or exercise not in exercises:
+            continue
+        given = locked(exercise)
+        if given and cell.source.split() != given.split():
+            changed.append(exercise)
+    if not changed:
         return []
-    given = locked(exercise)
-    if not given or cell.source.split() == given.split():
-        return []
-    return [f"{place}: the marks cell of {exercise} was changed; it is never run here, and has no effect."]
+    which = ", ".join(dict.fromkeys(changed))
+    several = len(set(changed)) > 1
+    return [
+        f"{file}: the marks cell{'s' * several} of {which} {'were' if several else 'was'} changed, or made for another "
+        f"course; {'they are' if several else 'it is'} never run here, and {'have' if several else 'has'} no effect."
+    ]

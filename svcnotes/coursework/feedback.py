@@ -13,6 +13,11 @@ from svcnotes.exercises.misconceptions import ALL, LISTED, NUMBER
 
 def feedback(results: Results, student: Student) -> str:
     """The page of one student, as HTML."""
+    return page(f"{student.name or student.student}: {results.title}", "\n".join(pieces(results, student)))
+
+
+def pieces(results: Results, student: Student) -> list[str]:
+    """What the page says, as pieces of HTML: the head, remarks, the table of all exercises, each exercise."""
     share = student.points / student.out_of if student.out_of else Fraction(0)
     known_as = f"<small>{name(student.student)}</small>" if student.name not in {"", student.student} else ""
     head = (
@@ -21,22 +26,19 @@ def feedback(results: Results, student: Student) -> str:
         f'<div class="total">{plain(student.points)} <small>of {student.out_of} points</small></div></div>'
         f"{meter(share, 'bar')}"
     )
-    remarks = _remarks(student.remarks)
-    return page(
-        f"{student.name or student.student}: {results.title}", f"{head}\n{remarks}\n{_marks(student)}"
-    )
+    return [head, _remarks(student.remarks), *_marks(student)]
 
 
-def _marks(student: Student) -> str:
+def _marks(student: Student) -> list[str]:
     """Every exercise; where there is not one answer cell, that is said once."""
     if not student.handed_in:
-        return ""
+        return [""]
     if all(mark.judgement.state == MISSING for mark in student.marks):
-        return (
+        return [
             f'<div class="card"><p>None of the {len(student.marks)} exercises has an answer cell in what was handed in: '
             "a cell of code whose first line is %%answer and the exercise’s name.</p></div>"
-        )
-    return "\n".join([_overview(student), *(_card(mark) for mark in student.marks)])
+        ]
+    return [_overview(student), *(_card(mark) for mark in student.marks)]
 
 
 def _overview(student: Student) -> str:

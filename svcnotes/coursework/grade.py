@@ -119,8 +119,13 @@ def _marked(
 
 def _student(one: Submission, answer: Mapping[str, Any], unread: Sequence[str]) -> Student:
     marks, remarks = student_marks(answer)
-    what = "No notebook" if one.remarks else "Nothing"  # another file is named in a remark
-    nothing = () if one.files else (f"{what} was handed in, so there is no answer to any of the exercises.",)
+    what = "Nothing was handed in, so there is no answer to any of the exercises."
+    if one.remarks:  # another file is named in a remark
+        what = (
+            "No notebook was handed in that could be read, so there is no answer to any of the exercises. What counts is "
+            "the notebook’s own file, whose name ends in .ipynb."
+        )
+    nothing = () if one.files else (what,)
     return Student(
         one.student,
         one.person.name,

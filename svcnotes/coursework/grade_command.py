@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from svcnotes.coursework import maximum, moodle_zip
+from svcnotes.coursework import feedback_zip, maximum
 from svcnotes.coursework.assignment import (
     course_of,
     exercises_named,
@@ -131,10 +131,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _handed_back(options: argparse.Namespace) -> Iterator[Path]:
-    """What goes back to students: a page each, and all of them as Moodle takes them."""
+    """What goes back to students: a page each, and all of them as the platform takes them."""
     yield options.out / FEEDBACK
-    if (options.out / moodle_zip.NAME).is_file():
-        yield options.out / moodle_zip.NAME
+    yield from (path for name in feedback_zip.NAMES.values() if (path := options.out / name).is_file())
 
 
 def graded(options: argparse.Namespace) -> Results:
@@ -186,8 +185,8 @@ def graded(options: argparse.Namespace) -> Results:
             )
     finally:
         pool.close()
-    folders = {one.student: one.folder for one in submitted.submissions if one.folder}
-    write(results, roster, options.out, columns, folders)
+    back = {one.student: one.back for one in submitted.submissions if one.back}
+    write(results, roster, options.out, columns, submitted.layout, back)
     return results
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from svcnotes.coursework import marks_csv, maximum, moodle_zip
+from svcnotes.coursework import feedback_zip, marks_csv, maximum
 from svcnotes.coursework.feedback import feedback
+from svcnotes.coursework.feedback_notebook import feedback_notebook
 from svcnotes.coursework.overview import overview
 from svcnotes.coursework.results import Results, to_json
 from svcnotes.coursework.roster import Roster
@@ -41,17 +42,19 @@ def write(
     roster: Roster,
     out: Path,
     columns: Columns | None = None,
-    folders: Mapping[str, str] | None = None,
+    layout: str = "",
+    back: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
     """Write all reports into a folder: the same results give the same bytes. InputError where it cannot be written.
 
-    `folders` are Moodle's by student, where submissions came from there: feedback goes back as a zip of them.
+    `back` names each student's feedback in the zip that goes back to where `layout` says the submissions came from.
     """
-    columns, folders = columns or Columns(), folders or {}
+    columns = columns or Columns()
     scale = columns.scale
     files = feedback_files([one.student for one in results.students])
     texts = {
-        "marks.csv": marks_csv.all_marks(results),
+        # The mark by which spreadsheets know UTF-8; platforms read their own files without.
+        "marks.csv": f"\ufeff{marks_csv.all_marks(results)}",
         "moodle.csv": marks_csv.moodle(results, roster, scale or maximum.of_moodle(roster)),
         "canvas.csv": marks_csv.canvas(
             results, roster, scale or maximum.of_canvas(roster, columns.canvas), columns.canvas
@@ -68,15 +71,30 @@ def write(
         _replace(out / RESULTS, to_json(results))
         for student in results.students:
             _replace(out / FEEDBACK / files[student.student], [feedback(results, student)])
-        (out / moodle_zip.NAME).unlink(missing_ok=True)  # another run's, of files from elsewhere
-        if folders:
-            unfinished = _unfinished(out / moodle_zip.NAME)
-            pages = [(folders[one], out / FEEDBACK / file) for one, file in files.items() if one in folders]
-            moodle_zip.write_zip(unfinished, pages)
-            unfinished.replace(out / moodle_zip.NAME)
+        for name in feedback_zip.NAMES.values():
+            (out / name).unlink(missing_ok=True)  # another run's, of files from elsewhere
+        if back and layout in feedback_zip.NAMES:
+            _write_zip(results, out / feedback_zip.NAMES[layout], back, files)
     except OSError as error:
         raise InputError(f"{out}: the reports cannot be written ({error.strerror})") from None
     return (*(out / name for name in texts), out / RESULTS)
+
+
+def _write_zip(results: Results, path: Path, back: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """All feedback for a platform: to Canvas as notebooks, to Moodle the pages."""
+    members = [
+        (
+            back[one.student],
+            feedback_notebook(results, one).encode("utf-8")
+            if path.name == feedback_zip.CANVAS
+            else (path.parent / FEEDBACK / files[one.student]).read_bytes(),
+        )
+        for one in results.students
+        if one.student in back
+    ]
+    unfinished = _unfinished(path)
+    feedback_zip.write_zip(unfinished, members)
+    unfinished.replace(path)
 
 
 def feedback_files(students: Sequence[str]) -> dict[str, str]:

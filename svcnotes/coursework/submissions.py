@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from svcnotes.coursework.moodle_zip import folder_of
+from svcnotes.coursework.feedback_zip import canvas_member, moodle_member
 from svcnotes.coursework.notebook import printable
 from svcnotes.coursework.places import LAYOUTS, Place, layout_of, packed_in, readings
 from svcnotes.coursework.roster import Person, Roster
@@ -19,14 +19,14 @@ class Submission:
     """What one student handed in: the files that count, in the order in which they are read.
 
     `student` is the name under which cases are drawn. Each file is its path within the submission, and its source.
-    `folder` is Moodle's for the student, where the files came from there.
+    `back` names the student's feedback in the zip that the platform takes back; empty where it takes none.
     """
 
     student: str
     person: Person
     files: tuple[tuple[str, Source], ...] = ()
     remarks: tuple[str, ...] = ()
-    folder: str = ""
+    back: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Pile:
     person: Person
     files: list[tuple[Place, Source]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    folder: str = ""
+    back: str = ""
 
 
 def find_submissions(
@@ -128,7 +128,7 @@ def _put(
             )
     pile = piles.setdefault(person.student, _Pile(person))
     if layout == "moodle":
-        pile.folder = pile.folder or folder_of(place)
+        pile.back = pile.back or moodle_member(place)
     if source.refused:
         pile.remarks.append(f"{printable(place.file, 200)}: {source.refused}; not read.")
         return
@@ -137,6 +137,10 @@ def _put(
             f"{printable(place.file, 200)}: the platform marks it as late; its marks are not lowered."
         )
     pile.files.append((place, source))
+    if layout == "canvas":
+        pile.back = canvas_member(
+            place, source.path
+        )  # a name that is the student's own: of several any will do
 
 
 def _several_accounts(pile: _Pile) -> str:
@@ -145,7 +149,7 @@ def _several_accounts(pile: _Pile) -> str:
     if len(numbers) < 2:
         return ""
     pile.files.clear()
-    pile.folder = ""
+    pile.back = ""
     said = (
         f"several people handed in under this name (the platform’s numbers {', '.join(numbers[:5])}); nothing of theirs "
         "was read. The platform’s own list as --roster, or a column with its numbers in yours, says who is who."
@@ -206,4 +210,4 @@ def _submission(student: str, pile: _Pile) -> Submission:
             )
         latest[place.file] = (place, source)
     files = tuple((printable(name, 200), source) for name, (_, source) in sorted(latest.items()))
-    return Submission(student, pile.person, files, tuple(sorted(remarks)), pile.folder)
+    return Submission(student, pile.person, files, tuple(sorted(remarks)), pile.back)

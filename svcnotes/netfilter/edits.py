@@ -39,22 +39,31 @@ def is_whole(text: str) -> bool:
 def edited(text: str, commands: str, family: int = 4) -> str:
     """Give the rule text after these commands, one a line; what is indented continues the line above.
 
-    A command is one of `changed`, with or without `iptables` and `-t TABLE`; unlike iptables' own, the
-    table may be left out where only one has that chain. Raises RuleError that names the line for what
-    cannot be done.
+    A command is one of `changed`, with or without `iptables` and `-t TABLE`, which may stand anywhere in it. Where the
+    table is left out it is filter behind the word `iptables`, if filter has that chain, as for the program itself; else
+    the only table that has the chain. Raises RuleError that names the line for what cannot be done.
     """
     for number, line in _lines(commands):
         try:
             words = split(line)
+            typed = False
             while words and words[0] in _PROGRAMS:
-                words.pop(0)
-            table = ""
-            if words[:1] in (["-t"], ["--table"]):
-                table, words = "".join(words[1:2]), words[2:]
+                typed |= words.pop(0).endswith("tables")
+            table, words = _without_table(words)
+            if typed and not table and "".join(words[1:2]) in layout(text).tables.get("filter", {}):
+                table = "filter"
             text = changed(text, table, words)
         except RuleError as error:
             raise RuleError(f"line {number}: {error}\n    {line}", line=number, text=line) from None
     return str(Ruleset.parse(text, family).check())
+
+
+def _without_table(words: list[str]) -> tuple[str, list[str]]:
+    """The table that `-t TABLE` names, empty without it, and the other words."""
+    for at, word in enumerate(words):
+        if word in ("-t", "--table") and words[at - 1] != "--comment":
+            return "".join(words[at + 1 : at + 2]), [*words[:at], *words[at + 2 :]]
+    return "", words
 
 
 def changed(text: str, table: str, words: list[str]) -> str:

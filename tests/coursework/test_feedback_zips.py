@@ -1,13 +1,16 @@
-"""Feedback goes back to Moodle as the zip that its assignment takes, each page to whom the number in the download means."""
+"""Feedback goes back to Moodle and Canvas as the zip that their assignments take, to whom the number in the download means."""
 
+import json
+import re
 import zipfile
 
 import pytest
 from class_made import book, make_class
-from made import COURSE, write
+from made import COURSE, answer, notebook, write
 
 from svcnotes.cli import main
-from svcnotes.coursework.moodle_zip import folder_of
+from svcnotes.coursework.feedback_zip import canvas_member, moodle_member
+from svcnotes.coursework.notebook import read_notebook
 from svcnotes.coursework.places import place_of
 
 ZIP = "moodle-feedback.zip"
@@ -69,8 +72,41 @@ def test_from_elsewhere_there_is_no_such_zip(tmp_path):
 )
 def test_no_display_name_sends_feedback_to_somebody_else_or_out_of_the_zip(name):
     place = place_of(f"{name}_123_assignsubmission_file_/x.ipynb", "moodle")
-    folder = folder_of(place)
-    assert taken_by_moodle(f"{folder}/feedback.html") == ("123", "feedback.html")
-    assert folder.isprintable()
-    assert "\\" not in folder
-    assert folder not in {".", ".."}
+    member = moodle_member(place)
+    assert taken_by_moodle(member) == ("123", "feedback.html")
+    assert member.isprintable()
+    assert "\\" not in member
+    assert not member.startswith(("./", "../"))
+
+
+def taken_by_canvas(name):
+    """(student, file handed in) as Canvas reads a name: the first two numbers between underscores."""
+    return tuple(word for word in name.split("_") if word != "LATE" and re.fullmatch(r"\d+", word))[:2]
+
+
+def test_to_canvas_goes_a_notebook_named_as_the_one_handed_in(tmp_path):
+    nasty = "</pre>\n\n<script>alert(1)</script> $x$ `"
+    write(tmp_path / "c/lovelaceada_12_101_01-nodeport.ipynb", notebook(answer("01-word", nasty)))
+    write(tmp_path / "c/bob_LATE_13_102_01-nodeport-2.ipynb", book("bob"))
+    write(tmp_path / "c/cyd_14_103_work.pdf", b"%PDF")
+    for out in ("one", "two"):
+        assert main(command(tmp_path / "c", tmp_path / out, "--layout", "canvas")) == 0
+    one, two = ((tmp_path / out / "canvas-feedback.zip").read_bytes() for out in ("one", "two"))
+    assert one == two
+    with zipfile.ZipFile(tmp_path / "one/canvas-feedback.zip") as archive:
+        members = {taken_by_canvas(name): archive.read(name) for name in archive.namelist()}
+    assert set(members) == {("12", "101"), ("13", "102")}
+    made = read_notebook(members["12", "101"])
+    assert made.remarks == ()
+    assert {cell.kind for cell in made.cells} == {"markdown"}
+    assert json.loads(members["12", "101"])["nbformat"] == 4
+    cards = "\n".join(cell.source for cell in made.cells[1:])
+    assert "<script>" not in cards
+    assert "$" not in cards
+    assert "&lt;/pre&gt;&#10;&#10;&lt;script&gt;alert(1)" in cards
+    assert [cell.source.count("\n") for cell in made.cells] == [0] * len(made.cells)
+
+
+def test_a_display_name_of_numbers_sends_nothing_to_somebody_else():
+    path = "7_bond_12_345_x.ipynb"
+    assert canvas_member(place_of(path, "canvas"), path) == ""

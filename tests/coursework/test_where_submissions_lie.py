@@ -265,7 +265,9 @@ def test_two_people_of_one_name_on_a_platform_stay_two(tmp_path):
 
 
 CANVAS_LIST = 'Student,ID,SIS Login ID,Section\n"Lovelace, Ada",12,ada,\n"Eve, Eve",345,eve,\n'
-MOODLE_LIST = "Identifier,Full name,Email address\nParticipant 12,Ada,ada@x.org\nParticipant 345,Eve,eve@x.org\n"
+MOODLE_LIST = (
+    "Identifier,Full name,Email address\nParticipant 12,Ada,ada@x.org\nParticipant 345,Eve,eve@x.org\n"
+)
 OWN_LIST = "student,name,moodle\nada,Ada Lovelace,\neve,Eve,\n"
 BLACKBOARD_LIST = "Last Name,First Name,Username\nA,Ada,ada_l\nL,Lou,l\n"
 

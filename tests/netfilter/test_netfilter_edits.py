@@ -127,3 +127,23 @@ def test_a_rule_for_a_table_that_is_not_there_makes_the_table_as_the_kernel_does
     text = edited(TEXT, "-t raw -A PREROUTING -s 192.0.2.10 -j DROP")
     assert "*raw" in text
     assert Ruleset.parse(text, 4).rules("raw", "PREROUTING")[0].startswith("-A PREROUTING -s 192.0.2.10")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "iptables -I MINE -t nat -p udp -j ACCEPT",
+        "iptables -I MINE -p udp -j ACCEPT --table nat",
+        "sudo iptables -w -t nat -I MINE -p udp -j ACCEPT",
+    ],
+)
+def test_the_table_may_be_named_anywhere_in_a_command(command):
+    assert edited(TEXT, command) == edited(TEXT, "-t nat -I MINE -p udp -j ACCEPT")
+
+
+def test_behind_the_word_iptables_the_table_is_filter_unless_another_is_named():
+    drop = "-A INPUT -s 192.0.2.3 -j DROP"
+    assert edited(TEXT, f"iptables {drop}") == edited(TEXT, f"-t filter {drop}")
+    assert edited(TEXT, "iptables -I MINE -j ACCEPT") == edited(TEXT, "-t nat -I MINE -j ACCEPT")
+    with pytest.raises(RuleError, match="INPUT is in the tables nat and filter"):
+        edited(TEXT, drop)
