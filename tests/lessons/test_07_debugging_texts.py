@@ -104,6 +104,8 @@ def test_a_ping_is_no_tcp_and_the_router_says_that_nobody_has_the_address():
     """explain-ping; debugging.ping"""
     (path,) = svcnotes.trace(whole(), FRONT, "10.96.0.80", protocol="icmp").paths
     assert path.icmp_from == "172.18.0.1"
+    (path,) = svcnotes.trace(whole(), FRONT, "10.96.0.80", protocol="icmp", proxy_mode="nftables").paths
+    assert (path.outcome, path.hops[-1].host) == ("refused", "default/front")
     rules = [
         r for r in svcnotes.rules(whole(), "node-3").splitlines() if "-A KUBE-SERVICES -d 10.96.0.80" in r
     ]
