@@ -18,7 +18,7 @@ LISTED: Mapping[int, str] = MappingProxyType(
         3: "Under Local, a pod that calls itself keeps its own address.",
         4: "SNAT takes the node's address.",
         5: "Under Local, a node without a pod forwards, or refuses.",
-        6: "No endpoints: whether that is a refusal or a timeout is all one.",
+        6: "No endpoints: it makes no difference whether that is a refusal or a timeout.",
         7: "Local breaks the load balancer's address for those inside the cluster.",
         8: "The answer takes the way by which the packet came, from another node's nodePort too.",
         9: "A nodePort must show in netstat.",
