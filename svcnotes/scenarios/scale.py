@@ -110,6 +110,11 @@ def many(services: int, endpoints: int = 5) -> Cluster:
     )
 
 
+def at_noon(services: int = 1_000) -> Cluster:
+    """The cluster of which its owners say that it hangs at noon: so many Services, and one thing wrong on node-1."""
+    return many(services).with_world(faults=[{"name": "conntrack-full", "node": NODE}])
+
+
 def one_endpoint_less(cluster: Cluster, number: int = 0) -> Cluster:
     """The cluster when the Service of that number has lost its last endpoint (where it has any)."""
     key = ("EndpointSlice", "default", f"{service_name(number)}-x")
