@@ -91,4 +91,9 @@ def _udp_changed(before: Cluster, after: Cluster, family: int) -> bool:
 
 
 def _has_udp(slices: Sequence[EndpointSlice]) -> bool:
-    return any(port.protocol == "UDP" and port.number for one in slices for port in one.ports)
+    """Whether a UDP port has an endpoint, ready or not: one without any is no entry of kube-proxy's map."""
+    return any(
+        port.protocol == "UDP" and port.number and any(endpoint.addresses for endpoint in one.endpoints)
+        for one in slices
+        for port in one.ports
+    )

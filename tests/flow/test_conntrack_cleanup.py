@@ -52,21 +52,22 @@ def test_the_next_change_of_any_udp_slice_makes_kube_proxy_look_at_every_udp_ser
     assert None not in {way.pod for way in later.next().paths}
 
 
-def test_a_slice_of_tcp_alone_makes_it_look_at_none():
+def test_a_slice_of_tcp_alone_and_one_of_udp_without_endpoints_make_it_look_at_none():
     flow = asking("iptables")
     assert deleted(flow.after(flow.cluster.apply(OTHER.format("TCP")))) == []
+    empty = OTHER.format("UDP").replace("[{addresses: [10.244.3.10], conditions: {ready: true}}]", "[]")
+    assert "endpoints: []" in empty
+    assert deleted(flow.after(flow.cluster.apply(empty))) == []
 
 
 def test_a_slice_of_the_other_ip_family_makes_it_look_at_none():
     flow = asking("iptables")
-    (piece,) = flow.cluster.endpoint_slices
-    other = replace(piece, name="dns-v6", address_type="IPv6", endpoints=())
     sixth = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": other.name, "labels": {"kubernetes.io/service-name": "dns"}},
+        "metadata": {"name": "dns-v6", "labels": {"kubernetes.io/service-name": "dns"}},
         "addressType": "IPv6",
-        "endpoints": [],
+        "endpoints": [{"addresses": ["fd00:244:3::10"], "conditions": {"ready": True}}],
         "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}],
     }
     assert deleted(flow.after(flow.cluster.apply(json.dumps(sixth)))) == []
