@@ -114,7 +114,7 @@ def _all_end(what: str) -> Callable[[Seen], bool]:
 late = choose(
     "late",
     "A rollout, policy Local. my-nginx-2, the only pod on node-2, has ended this moment; my-nginx-1 on node-1 and a new pod "
-    "on node-3 are ready. The load balancer checks node-2 again in eight seconds. What do the clients get whom it sends to node-2 until then?",
+    "on node-3 are ready. The load balancer checks node-2 again in eight seconds. What do the clients get that it sends to node-2 until then?",
     Asked(worlds.gone, CLIENT, worlds.VIP),
     (
         Choice(
@@ -314,7 +314,7 @@ ranges = outcome(
         ("timeout", "refused"),
         (
             "source-ranges-guard-the-nodeport",
-            "The ranges stand in the chain KUBE-FW, and only what is for the load balancer's address comes there. To close the nodePort, use a firewall, or allocateLoadBalancerNodePorts: false where the cloud can do without.",
+            "The ranges stand in the chain KUBE-FW, and only what is for the load balancer's address comes there. To close the nodePort, use a firewall, or allocateLoadBalancerNodePorts: false where the cloud can do without (from the start: ports that were given once stay).",
         ),
     ),
 )

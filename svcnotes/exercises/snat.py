@@ -98,7 +98,7 @@ own_node = source_seen(
     ideas={
         "127.0.0.1": (
             "",
-            "Who dials a machine's own address from that machine gets that same address as a source. "
+            "Whoever dials a machine's own address from that machine gets that same address as a source. "
             "127.0.0.1 is for those who dial 127.0.0.1.",
         )
     },

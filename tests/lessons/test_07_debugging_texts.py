@@ -277,6 +277,11 @@ def test_affinity_keeps_a_client_for_three_hours_and_goes_by_the_source_that_com
     again = svcnotes.trace(sticky, OFFICE, NODE_1, source_port=40999, now=5.0, memories=first.memories).paths
     assert len({path.pod for path in others}) == 3
     assert {path.pod for path in again} == {first.pod}
+    late = {"source_port": 40998, "now": 15_000.0}  # within three hours of the second call, not of the first
+    second = svcnotes.trace(sticky, OFFICE, NODE_1, source_port=40999, now=9000.0, memories=first.memories)
+    kept = svcnotes.trace(sticky, OFFICE, NODE_1, memories=second.paths[0].memories, **late).paths
+    assert {path.pod for path in kept} == {first.pod}
+    assert len(svcnotes.trace(sticky, OFFICE, NODE_1, memories=first.memories, **late).paths) == 3
 
 
 def test_a_pods_kernel_answers_pings_whatever_listens():
