@@ -21,6 +21,9 @@ STATES = {
     UNJUDGED: "⚠ Not judged",
 }
 
+MOST_MARKS = 4
+"""Marks over one letter; a pile of them would cover the lines above and below."""
+
 
 @cache
 def _style() -> tuple[str, str]:
@@ -45,7 +48,11 @@ def text(words: str) -> str:
     """Words from outside as HTML: markup escaped, and what cannot be seen or turns the text round made visible."""
     if words.isascii() and words.isprintable():
         return escape(words)
-    return escape("".join(c if _seen(c) else f"‹U+{ord(c):04X}›" for c in words))
+    shown, marks = [], 0
+    for letter in words:
+        marks = marks + 1 if unicodedata.category(letter) in {"Mn", "Me"} else 0
+        shown.append(letter if _seen(letter) and marks <= MOST_MARKS else f"‹U+{ord(letter):04X}›")
+    return escape("".join(shown))
 
 
 def _seen(letter: str) -> bool:

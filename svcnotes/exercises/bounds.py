@@ -22,15 +22,15 @@ from svcnotes.netfilter.rule import Rule
 from svcnotes.netfilter.save import ChainText, layout
 
 MOST_COMMANDS = 100
-MOST_VISITS = 5_000
-"""The most rules that one table may have a packet visit at one hook."""
+MOST_VISITS = 500
+"""The most rules that one table may have a packet visit at one hook, more than before the answer."""
 MOST_TOSSES = 4
 """The most tosses that an answer may add to the nat table; in the others a packet may come by again and again."""
 MOST_PODS, MOST_ENDPOINTS, MOST_PORTS = 40, 60, 30
 MOST_OBJECTS, MOST_VALUES = 60, 6_000
 """Of a manifest: the objects, and the values in them with every alias written out."""
-MOST_POLICY = 200
-"""The most pairs of a peer and a port that NetworkPolicies may name."""
+MOST_POLICY = 1_000
+"""The most pairs of a peer and a port that NetworkPolicies may name, times the pods: so many rules they may become."""
 MOST_DOORS = 1
 """The most endpoints that are a nodePort or a Service again: with two of them the ways of a packet double at each."""
 _JUMP = re.compile(r" -[jg] (\S+)")
@@ -48,25 +48,28 @@ def check_rules(before: str, after: str) -> None:
     """Raise RuleError for rules (without loops) that take a packet too long, or down too many ways more than before."""
     told = saved_text(before)
     own = frozenset(told.splitlines())  # as iptables-save prints them; others may be written in other words
-    old = _weights(told, own)
+    old: Mapping[str, tuple[int, int]] = _weights(told, own)
     for table, (visits, tosses) in _weights(saved_text(after), own).items():
-        if visits > MOST_VISITS:
-            raise RuleError(
-                f"table {table}: a packet would visit {visits} rules: these cannot be followed in time"
-            )
-        added = tosses - old.get(table, (0, 0))[1]
+        ever, thrown = old.get(table, (0, 0))
+        _check_visits(table, visits, ever)
+        added = tosses - thrown
         if added > (MOST_TOSSES if table == "nat" else 0):
             raise RuleError(
                 f"table {table}: {added} rules with -m statistic more: these cannot be followed in time"
             )
-    thrown = {table: dice for table, (_, dice) in nft_weights(before).items()}
+    old = nft_weights(before)
     for table, (visits, dice) in nft_weights(after).items():
-        if visits > MOST_VISITS:
-            raise RuleError(
-                f"table {table}: a packet would visit {visits} rules: these cannot be followed in time"
-            )
-        if dice > thrown.get(table, 0):
+        ever, thrown = old.get(table, (0, 0))
+        _check_visits(table, visits, ever)
+        if dice > thrown:
             raise RuleError(f"table {table}: more rules with `{DICE.strip()}` cannot be followed in time")
+
+
+def _check_visits(table: str, visits: int, before: int) -> None:
+    if visits - before > MOST_VISITS:
+        raise RuleError(
+            f"table {table}: a packet would visit {visits} rules: these cannot be followed in time"
+        )
 
 
 def check_manifest(text: str) -> None:
@@ -130,7 +133,11 @@ def check_objects(before: Cluster, after: Cluster) -> None:
         ("pods", MOST_PODS, len(after.pods) - len(before.pods)),
         ("endpoints", MOST_ENDPOINTS, _endpoints(after) - _endpoints(before)),
         ("ports of Services", MOST_PORTS, _ports(after) - _ports(before)),
-        ("peers and ports of NetworkPolicies", MOST_POLICY, _policies(after) - _policies(before)),
+        (
+            "rules of NetworkPolicies (peers, ports and pods multiplied)",
+            MOST_POLICY,
+            _policies(after) - _policies(before),
+        ),
         ("endpoints that are a nodePort or a Service", MOST_DOORS, _doors(after) - _doors(before)),
     ):
         if made > most:
@@ -146,9 +153,9 @@ def _ports(cluster: Cluster) -> int:
 
 
 def _policies(cluster: Cluster) -> int:
-    """The pairs of a peer and a port in all NetworkPolicies."""
+    """The pairs of a peer and a port in all NetworkPolicies, times the pods."""
     rules = (rule for one in cluster.network_policies for rule in (*(one.ingress or ()), *(one.egress or ())))
-    return sum(max(1, len(rule.peers)) * max(1, len(rule.ports)) for rule in rules)
+    return len(cluster.pods) * sum(max(1, len(rule.peers)) * max(1, len(rule.ports)) for rule in rules)
 
 
 def _doors(cluster: Cluster) -> int:

@@ -55,6 +55,16 @@ def kept(claim: Claim) -> Claim:
     return replace(claim, kept=True)
 
 
+def all_of(text: str, *claims: Claim, points: int = 1) -> Claim:
+    """Claim that all of these hold, as one property; the Verdict tells of the first that does not."""
+
+    def judge(cluster: Cluster) -> Verdict:
+        found = [claim.judge(cluster) for claim in claims]
+        return next((verdict for verdict in found if not verdict.ok), found[-1])
+
+    return Claim(text, judge, points)
+
+
 def untried(claims: Sequence[Claim], *before: Part) -> tuple[Part, ...]:
     """The parts of a Verdict on an answer that could not be used at all."""
     return (*before, *(Part(claim.text, ok=False, points=claim.points) for claim in claims))

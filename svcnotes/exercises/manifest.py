@@ -62,7 +62,7 @@ def mend(
                 explanation=f"Asked is one Service; this made {len(new)}.",
                 hint="Begin again from the manifest given.",
             )
-        results = [_tried(after, new[0], port) for port in wanted]
+        results = [_tried(after, new[0], port, frozenset(before.pods)) for port in wanted]
         parts = (accepted, *(replace(part, points=each) for part, _ in results))
         first = next((verdict for part, verdict in results if not part.ok), None)
         if first is not None:
@@ -81,7 +81,7 @@ def _claim(port: str) -> str:
     return f"a client outside reaches the pods' port {port!r}, whichever node it dials"
 
 
-def _tried(cluster: Cluster, service: Service, name: str) -> tuple[Part, Verdict]:
+def _tried(cluster: Cluster, service: Service, name: str, given: frozenset[str]) -> tuple[Part, Verdict]:
     """Dial one named port of the Service on every node; the Verdict tells of the first path that fails."""
     port = next((p for p in service.ports if p.name == name), None)
     failed = Part(_claim(name), ok=False)
@@ -99,20 +99,29 @@ def _tried(cluster: Cluster, service: Service, name: str) -> tuple[Part, Verdict
     for node in cluster.nodes.values():
         to = endpoint_text(node.addresses[0], port.node_port)
         for path in trace(cluster, source=CLIENT, to=to).paths:
-            verdict = _why_not(cluster, service, port, path, f"{CLIENT} dials {to} ({node.name})")
+            said = f"{CLIENT} dials {to} ({node.name})"
+            verdict = _why_not(cluster, service, port, path, said, given)
             if verdict is not None:
                 return failed, verdict
     return replace(failed, ok=True), Verdict()
 
 
-def _why_not(cluster: Cluster, service: Service, port: ServicePort, path: Path, said: str) -> Verdict | None:
-    """Say what is wrong with where a path led, None where nothing is."""
+def _why_not(
+    cluster: Cluster, service: Service, port: ServicePort, path: Path, said: str, given: frozenset[str]
+) -> Verdict | None:
+    """Say what is wrong with where a path led, None where nothing is; `given` are the pods that were there."""
     said = f"{said}: {path.outcome}{f', {path.how}' if path.how else ''}"
     rule = ending_rule(path)
     reached, number = arrival(path) or ("", 0)
     if path.outcome == "connected":
         pod = cluster.pods.get(reached)
         known_as = _name_of(pod, number) if pod else ""
+        if pod is not None and reached not in given:
+            return Verdict(
+                said=f"{said} to {reached}",
+                explanation="That pod is the answer’s own: asked is that the pods which are there are reached.",
+                hint="Mend the Service, and leave the pods as they are.",
+            )
         if pod is None or known_as == port.name:
             return None
         return Verdict(

@@ -20,6 +20,12 @@ class Refusal:
 
 REFUSALS = (
     Refusal(
+        r"too many for an answer|: leave it out$",
+        "",
+        "So much no answer may ask for, or change; kube-apiserver itself was not asked.",
+        "Write what the question asks for, and leave out the rest.",
+    ),
+    Refusal(
         r"nodePort: Invalid value: \d+: provided port is not in the valid range",
         "any-port-can-be-a-nodeport",
         "nodePorts come from a range of their own, 30000 to 32767 unless kube-apiserver is told otherwise "

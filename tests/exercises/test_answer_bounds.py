@@ -136,8 +136,8 @@ def test_endpoints_that_lead_to_a_nodeport_again_are_refused():
 
 
 def test_policies_are_counted_by_their_pairs_of_peer_and_port():
-    peers = ", ".join(f"{{ipBlock: {{cidr: 10.9.{i}.0/24}}}}" for i in range(20))
-    ports = ", ".join(f"{{port: {i + 1}}}" for i in range(20))
+    peers = ", ".join(f"{{ipBlock: {{cidr: 10.9.{i}.0/24}}}}" for i in range(30))
+    ports = ", ".join(f"{{port: {i + 1}}}" for i in range(30))
     policy = f"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p}}\nspec: {{podSelector: {{}}, ingress: [{{from: [{peers}], ports: [{ports}]}}]}}"
     with pytest.raises(InputError, match="NetworkPolicies"):
         check_objects(CLUSTER, CLUSTER.apply(policy))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from svcnotes.exercises.apply import apply
-from svcnotes.exercises.claims import Claim, ends, kept
+from svcnotes.exercises.claims import Claim, all_of, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.manifest import mend
@@ -223,7 +223,8 @@ def _close(draw: Draw) -> Exercise:
         (
             ends(f"{place.stranger} waits in vain", place.stranger, place.dial(entry), "timeout", points=2,
                  because="He is still answered. A rule of INPUT never sees this packet: when the node asks whether it is for itself, it has a pod's address and port."),
-            kept(ends(f"{place.client} is served", place.client, place.dial(entry), because="The rule is too wide: it says nothing of the source.")),
+            kept(all_of("everybody else is served", *(ends("", caller, place.dial(entry), because="The rule is too wide: it hits another source, too.")
+                 for caller in (place.client, _next_door(place.stranger))))),
             kept(ends(f"{place.stranger} is told by {entry.name} that another port is closed", place.stranger, f"{entry.address}:{place.spare_port}", "refused",
                  because="The rule is too wide: it says nothing of the port.")),
         ),
@@ -234,6 +235,12 @@ def _close(draw: Draw) -> Exercise:
         ),
     )  # fmt: skip
     return about(cluster, made, cluster.asks(place.stranger, place.dial(entry)))
+
+
+def _next_door(address: str) -> str:
+    """The address beside this one."""
+    net, _, last = address.rpartition(".")
+    return f"{net}.{int(last) ^ 1}"
 
 
 def _silent(draw: Draw) -> Exercise:

@@ -1,0 +1,55 @@
+"""What fits the questions of the check, and not what is asked, does not earn the points for it."""
+
+import re
+
+import pytest
+import yaml
+
+from svcnotes.exercises.personal import draw
+
+COURSE = "undeserved"
+
+
+def repair(silent):
+    """A case of 01-repair with that second mistake, and its manifest with the first one mended."""
+    for number in range(60):
+        case = draw("01-repair", COURSE, f"s{number}")
+        if case.drawn["silent"] == silent:
+            made = yaml.safe_load(case.start)
+            for port, name in zip(made["spec"]["ports"], ("http", "admin"), strict=True):
+                port |= {"name": name, "nodePort": {"http": 31000, "admin": 31001}[name]}
+                port["port"] = {"http": 80, "admin": 81}[name]
+            return case, made
+    raise LookupError(silent)
+
+
+def test_a_pod_of_the_answers_own_is_not_the_pods_that_are_there():
+    case, made = repair("selector")
+    ports = [{"name": name, "containerPort": int(number)} for name, number in re.findall(r"(http|admin) on (\d+)", case.question)]  # fmt: skip
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "mine", "labels": made["spec"]["selector"]},
+        "spec": {
+            "nodeName": case.drawn["site"].hosts[0].name,
+            "containers": [{"name": "c", "image": "i", "ports": ports}],
+        },
+    }
+    found = case.check(yaml.safe_dump_all([made, pod]))
+    assert (found.points, found.out_of) == (1, 5)
+    assert "the answer’s own" in found.explanation
+    key, value = case.drawn["site"].label
+    assert case.check(yaml.safe_dump({**made, "spec": {**made["spec"], "selector": {key: value}}})).ok
+
+
+@pytest.mark.parametrize("who", ["! -s {client}", "-s {net}.0/24", ""])
+def test_a_rule_that_hits_more_than_the_one_caller_is_too_wide(who):
+    case = draw("01-close", COURSE, "ada")
+    place = case.drawn["site"]
+    net = place.stranger.rpartition(".")[0]
+    source = who.format(client=place.client, net=net)
+    found = case.check(f"-t raw -A PREROUTING {source} -p tcp --dport {place.node_port} -j DROP")
+    assert not found.ok
+    assert "too wide" in found.explanation
+    right = f"-t raw -A PREROUTING -s {place.stranger} -p tcp --dport {place.node_port} -j DROP"
+    assert case.check(right).ok
