@@ -68,7 +68,7 @@ def _lost(draw: Draw) -> Exercise:
     }
     made = several(
         "lost",
-        f"How large a part of the calls to the clusterIP, {place.inside}, gets no answer? Two clusters: in F, {node.name}'s bridge sends no frame back out of the port that it came in by; "
+        f"How large a part of the calls to the clusterIP, {place.inside}, gets no answer within a second? Two clusters: in F, {node.name}'s bridge sends no frame back out of the port that it came in by; "
         f"in B that is in order, but net.bridge.bridge-nf-call-iptables is 0 on every node, so that what passes between two pods of one bridge is not shown to iptables.\n{place.told(service=place.said())}",
         in_any_order(draw, [
             share("lost", f"F: calls of {one.name}, on {node.name}.", flag.asks(one.source, place.inside), "timeout",
