@@ -189,7 +189,8 @@ class KubeProxyConfiguration:
     kube-proxy does not delete;
     `strict_arp`: whether a node then keeps silent when asked for an address of another interface. `allow_external_ips`:
     the feature gate AllowServiceExternalIPs; without it kube-proxy ignores spec.externalIPs. `tcp_be_liberal`:
-    conntrack.tcpBeLiberal, by which it sets nf_conntrack_tcp_be_liberal.
+    conntrack.tcpBeLiberal, by which it sets nf_conntrack_tcp_be_liberal; `conntrack_timeouts`: how many seconds it has
+    conntrack remember TCP that is established, TCP in CLOSE_WAIT, UDP, and UDP that is a stream (0: as the kernel does).
     """
 
     mode: str = "iptables"
@@ -207,6 +208,7 @@ class KubeProxyConfiguration:
     ipvs_exclude_cidrs: tuple[str, ...] = ()
     allow_external_ips: bool = True
     tcp_be_liberal: bool = False
+    conntrack_timeouts: tuple[int, int, int, int] = (86_400, 3_600, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

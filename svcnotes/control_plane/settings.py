@@ -26,6 +26,13 @@ _DETECTORS = {
     "BridgeInterface": "bridgeInterface",
     "InterfaceNamePrefix": "interfaceNamePrefix",
 }
+# What kube-proxy sets where nothing is said (SetDefaults_KubeProxyConfiguration).
+_CONNTRACK_TIMEOUTS = {
+    "tcpEstablishedTimeout": "24h",
+    "tcpCloseWaitTimeout": "1h",
+    "udpTimeout": "0s",
+    "udpStreamTimeout": "0s",
+}
 _IPVS_TIMEOUTS = ("tcpTimeout", "tcpFinTimeout", "udpTimeout")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|[hms])")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -155,6 +162,13 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         )
     gates = raw.get("featureGates") or {}
     check_gates(gates, owner)
+    tracking = raw.get("conntrack") or {}
+    established, close_wait, plain, stream = (
+        _seconds(
+            default if (given := tracking.get(field)) is None else given, at=f"conntrack.{field}", owner=owner
+        )
+        for field, default in _CONNTRACK_TIMEOUTS.items()
+    )
     balancing = raw.get("ipvs") or {}
     excluded = tuple(balancing.get("excludeCIDRs") or ())
     for index, text in enumerate(excluded):
@@ -179,7 +193,8 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         ipvs_timeouts=(tcp, tcp_fin, udp),
         ipvs_exclude_cidrs=excluded,
         allow_external_ips=bool(gates.get(EXTERNAL_IPS, True)),
-        tcp_be_liberal=bool((raw.get("conntrack") or {}).get("tcpBeLiberal")),
+        tcp_be_liberal=bool(tracking.get("tcpBeLiberal")),
+        conntrack_timeouts=(established, close_wait, plain, stream),
     )
 
 

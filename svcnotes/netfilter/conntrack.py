@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from svcnotes.copying import changed
-from svcnotes.netfilter.phases import begins_again, first_phase, next_phase, timeout
+from svcnotes.netfilter.phases import Timeouts, begins_again, first_phase, next_phase, timeout
 from svcnotes.packet import Packet
 
 ORIGINAL, REPLY = "original", "reply"
@@ -101,12 +101,14 @@ class Conntrack:
     """A host's table of connections: an immutable value, so that each forked path holds its own.
 
     `limit` is nf_conntrack_max: the number of entries at which new connections are dropped; None
-    for no limit. `loose` is nf_conntrack_tcp_loose: a lone ACK may start an entry.
+    for no limit. `loose` is nf_conntrack_tcp_loose: a lone ACK may start an entry. `timeouts` are those that the
+    host's switches set.
     """
 
     flows: Mapping[Flow, Entry] = field(default_factory=dict)
     limit: int | None = None
     loose: bool = True
+    timeouts: Timeouts = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len({id(entry) for entry in self.flows.values()})
@@ -135,12 +137,12 @@ class Conntrack:
         before = self.flows.get(entry.original)
         if before is not None and before.reply not in (entry.original, entry.reply):
             del flows[before.reply]
-        return Conntrack(flows, self.limit, self.loose)
+        return Conntrack(flows, self.limit, self.loose, self.timeouts)
 
     def without_entry(self, entry: Entry) -> Conntrack:
         """The table without an entry (`conntrack -D`)."""
         flows = {f: e for f, e in self.flows.items() if f not in (entry.original, entry.reply)}
-        return Conntrack(flows, self.limit, self.loose)
+        return Conntrack(flows, self.limit, self.loose, self.timeouts)
 
     def classify(self, packet: Packet, time: float = 0.0) -> Connection:
         """Note on a packet what it is to this host: the kernel's nf_conntrack_in.
@@ -160,7 +162,7 @@ class Conntrack:
         if not phase:
             return Connection("INVALID")
         seen_reply = entry.seen_reply or direction == REPLY
-        expires = time + timeout(packet.protocol, phase)
+        expires = time + timeout(packet.protocol, phase, self.timeouts)
         entry = changed(entry, phase=phase, seen_reply=seen_reply, expires=expires)
         return Connection("ESTABLISHED" if seen_reply else "NEW", entry, direction)
 
@@ -169,7 +171,7 @@ class Conntrack:
         if not phase:
             return Connection("INVALID")
         flow = Flow.of(packet)
-        expires = time + timeout(packet.protocol, phase)
+        expires = time + timeout(packet.protocol, phase, self.timeouts)
         return Connection("NEW", Entry(flow, flow.inverted(), phase=phase, expires=expires, began=time))
 
     def _classify_error(self, inner: Packet, time: float) -> Connection:

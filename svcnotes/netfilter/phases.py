@@ -6,8 +6,12 @@ only flags can make a packet invalid; SCTP knows only whether it was answered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from svcnotes.packet import ECHO_REQUEST, Packet
 
+Timeouts = Mapping[tuple[str, str], int]
 TIMEOUTS = {
     ("tcp", "SYN_SENT"): 120,
     ("tcp", "SYN_RECV"): 60,
@@ -26,15 +30,32 @@ TIMEOUTS = {
     ("icmp", "REPLIED"): 30,
 }
 OTHER_PROTOCOLS = 600
+_PREFIX = "net.netfilter.nf_conntrack_"
+SWITCHES = {
+    f"{_PREFIX}tcp_timeout_established": (("tcp", "ESTABLISHED"),),
+    f"{_PREFIX}tcp_timeout_close_wait": (("tcp", "CLOSE_WAIT"),),
+    f"{_PREFIX}tcp_timeout_syn_sent": (("tcp", "SYN_SENT"),),
+    f"{_PREFIX}tcp_timeout_time_wait": (("tcp", "TIME_WAIT"),),
+    f"{_PREFIX}udp_timeout": (("udp", "UNREPLIED"), ("udp", "REPLIED")),
+    f"{_PREFIX}udp_timeout_stream": (("udp", "ASSURED"),),
+    f"{_PREFIX}icmp_timeout": (("icmp", "UNREPLIED"), ("icmp", "REPLIED")),
+}
+"""The switches of a host that say how long, by the phases that each is for; here those that anybody sets."""
 STREAM_AFTER = 2.0
 """When UDP that goes both ways is taken for a stream, in seconds after the first packet: a lone question is none."""
 ASSURED = frozenset({"ASSURED", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT"})
 """The phases of a connection that both sides have taken up: such an entry is not evicted before its time."""
 
 
-def timeout(protocol: str, phase: str) -> int:
-    """How long an entry in this phase is remembered after a packet, in seconds."""
-    return TIMEOUTS.get((protocol, phase), OTHER_PROTOCOLS)
+def timeout(protocol: str, phase: str, set_here: Timeouts = MappingProxyType({})) -> int:
+    """How long an entry in this phase is remembered after a packet, in seconds, where the host has `set_here`."""
+    key = (protocol, phase)
+    return set_here[key] if key in set_here else TIMEOUTS.get(key, OTHER_PROTOCOLS)
+
+
+def timeouts(sysctls: Mapping[str, str]) -> Timeouts:
+    """The times that a host's switches (by dotted name) set, by protocol and phase."""
+    return {key: int(value) for name, value in sysctls.items() if name in SWITCHES for key in SWITCHES[name]}
 
 
 def kind(packet: Packet) -> str:
@@ -93,7 +114,9 @@ def next_phase(phase: str, packet: Packet, *, reply: bool, age: float = 0.0) -> 
             # the first side closes, then the other
             return {"FIN_WAIT": "LAST_ACK", "CLOSE_WAIT": "LAST_ACK"}.get(phase, _kept(phase, "FIN_WAIT"))
         case "ack":
-            if phase == "SYN_SENT":  # nobody has seen a SYN,ACK yet: one side's is INVALID, the other's is passed over
+            if (
+                phase == "SYN_SENT"
+            ):  # nobody has seen a SYN,ACK yet: one side's is INVALID, the other's is passed over
                 return phase if reply else ""
             acknowledged = {"SYN_RECV": "ESTABLISHED", "FIN_WAIT": "CLOSE_WAIT", "LAST_ACK": "TIME_WAIT"}
             return acknowledged.get(phase, phase)

@@ -49,8 +49,8 @@ def pass_hook(
         return
     memory = flight.memory()
     table = memory.conntrack
-    if table.limit != host.tracks_at_most:
-        table = replace(table, limit=host.tracks_at_most)
+    if table.limit != host.tracks_at_most or table.timeouts != host.timeouts:
+        table = replace(table, limit=host.tracks_at_most, timeouts=host.timeouts)
     context = Context(
         in_interface=in_interface,
         out_interface=out_interface,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from svcnotes.addresses import BITS, number
+from svcnotes.netfilter.phases import Timeouts, timeouts
 from svcnotes.network.addresses import family, inside, is_loopback, prefix
 
 LOOPBACK = "lo"
@@ -90,7 +91,8 @@ class Host:
 
     `forwards` tells whether it passes packets on; `sysctls` are its switches by dotted name.
     `veths` maps a Pod (`namespace/name`) to the interface that leads to it. `tracks_at_most` is how
-    many connections its table holds beside those of others, None for more than ever come.
+    many connections its table holds beside those of others, None for more than ever come; `timeouts` is how long it
+    remembers them, where its switches say so.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Host:
     veths: Mapping[str, str] = field(default_factory=dict)
     addresses: frozenset[str] = frozenset()
     tracks_at_most: int | None = None
+    timeouts: Timeouts = field(default_factory=dict)
 
     def is_local(self, address: str) -> bool:
         """Whether the address is this host's own, all of 127.0.0.0/8 included."""
@@ -178,4 +181,5 @@ def make_host(
         veths=veths or {},
         addresses=frozenset(a.partition("/")[0] for one in every for a in one.addresses),
         tracks_at_most=tracks_at_most,
+        timeouts=timeouts(sysctls or {}),
     )

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from svcnotes.addresses import BITS
 from svcnotes.control_plane.cluster import Cluster
-from svcnotes.control_plane.objects import Node, Pod
+from svcnotes.control_plane.objects import KubeProxyConfiguration, Node, Pod
 from svcnotes.kube_proxy.mode import Mode
 from svcnotes.kube_proxy.modes import mode_named
 from svcnotes.network import faults
@@ -70,10 +70,18 @@ def _sysctls(cluster: Cluster, mode: Mode | None) -> dict[str, str]:
         "net.bridge.bridge-nf-call-ip6tables": "1",
         "net.ipv4.conf.all.route_localnet": localnet,  # kube-proxy sets it for localhost nodePorts
         "net.ipv4.conf.all.rp_filter": "0",
-        **({"net.netfilter.nf_conntrack_tcp_be_liberal": "1"} if cluster.proxy.tcp_be_liberal else {}),
+        **_tracking(cluster.proxy),
         **(mode.sysctls(cluster) if mode else {}),
         **cluster.world.sysctls,
     }
+
+
+def _tracking(proxy: KubeProxyConfiguration) -> dict[str, str]:
+    """The switches of conntrack that kube-proxy sets when it starts (setupConntrack in cmd/kube-proxy/app/server_linux.go)."""
+    names = ("tcp_timeout_established", "tcp_timeout_close_wait", "udp_timeout", "udp_timeout_stream")
+    given = zip(names, proxy.conntrack_timeouts, strict=True)
+    found = {f"net.netfilter.nf_conntrack_{name}": str(seconds) for name, seconds in given if seconds}
+    return {**found, "net.netfilter.nf_conntrack_tcp_be_liberal": "1"} if proxy.tcp_be_liberal else found
 
 
 def _dummy(cluster: Cluster, name: str, mode: Mode | None) -> Iterator[Interface]:

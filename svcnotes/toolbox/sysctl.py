@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from svcnotes.netfilter.phases import TIMEOUTS
+from svcnotes.netfilter.phases import SWITCHES, TIMEOUTS
 from svcnotes.network.host import Host
 from svcnotes.toolbox.conntrack import count, most
 from svcnotes.toolbox.hosts import host_of, links
@@ -22,14 +22,6 @@ _FIXED = {
     "net.ipv4.ip_nonlocal_bind": "0",
 }
 _PER_INTERFACE = ("rp_filter", "route_localnet", "forwarding")
-_TIMEOUTS = {
-    "net.netfilter.nf_conntrack_tcp_timeout_established": ("tcp", "ESTABLISHED"),
-    "net.netfilter.nf_conntrack_tcp_timeout_syn_sent": ("tcp", "SYN_SENT"),
-    "net.netfilter.nf_conntrack_tcp_timeout_time_wait": ("tcp", "TIME_WAIT"),
-    "net.netfilter.nf_conntrack_udp_timeout": ("udp", "UNREPLIED"),
-    "net.netfilter.nf_conntrack_udp_timeout_stream": ("udp", "ASSURED"),
-    "net.netfilter.nf_conntrack_icmp_timeout": ("icmp", "UNREPLIED"),
-}
 
 
 def values(call: Call) -> Mapping[str, str]:
@@ -40,7 +32,7 @@ def values(call: Call) -> Mapping[str, str]:
         found |= {f"net.ipv4.conf.{nic}.{key}": "0" for key in _PER_INTERFACE}
         found[f"net.ipv6.conf.{nic}.forwarding"] = "0"
     if call.place.kind == NODE:
-        found |= {name: str(TIMEOUTS[key]) for name, key in _TIMEOUTS.items()}
+        found |= {name: str(TIMEOUTS[keys[0]]) for name, keys in SWITCHES.items()}
         found["net.netfilter.nf_conntrack_count"] = str(count(call))
         found[MAXIMUM] = found["net.nf_conntrack_max"] = str(most(call))
         found["net.netfilter.nf_conntrack_tcp_be_liberal"] = "0"

@@ -56,7 +56,7 @@ def test_without_kube_proxys_cleanup_the_first_datagram_is_lost_and_the_next_mov
 
 
 def test_a_tcp_connection_that_says_nothing_for_15_minutes_is_forgotten_and_reset():
-    """KERNEL ip_vs_proto_tcp.c: 15 minutes, where conntrack has five days. kubernetes/kubernetes#32457."""
+    """KERNEL ip_vs_proto_tcp.c: 15 minutes, where conntrack has a day. kubernetes/kubernetes#32457."""
     flow = opened()
     assert flow.after(flow.cluster, 890).send().path.outcome == "connected"
     path = flow.after(flow.cluster, 910).send().path

@@ -1,6 +1,7 @@
 """Open flows where the recordings do not reach: Pods that really go, time, balancers, wrong questions."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from transitions import READY, cluster, with_endpoints
@@ -8,6 +9,7 @@ from transitions import READY, cluster, with_endpoints
 import svcnotes
 import svcnotes.flow
 from svcnotes.errors import QuestionError
+from svcnotes.toolbox import Terminal
 
 TOOL, CLUSTER_IP = "pod/default/tool-1", "10.96.0.53:53"
 CLOUD = """
@@ -69,9 +71,11 @@ def test_a_new_pod_at_the_old_address_resets_a_tcp_connection_that_it_never_made
     assert "no process there has this connection open" in path.reason
 
 
-def test_a_tcp_connection_is_remembered_for_five_days_and_a_udp_flow_for_half_a_minute_or_two_minutes():
+def test_a_tcp_connection_is_remembered_for_a_day_and_a_udp_flow_for_half_a_minute_or_two_minutes():
+    """kube-proxy has conntrack forget TCP after 24 hours (conntrack.tcpEstablishedTimeout); of itself it waits five days."""
     gone = cluster().delete("service", "dns")
-    assert opened("tcp").after(gone, 400_000).send().path.outcome == "connected"
+    assert opened("tcp").after(gone, 86_000).send().path.outcome == "connected"
+    assert opened("tcp").after(gone, 87_000).send().path.outcome != "connected"
     assert opened("udp").after(gone, 29).send().path.outcome == "connected"
     assert opened("udp").after(gone, 31).send().path.outcome == "external"
     stream = opened("udp").after(gone, 3).send()
@@ -79,6 +83,28 @@ def test_a_tcp_connection_is_remembered_for_five_days_and_a_udp_flow_for_half_a_
     assert stream.after(gone, 100).send().after(gone, 100).send().path.outcome == "connected", (
         "each datagram begins the time anew"
     )
+
+
+SAID = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack: "
+
+
+def test_the_times_are_those_of_kube_proxys_configuration_and_0_leaves_the_kernels():
+    assert svcnotes.loads(SAID + "{}").proxy == svcnotes.loads("").proxy
+    kernels = svcnotes.loads(SAID + "{tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}").proxy
+    long = svcnotes.loads(SAID + "{udpTimeout: 2m, udpStreamTimeout: 1h0m0s}").proxy
+    told = [where.conntrack_timeouts for where in (svcnotes.loads("").proxy, kernels, long)]
+    assert told == [(86_400, 3_600, 0, 0), (0, 0, 0, 0), (86_400, 3_600, 120, 3_600)]
+    where = {name: replace(cluster(), proxy=proxy) for name, proxy in (("kernels", kernels), ("long", long))}
+    gone = {name: one.delete("service", "dns") for name, one in where.items()}
+    tcp, udp = (
+        svcnotes.flow.open(where[n], TOOL, CLUSTER_IP, p) for n, p in (("kernels", "tcp"), ("long", "udp"))
+    )
+    assert tcp.after(gone["kernels"], 400_000).send().path.outcome == "connected"
+    assert udp.after(gone["long"], 110).send().path.outcome == "connected"
+    names = "net.netfilter.nf_conntrack_tcp_timeout_established net.netfilter.nf_conntrack_udp_timeout"
+    assert [str(Terminal(one).run("node-1", f"sysctl -n {names}")) for one in (*where.values(), cluster())] == [
+        "432000\n30\n", "86400\n120\n", "86400\n30\n",
+    ]  # fmt: skip
 
 
 def test_affinity_ends_when_its_time_is_over():
