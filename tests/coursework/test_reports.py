@@ -16,7 +16,7 @@ from svcnotes.coursework.grade_command import bars
 from svcnotes.coursework.marking import PARTIAL, UNJUDGED, WRONG, Judgement, Property, judge
 from svcnotes.coursework.outputs import feedback_files
 from svcnotes.coursework.overview import overview
-from svcnotes.coursework.page import text as shown
+from svcnotes.coursework.page import text as escaped
 from svcnotes.coursework.results import (
     Alike,
     Asked,
@@ -369,5 +369,5 @@ def test_a_terminal_shows_how_far_it_is(monkeypatch):
 
 
 def test_a_pile_of_marks_over_a_letter_does_not_cover_the_page():
-    assert shown("Zoe\u0308 \u0e17\u0e35\u0e48") == "Zoe\u0308 \u0e17\u0e35\u0e48"
-    assert shown("e" + "\u0301" * 6) == "e" + "\u0301" * 4 + "‹U+0301›" * 2
+    assert escaped("Zoe\u0308 \u0e17\u0e35\u0e48") == "Zoe\u0308 \u0e17\u0e35\u0e48"
+    assert escaped("e" + "\u0301" * 6) == "e" + "\u0301" * 4 + "‹U+0301›" * 2
