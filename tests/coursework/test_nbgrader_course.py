@@ -124,6 +124,9 @@ def test_the_lessons_themselves_make_a_course(tmp_path):
         texts += [page.read_text(encoding="utf-8") for page in folder.glob("*.md")]
         for link in re.findall(r"\]\(([^()#\s:]+)(?:#[^)]*)?\)", "\n".join(texts)):
             assert (folder / link).is_file(), f"{name}: {link}"
+    paged = [name[:2] for name in made.assignments if list((made.folder / "source" / name).glob("*.md"))]
+    page = (ROOT / "notebooks/teaching/files.md").read_text(encoding="utf-8")
+    assert f"({', '.join(paged[:-1])} and {paged[-1]} have pages beside it: those, too)" in page
 
 
 def test_what_comes_next_is_the_first_assignment_of_the_lecturers_pages(tmp_path):
