@@ -326,5 +326,6 @@ def question(case: Case, flow: dict[str, Any]) -> dict[str, Any] | None:
     to = f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
     if flow["ping"]:
         to, protocol = address, "icmp"
-    needs_via = flow["to"] in ("vip", "externalIP", "clusterIP", "name", "unused")
-    return {"source": source, "to": to, "protocol": protocol, "via": flow["via"] if needs_via else None}
+    # What comes from outside the router may hand to any node, though the address be another's.
+    led = source in where.clients or flow["to"] in ("vip", "externalIP", "clusterIP", "name", "unused")
+    return {"source": source, "to": to, "protocol": protocol, "via": flow["via"] if led else None}
