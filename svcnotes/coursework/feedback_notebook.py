@@ -12,6 +12,8 @@ _ABOUT = (
     "*This is your feedback, and not your notebook: Canvas gives what comes back the name of what was handed in. "
     "There is nothing to run in it.*"
 )
+_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+"""Without one Jupyter asks for it when the notebook is opened."""
 _DRAWING = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
 
@@ -23,7 +25,7 @@ def feedback_notebook(results: Results, student: Student) -> str:
             {"cell_type": "markdown", "id": f"feedback-{number}", "metadata": {}, "source": cell}
             for number, cell in enumerate(cells)
         ],
-        "metadata": {},
+        "metadata": {"kernelspec": _KERNEL},
         "nbformat": 4,
         "nbformat_minor": 5,
     }

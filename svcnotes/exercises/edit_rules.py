@@ -48,6 +48,9 @@ def edit_rules(
         except RuleError as error:
             found = wrong(said=str(error), explanation="The rules were left as they were.")
             return replace(found, parts=untried(claims, Part(LOADED, ok=False)))
+        if text.split() == rules.split():
+            found = wrong(explanation="This changes no rule: the node has these already.")
+            return replace(found, parts=untried(claims, Part(LOADED, ok=False)))
         return judged(before.with_rules(node, text), claims, Part(LOADED, ok=True))
 
     return Exercise(name, question, judge, hints, start=start)

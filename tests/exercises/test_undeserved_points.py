@@ -53,3 +53,11 @@ def test_a_rule_that_hits_more_than_the_one_caller_is_too_wide(who):
     assert "too wide" in found.explanation
     right = f"-t raw -A PREROUTING -s {place.stranger} -p tcp --dport {place.node_port} -j DROP"
     assert case.check(right).ok
+
+
+def test_a_remark_or_the_rules_as_they_are_change_nothing_and_earn_nothing():
+    case = draw("00-by-hand", COURSE, "ada")
+    for answer in ("# -t nat -A PREROUTING", "#" * 50, "-N X\n-X X"):
+        found = case.check(answer)
+        assert (found.points, found.out_of) == (0, 5)
+        assert "changes no rule" in found.explanation
