@@ -222,7 +222,9 @@ def read_path(net: Topology, result: Result, protocol: str) -> Path:
     answer = None
     if asked and served and served.by.pod is None and served.host in net.cluster.nodes:
         seen = served.seen
-        answer = healthcheck.answer(net.cluster, served.host, seen.destination_port, seen.family)
+        answer = healthcheck.answer(
+            net.cluster, served.host, seen.destination_port, seen.family, net.proxy_mode
+        )
     return Path(
         outcome=result.outcome,
         probability=flight.probability,

@@ -67,7 +67,8 @@ def _of_pod(net: Topology, pod: Pod, host: str, version: int, ports: frozenset[i
 
 def _on_node(net: Topology, node: str, ports: frozenset[int]) -> Iterator[list[Any]]:
     for version in net.cluster.families:
-        for port, addresses in healthcheck.listening_ports(net.cluster, node, version).items():
+        listening = healthcheck.listening_ports(net.cluster, node, version, net.proxy_mode)
+        for port, addresses in listening.items():
             page = _page(net, node, port, version)
             for address in addresses or (ANY[version],):
                 yield [node, "tcp", version, address, port, node, page]
@@ -89,7 +90,7 @@ def _on_node(net: Topology, node: str, ports: frozenset[int]) -> Iterator[list[A
 
 def _page(net: Topology, node: str, port: int, version: int) -> str | None:
     """What kube-proxy answers there, as an HTTP response."""
-    answer = healthcheck.answer(net.cluster, node, port, version)
+    answer = healthcheck.answer(net.cluster, node, port, version, net.proxy_mode)
     if answer is None:
         return None
     body = json.dumps(dict(answer.body))

@@ -37,10 +37,12 @@ class Answer:
     body: Mapping[str, object]
 
 
-def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> dict[int, tuple[str, ...]]:
+def listening_ports(
+    cluster: Cluster, node: str, family: int | None = None, proxy_mode: str | None = None
+) -> dict[int, tuple[str, ...]]:
     """The TCP ports on which kube-proxy listens on a node, each with the addresses it listens on.
 
-    No addresses: on every local one. `family` (4 or 6) None is the cluster's first. A nodePort is
+    No addresses: on every local one. `family` (4 or 6) None is the cluster's first, `proxy_mode` None its own. A nodePort is
     not among them: no process listens there, rules catch the packet before. None at all where
     kube-proxy has stopped. Raises KeyError for a node that is not there.
     """
@@ -50,7 +52,7 @@ def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> d
     ports: dict[int, tuple[str, ...]] = {HEALTHZ_PORT: ()}
     checked = list(_checked_services(cluster, family))
     if checked:
-        mode = mode_named(cluster.proxy.mode)
+        mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
         open_at = node_port_addresses(
             cluster, cluster.nodes[node], family, default=mode.node_port_default, localhost=mode.localhost
         )
@@ -59,13 +61,15 @@ def listening_ports(cluster: Cluster, node: str, family: int | None = None) -> d
     return ports
 
 
-def answer(cluster: Cluster, node: str, port: int, family: int | None = None) -> Answer | None:
+def answer(
+    cluster: Cluster, node: str, port: int, family: int | None = None, proxy_mode: str | None = None
+) -> Answer | None:
     """What kube-proxy on a node answers to GET /healthz on a port, None where it does not listen.
 
-    Raises KeyError for a node that is not there.
+    Arguments as for `listening_ports`. Raises KeyError for a node that is not there.
     """
     family = cluster.families[0] if family is None else family
-    if port not in listening_ports(cluster, node, family):
+    if port not in listening_ports(cluster, node, family, proxy_mode):
         return None
     if port == HEALTHZ_PORT:
         return _healthz(cluster, node)

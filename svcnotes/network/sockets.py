@@ -81,7 +81,7 @@ def _on_node(net: Topology, node: str, packet: Packet) -> Listener | None:
     """kube-proxy's health checks, the node's own daemons, then hostNetwork Pods."""
     protocol, port = packet.protocol.upper(), packet.destination_port
     if protocol == "TCP" and packet.family in net.cluster.families:
-        ports = healthcheck.listening_ports(net.cluster, node, packet.family)
+        ports = healthcheck.listening_ports(net.cluster, node, packet.family, net.proxy_mode)
         own = ports.get(port)
         if own is not None and (not own or packet.destination in own):
             return Listener(node)

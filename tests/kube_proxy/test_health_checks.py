@@ -8,6 +8,7 @@ import pytest
 
 from svcnotes.control_plane.load import load, loads
 from svcnotes.kube_proxy.healthcheck import answer, listening_ports
+from svcnotes.trace import trace
 
 DATA = Path(__file__).parent.parent / "data"
 FLOWS = [
@@ -58,6 +59,15 @@ def test_health_checks_listen_where_the_mode_opens_node_ports(mode, where):
     cluster = recorded("lb-local")
     asked = replace(cluster, proxy=replace(cluster.proxy, mode=mode))
     assert listening_ports(asked, "node-1")[31234] == where
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("iptables", "connected"), ("nftables", "refused")])
+def test_a_question_about_another_mode_finds_its_health_checks_too(mode, outcome):
+    """nftables mode opens nodePorts, and listens for health checks, at the node's primary address only."""
+    (path,) = trace(
+        recorded("lb-local"), "pod/default/tool-1", "10.244.1.1:31234", "http", proxy_mode=mode
+    ).paths
+    assert path.outcome == outcome
 
 
 def test_policy_cluster_has_no_health_check_of_its_own():
