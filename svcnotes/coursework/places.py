@@ -47,24 +47,28 @@ class Place:
 
 
 def layout_of(paths: Sequence[str]) -> str:
-    """Which layout the notebooks' paths have; told from the outermost names, which the platform made."""
-    votes: Counter[str] = Counter()
-    for path in paths:
-        first, *rest = path.split("/")
-        if rest:
-            votes["moodle" if _MOODLE.fullmatch(first) else "nbgrader" if len(rest) > 1 else "folders"] += 1
-        elif _BLACKBOARD.fullmatch(first):
-            votes["blackboard"] += 1
-        elif _MOODLE_FLAT.fullmatch(first):
-            votes["moodle"] += 1
-        elif _CANVAS.fullmatch(first):
-            votes["canvas"] += 1
+    """Which layout the notebooks' paths have; told from the outermost names, which the platform made, each once."""
+    votes = Counter(
+        layout for _, layout in {(path.partition("/")[0], _vote(path)) for path in paths} if layout
+    )
     if not votes:
         raise InputError(
             "no notebook lies where nbgrader (STUDENT/ASSIGNMENT/x.ipynb), Moodle, Canvas, Blackboard or a folder "
             "a student (STUDENT/x.ipynb) would put it. Name the right folder or zip"
         )
     return max(LAYOUTS, key=lambda layout: votes[layout])
+
+
+def _vote(path: str) -> str:
+    """The layout that one path looks like, empty for none."""
+    first, *rest = path.split("/")
+    if rest:
+        return "moodle" if _MOODLE.fullmatch(first) else "nbgrader" if len(rest) > 1 else "folders"
+    if _BLACKBOARD.fullmatch(first):
+        return "blackboard"
+    if _MOODLE_FLAT.fullmatch(first):
+        return "moodle"
+    return "canvas" if _CANVAS.fullmatch(first) else ""
 
 
 def packed_in(paths: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.kubectl.stream import Manifest, manifests
+from svcnotes.control_plane.objects import Pod
 from svcnotes.control_plane.typed import INTERFACE, LISTENS
 from svcnotes.errors import InputError, RuleError
 from svcnotes.netfilter.editing import DICE, nft_weights
@@ -128,7 +129,17 @@ def _replicas(obj: Mapping[str, Any]) -> int:
 
 
 def check_objects(before: Cluster, after: Cluster) -> None:
-    """Raise InputError where an answer has made more pods, endpoints or ports than can be followed in time."""
+    """Raise InputError where an answer has made more pods, endpoints or ports than can be followed in time.
+
+    Also where it has moved a pod that was there, or given it another address or other ports: a real kube-apiserver lets nobody
+    change these (`pod updates may not change fields other than ...`).
+    """
+    for key, pod in before.pods.items():
+        now = after.pods.get(key)
+        if now is not pod and (now is None or _kept(now) != _kept(pod)):
+            raise InputError(
+                f'Pod "{pod.name}": its node, its address and its ports stay as they are while it runs (a real kube-apiserver refuses that): leave it out'
+            )
     for what, most, made in (
         ("pods", MOST_PODS, len(after.pods) - len(before.pods)),
         ("endpoints", MOST_ENDPOINTS, _endpoints(after) - _endpoints(before)),
@@ -142,6 +153,11 @@ def check_objects(before: Cluster, after: Cluster) -> None:
     ):
         if made > most:
             raise InputError(f"{made} {what} are too many for an answer: make {most} at most")
+
+
+def _kept(pod: Pod) -> Pod:
+    """A pod without what a manifest may change while it runs: labels."""
+    return replace(pod, labels={})
 
 
 def _endpoints(cluster: Cluster) -> int:

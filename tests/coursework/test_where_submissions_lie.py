@@ -326,3 +326,8 @@ def test_a_file_of_ones_own_name_may_begin_with_numbers_where_the_list_has_the_p
     write(tmp_path / "c/lovelaceada_12_99_01_2_x.ipynb", BOOK)
     (tmp_path / "r.csv").write_text(people)
     assert files(tmp_path / "c", read_roster(tmp_path / "r.csv"), layout="canvas") == whose
+
+
+def test_one_students_many_folders_do_not_say_how_the_others_files_lie():
+    theirs = [f"eve/{number}/x.ipynb" for number in range(50)]
+    assert layout_of(["ada/x.ipynb", "bob/x.ipynb", *theirs]) == "folders"

@@ -61,3 +61,17 @@ def test_a_remark_or_the_rules_as_they_are_change_nothing_and_earn_nothing():
         found = case.check(answer)
         assert (found.points, found.out_of) == (0, 5)
         assert "changes no rule" in found.explanation
+
+
+@pytest.mark.parametrize(
+    "change", ["spec: {nodeName: %s}", "spec: {hostNetwork: true}", "spec: {containers: [{name: main, ports: [{containerPort: 99}]}]}"]
+)  # fmt: skip
+def test_a_pod_that_runs_is_not_moved_nor_made_to_listen_elsewhere(change):
+    case = draw("00-first", COURSE, "ada")
+    place = case.drawn["site"]
+    change = change.replace("%s", place.hosts[2].name)
+    pod = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {place.pods[0].name}}}\n"
+    found = case.check(f"{pod}{change}\n")
+    assert found.points == 0
+    assert "stay as they are while it runs" in found.said
+    assert case.check(f"{pod.replace('}', ', labels: {a: b}}')}").points == 1
