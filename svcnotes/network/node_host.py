@@ -10,6 +10,7 @@ from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import KubeProxyConfiguration, Node, Pod
 from svcnotes.kube_proxy.mode import Mode
 from svcnotes.kube_proxy.modes import mode_named
+from svcnotes.kube_proxy.node_ports import node_port_addresses
 from svcnotes.network import faults
 from svcnotes.network.addresses import family, inside, nth, prefix
 from svcnotes.network.host import Host, Interface, Route, make_host
@@ -33,17 +34,21 @@ def veth_segment(pod: Pod) -> str:
     return f"veth of {pod.key}"
 
 
+@lru_cache(maxsize=512)
 def node_host(cluster: Cluster, name: str, proxy_mode: str | None = None) -> Host:
     """A Node as a host; `proxy_mode` None is the cluster's own.
 
     Where the mode has addresses of its own, they are the node's: on an interface that is down and answers no ARP.
     """
     mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
-    return _node_host(cluster, name, mode if mode.dummy else None)
+    localhost = node_port_addresses(
+        cluster, cluster.nodes[name], 4, default=mode.node_port_default, localhost=mode.localhost
+    ).localhost
+    return _node_host(cluster, name, mode if mode.dummy else None, localhost=localhost)
 
 
 @lru_cache(maxsize=512)
-def _node_host(cluster: Cluster, name: str, mode: Mode | None) -> Host:
+def _node_host(cluster: Cluster, name: str, mode: Mode | None, *, localhost: bool) -> Host:
     where = plan(cluster)
     node = cluster.nodes[name]
     veths = {pod.key: veth_name(pod) for pod in where.pods_of_node.get(name, ())}
@@ -54,21 +59,23 @@ def _node_host(cluster: Cluster, name: str, mode: Mode | None) -> Host:
         (*_interfaces(where, node), *_dummy(cluster, name, mode)),
         ((cidr, route) for cidr, route in _routes(where, node) if prefix(cidr) not in lost),
         forwards=True,
-        sysctls=_sysctls(cluster, mode),
+        sysctls=_sysctls(cluster, mode, localhost=localhost),
         veths=veths,
         tracks_at_most=0 if faults.conntrack_full(cluster, name) else None,
     )
 
 
-def _sysctls(cluster: Cluster, mode: Mode | None) -> dict[str, str]:
-    """The node's switches: what kube-proxy and the network's installer set, unless the World says otherwise."""
-    localnet = "1" if cluster.proxy.localhost_node_ports else "0"
+def _sysctls(cluster: Cluster, mode: Mode | None, *, localhost: bool) -> dict[str, str]:
+    """The node's switches: what kube-proxy and the network's installer set, unless the World says otherwise.
+
+    route_localnet it sets only where it opens nodePorts at 127.0.0.1 (NewProxier in pkg/proxy/iptables/proxier.go).
+    """
     return {
         "net.ipv4.ip_forward": "1",
         "net.ipv6.conf.all.forwarding": "1",
         "net.bridge.bridge-nf-call-iptables": "1",
         "net.bridge.bridge-nf-call-ip6tables": "1",
-        "net.ipv4.conf.all.route_localnet": localnet,  # kube-proxy sets it for localhost nodePorts
+        "net.ipv4.conf.all.route_localnet": str(int(localhost)),
         "net.ipv4.conf.all.rp_filter": "0",
         **_tracking(cluster.proxy),
         **(mode.sysctls(cluster) if mode else {}),

@@ -9,6 +9,7 @@ import svcnotes
 import svcnotes.flow
 from svcnotes.cli import main
 from svcnotes.errors import RuleError
+from svcnotes.netfilter.editing import edited_rules
 from svcnotes.netfilter.languages import saved_text
 from svcnotes.network.node_rules import rules_text
 from svcnotes.network.strange_names import strange_interfaces
@@ -61,6 +62,19 @@ def test_a_nodeport_is_open_at_the_nodes_primary_address_only(to):
     assert ends(where, "node/node-1", to) == {("refused", "rst")}
     assert ends(where, "node/node-1") == {("connected", "")}
     assert not trace(where, "node/node-1", to).paths[0].reason.startswith("node-1: KUBE")
+
+
+def test_localhost_put_into_the_set_by_hand_is_of_no_use_while_route_localnet_is_0():
+    """nftables mode leaves the switch alone; the packet is translated, and must not leave the node."""
+    where = cluster("nodeport-cluster")
+    text = edited_rules(
+        svcnotes.rules(where, "node-1", "nftables"), "add element ip kube-proxy nodeport-ips { 127.0.0.1 }"
+    )
+    found = trace(where.with_rules("node-1", text), "node/node-1", "127.0.0.1:30080")
+    assert {path.outcome for path in found.paths} == {"timeout"}
+    assert all(path.reason.endswith("while route_localnet is 0") for path in found.paths)
+    switched = where.with_world(sysctls={"route_localnet": 1}).with_rules("node-1", text)
+    assert ends(switched, "node/node-1", "127.0.0.1:30080") == {("connected", "")}
 
 
 def test_a_service_without_endpoints_is_refused_to_a_node_at_its_external_address_too():
