@@ -80,6 +80,12 @@ def find_submissions(
     for student, pile in sorted(piles.items()):
         if said := _several_accounts(pile):
             remarks.append(f"{printable(student)}: {said}")
+    if not roster.people and layout in {"moodle", "canvas"} and piles:
+        remarks.insert(
+            0,
+            f"There is no --roster, so cases are those of the names that {layout.capitalize()} shows, such as "
+            f"{printable(min(piles), 60)}. Where students wrote user names behind %student, give the platform’s list.",
+        )
     submissions = [_submission(student, pile) for student, pile in sorted(piles.items())]
     return Submitted(layout, tuple(submissions), tuple(remarks))
 

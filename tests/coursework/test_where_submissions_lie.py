@@ -331,3 +331,11 @@ def test_a_file_of_ones_own_name_may_begin_with_numbers_where_the_list_has_the_p
 def test_one_students_many_folders_do_not_say_how_the_others_files_lie():
     theirs = [f"eve/{number}/x.ipynb" for number in range(50)]
     assert layout_of(["ada/x.ipynb", "bob/x.ipynb", *theirs]) == "folders"
+
+
+def test_that_there_is_no_list_is_said_where_names_are_a_platforms(tmp_path):
+    write(tmp_path / "c/Ada Lovelace_12_assignsubmission_file_/x.ipynb", BOOK)
+    (said,) = found(tmp_path / "c").remarks
+    assert "There is no --roster" in said
+    assert "such as Ada Lovelace" in said
+    assert found(tmp_path / "c", layout="folders").remarks == ()
