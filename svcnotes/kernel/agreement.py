@@ -122,9 +122,17 @@ def difference(foretold: Trace, real: Path) -> str:
     same_way = [path for path in same_rules if way(told(path)) == way(told(real))]
     if not same_way:
         return f"way: {_first(way(told(real)), [way(told(path)) for path in same_rules])}"
-    if not any(turns(told(path)) == turns(told(real)) for path in same_way):
-        return f"nat: {_first(turns(told(real)), [turns(told(path)) for path in same_way])}"
-    return ""
+    seen = turns(told(real))
+    every = [turns(told(path)) for path in same_way]
+    if _unseen(real.hops):
+        every = [one[:-1] for one in every]
+    return "" if seen in every else f"nat: {_first(seen, every)}"
+
+
+def _unseen(hops: Sequence[Hop]) -> bool:
+    """Whether the kernel dropped a packet right behind the rule that translated it: no later rule tells what it became."""
+    last = hops[-1].steps[-1:] if hops else ()
+    return any(step.verdict == "dnat" and step.before == step.after for step in last)
 
 
 def _first(real: Told, foretold: Iterable[Told]) -> str:

@@ -15,6 +15,8 @@ from replay import cluster
 
 from svcnotes.kernel.agreement import compare, difference
 from svcnotes.kernel.tracer import questions
+from svcnotes.kube_proxy import rules
+from svcnotes.netfilter.editing import edited_rules
 from svcnotes.trace import trace
 
 EVERY = 83  # of the recorded flows of a mode
@@ -106,4 +108,13 @@ def test_a_node_that_sees_no_answers_finds_the_ack_invalid_and_iptables_mode_dro
     assert all("the ACK that follows was lost: node-1" in path.reason for path in foretold.paths) == (
         mode == "iptables"
     )
+    assert compare(lab, foretold, questions(*asked)).difference == ""
+
+
+def test_a_packet_from_localhost_is_translated_and_dropped_where_nobody_may_see_what_it_became(lab):
+    where, add = cluster("nodeport-cluster"), "add element ip kube-proxy nodeport-ips { 127.0.0.1 }"
+    text = edited_rules(rules(where, "node-1", "nftables"), add)
+    asked = (where.with_rules("node-1", text), "node/node-1", "127.0.0.1:30080", "tcp", None, "nftables")
+    foretold = trace(*asked)
+    assert {path.outcome for path in foretold.paths} == {"timeout"}
     assert compare(lab, foretold, questions(*asked)).difference == ""
