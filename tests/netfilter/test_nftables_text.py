@@ -80,6 +80,7 @@ def test_handles_and_other_notes_of_nft_are_no_part_of_a_rule():
         ("dnat", "dnat needs `to ADDRESS`"),
         ("ip6 daddr ::1 accept", "it sees no such packet"),
         ("numgen random mod 0 0 accept", "numgen mod 0 has no value"),
+        ("numgen inc mod 4294967295 0 accept", "no more than 100,000 are"),
         ('accept comment "x" drop', "stands behind the comment"),
         ("tcp dport vmap { 22 : 23 }", "has no verdict"),
         ("counter packets many bytes 0", "`many` stands where a number must"),

@@ -23,6 +23,8 @@ from svcnotes.netfilter.skb import DNAT, IPV6_ICMP, PROTOCOLS, SNAT, STATES, Skb
 Get = Callable[[Skb], Value | None]
 GetKey = Callable[[Skb], "Value | tuple[Value, ...] | None"]
 WITH_PORTS = (6, 17, 132)
+MOST_SIDES = 100_000
+"""The sides that a die of `numgen` may have: enough for a Service with so many endpoints."""
 _STATE_BITS = sum(STATES.values())
 
 
@@ -244,9 +246,14 @@ def _fib(words: tuple[str, ...]) -> Get:
 def _numgen(words: tuple[str, ...]) -> Get:
     """A number at random: the walk forks here, one way for each.
 
-    Simplification: where the counter of `numgen inc` stands is not known, so every number is as likely as another.
+    Simplification: where the counter of `numgen inc` stands is not known, so every number is as likely as another. As
+    each is a way of its own, RuleError for more than `MOST_SIDES`.
     """
     sides = int(words[3])
+    if sides > MOST_SIDES:
+        raise RuleError(
+            f"`{' '.join(words)}`: each number is followed as a way of its own, and no more than {MOST_SIDES:,} are"
+        )
     offset = int(words[5]) if len(words) > 5 else 0
     chances = [(Fraction(1, sides - number), 1 / (sides - number)) for number in range(sides - 1)]
 
