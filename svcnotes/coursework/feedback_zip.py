@@ -4,7 +4,7 @@ Moodle, "Upload multiple feedback files in a zip" in an assignment's list of sub
 underscores and looks for NAME, NUMBER, `assignsubmission`, `file` in that order (`assignfeedback_file_zip_importer`,
 Moodle 2.3 and newer): the number alone says whose a file is.
 
-Canvas, "Upload Submissions" on an assignment's page: of the numbers between a file name's underscores the first is the
+Canvas, "Re-Upload Submissions" in the gradebook: of the numbers between a file name's underscores the first is the
 student's and the second that of the file handed in, as in its own download; every file becomes an attachment of a
 comment, under the name of the file that was handed in (`infer_comment_context_from_filename` in Canvas' abstract_assignment.rb).
 So what goes back to Canvas is a notebook: a page would arrive as a notebook that cannot be opened.

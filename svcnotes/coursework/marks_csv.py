@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Literal
 
 from svcnotes.coursework.results import Results, Student, plain
 from svcnotes.coursework.roster import Roster
@@ -151,7 +152,8 @@ def blackboard(results: Results, roster: Roster, scale: Fraction | int = 0, colu
                 _grade(one, scale),
             ]
         )
-    return _csv([["Last Name", "First Name", "Username", name], *lines])
+    # Its help wants every value of such a file in quotes.
+    return _csv([["Last Name", "First Name", "Username", name], *lines], csv.QUOTE_ALL)
 
 
 def _maximum(results: Results, scale: Fraction | int) -> str:
@@ -169,8 +171,10 @@ def _comment(one: Student) -> str:
     return "; ".join(f"{mark.exercise} {plain(mark.points)}/{mark.out_of}" for mark in one.marks)
 
 
-def _csv(lines: Sequence[Sequence[str]]) -> str:
+def _csv(lines: Sequence[Sequence[str]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
     """CSV as RFC 4180 has it, no cell of which is a formula."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows([safe(cell) for cell in line] for line in lines)
+    csv.writer(text, lineterminator="\r\n", quoting=quoting).writerows(
+        [safe(cell) for cell in line] for line in lines
+    )
     return text.getvalue()
