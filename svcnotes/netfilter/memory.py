@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 
 from svcnotes.addresses import text
@@ -106,8 +106,8 @@ def probability(word: str) -> Fraction:
     1/n wherever 1/n was meant.
     """
     try:
-        kept = int((Decimal(word) * ONE).to_integral_value())
-    except (InvalidOperation, ValueError, OverflowError):
+        kept = int((Decimal(word) * ONE).to_integral_value()) if word.isascii() else -1
+    except (ArithmeticError, ValueError):  # decimal's Overflow and InvalidOperation are of the first kind
         kept = -1
     if not 0 <= kept <= ONE:
         raise RuleError(f"the probability `{word}` is not a number from 0 to 1")

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from svcnotes.errors import RuleError
 from svcnotes.netfilter import Context, Recent
 from svcnotes.netfilter.conntrack import Connection, Entry, Flow
 from svcnotes.netfilter.memory import probability
@@ -226,6 +227,12 @@ def test_a_recent_list_holds_a_hundred_addresses():
 )
 def test_a_printed_probability_is_the_fraction_meant(word, meant):
     assert probability(word) == meant
+
+
+@pytest.mark.parametrize("word", ["1e999999999", "2", "-1", "nan", "inf", "one", "٠.٥", ""])
+def test_what_is_no_probability_is_one_clear_error(word):
+    with pytest.raises(RuleError, match="is not a number from 0 to 1"):
+        probability(word)
 
 
 def test_every_one_in_n_is_read_back_from_what_the_kernel_keeps():
