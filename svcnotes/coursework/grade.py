@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from svcnotes.coursework.alike import alike
 from svcnotes.coursework.foreign import Trial, foreign
 from svcnotes.coursework.journal import Journal, key_of
-from svcnotes.coursework.notebook import MAX_BYTES, read_notebook
+from svcnotes.coursework.notebook import MAX_BYTES, printable, read_notebook
 from svcnotes.coursework.pool import Made, Pool
 from svcnotes.coursework.results import Asked, Results, Student
 from svcnotes.coursework.submissions import Submission, Submitted
@@ -20,6 +22,9 @@ MAX_TOGETHER = 64_000_000
 """Of one student's notebooks, in bytes; what comes after is not read. An honest course's stay far below."""
 MOST_FILES = 200
 """Of one student's notebooks, likewise."""
+
+_SAYS = re.compile(r" says it is of course (.+?), student ")
+"""As `svcnotes.coursework.claims` words it."""
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many more are done, of how many in all)."""
@@ -56,10 +61,28 @@ def grade(
         title or course,
         tuple(Asked(one, known[one].title, known[one].lesson, known[one].kind) for one in exercises),
         students,
-        (*remarks, *submitted.remarks),
+        (*_of_another_course(students, course), *remarks, *submitted.remarks),
         alike(students),
         foreign(students, tried),
     )
+
+
+def _of_another_course(students: Sequence[Student], course: str) -> list[str]:
+    """A remark where half of the class has notebooks of one other course: then it is --course that is wrong, not they."""
+    others = {
+        (one.student, found[1])
+        for one in students
+        for remark in one.remarks
+        if (found := _SAYS.search(remark)) and found[1] != printable(course, 60)
+    }
+    said = Counter(other for _, other in others)
+    there = sum(one.handed_in for one in students)
+    return [
+        f"{count} of {there} students’ notebooks say that they are of course {other}, and cases are drawn for "
+        f"{course} (--course). It must be the name behind the students’ %student."
+        for other, count in said.most_common(1)
+        if count > 1 and 2 * count >= there
+    ]
 
 
 def _marked(

@@ -118,3 +118,18 @@ def test_lecturer_and_student_both_read_it_but_not_in_a_course_of_nbgrader(tmp_p
             said = (tmp_path / f"{name}-out" / page).read_text(encoding="utf-8")
             assert ("does not say whose it is" in said) == shown, (name, page)
     assert "does not say" not in (tmp_path / "folders-out/feedback/bob.html").read_text(encoding="utf-8")
+
+
+def test_a_course_that_half_of_the_class_does_not_say_is_told_to_the_lecturer_at_once(tmp_path, capsys):
+    for name in ("ada", "bob", "cyd"):
+        write(
+            tmp_path / "c" / name / "01-nodeport.ipynb", notebook(seat(f"%student net-2 {name}"), *anyones())
+        )
+    write(tmp_path / "c/dan/01-nodeport.ipynb", book("dan"))
+    command = ["course", "grade", str(tmp_path / "c"), "--catalogue", "tiny_catalogue", "--workers", "1"]
+    assert main([*command, "--out", str(tmp_path / "one"), "--course", COURSE]) == 0
+    said = f"3 of 4 students’ notebooks say that they are of course net-2, and cases are drawn for {COURSE}"
+    assert said in capsys.readouterr().err
+    assert said in (tmp_path / "one/summary.html").read_text(encoding="utf-8")
+    assert main([*command, "--out", str(tmp_path / "two"), "--course", "net-2"]) == 0
+    assert "cases are drawn for" not in capsys.readouterr().err
