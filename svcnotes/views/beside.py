@@ -1,123 +1,63 @@
-"""Two settings side by side: both answers, and their moments in one table with what differs marked."""
+"""Two or three settings side by side: their answers, and their moments in one table with what differs marked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from svcnotes.errors import QuestionError
-from svcnotes.packet import Packet, Step, endpoint_text
 from svcnotes.scenarios.changes import backing_pods, find_service
 from svcnotes.trace import Path, Trace
+from svcnotes.views.beside_rows import DIFFERS, ENDS, FIELDS, SAME, Row, Side, aligned
 from svcnotes.views.cast import Cast, cast_of
-from svcnotes.views.compare import (
-    Change,
-    accord,
-    answer_changes,
-    counterpart,
-    deciding_name,
-    deciding_rules,
-    value,
-)
-from svcnotes.views.headline import choice, headline
+from svcnotes.views.compare import accord, answer_changes, counterpart, value
 from svcnotes.views.marks import names_of, short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
-from svcnotes.views.story import Moment, Story, rule_name, tell
+from svcnotes.views.story import Moment, Story, tell
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from svcnotes.control_plane.cluster import Cluster
 
-SAME, DIFFERS, ONLY = "same", "differs", "only"
-FIELDS = ("where", "source", "destination", "rule")
+MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two settings: its words, its path told as a story, who stands in its picture."""
+class Difference:
+    """A field of the answer that is not the same on all sides, and what each side has there."""
 
-    title: str
-    story: Story
-    cast: Cast
-
-    @property
-    def sentence(self) -> Prose:
-        """The sentence that answers the question under this setting."""
-        return headline(self.story)
-
-    @property
-    def share(self) -> str:
-        """How likely the path is, empty where it is the only one."""
-        return choice(self.story)
-
-    def field(self, moment: Moment, name: str) -> str:
-        """Write one of `FIELDS` of a moment; a rule that a mark was asked for by is named with it."""
-        if name == "where":
-            return f"{short_name(moment.host)}{f' {moment.hook}' if moment.hook else ''}"
-        if name == "rule":
-            if moment.rule is None or not moment.rule.chain:
-                return ""
-            return deciding_name(self.story, moment) or rule_name(moment.rule)
-        address = str(getattr(moment.after, name))
-        port = int(getattr(moment.after, f"{name}_port"))
-        return endpoint_text(address, port) if port else address
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What stands in one line: the same thing done on both sides, or a thing done on one side only.
-
-    `differs` names those of `FIELDS` that are not the same on both sides; `deciding` says that the rule is
-    one that only this setting's walk met.
-    """
-
-    left: Moment | None
-    right: Moment | None
-    differs: frozenset[str] = frozenset()
-    deciding: bool = False
-
-    @property
-    def kind(self) -> str:
-        """One of same, differs, only."""
-        if self.left is None or self.right is None:
-            return ONLY
-        return DIFFERS if self.differs else SAME
-
-    @property
-    def direction(self) -> str:
-        """`there` or `back`."""
-        moment = self.left or self.right
-        return moment.direction if moment else ""
+    field: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Two answers in one frame: `changes` are the fields of the answer that differ.
+    """Two or three answers in one frame: `differences` are the fields of the answer that are not all the same.
 
-    `only_left` and `only_right` are the rules that decided something on one side and were not met on the
-    other, by the names to call them. Prints as text; shows itself as pictures and a table.
+    Prints as text; shows itself as pictures and a table.
     """
 
-    left: Side
-    right: Side
+    sides: tuple[Side, ...]
     rows: tuple[Row, ...]
-    changes: tuple[Change, ...]
-    only_left: Mapping[str, Step]
-    only_right: Mapping[str, Step]
-
-    @property
-    def sides(self) -> tuple[Side, Side]:
-        """Both sides, the left one first."""
-        return self.left, self.right
+    differences: tuple[Difference, ...]
 
     def __str__(self) -> str:
         return "\n".join(_text(self))
 
+    def rules_apart(self) -> dict[tuple[int, ...], tuple[str, ...]]:
+        """Give the rules that decided something on some sides and not on all, by the numbers (from 0) of those sides."""
+        every = [side.rules for side in self.sides]
+        found: dict[tuple[int, ...], dict[str, None]] = {}
+        for name in (name for rules in every for name in rules):
+            met = tuple(number for number, rules in enumerate(every) if name in rules)
+            if len(met) < len(every):
+                found.setdefault(met, {})[name] = None
+        return {met: tuple(found[met]) for met in sorted(found, key=lambda met: (len(met), met))}
+
     def table(self) -> pd.DataFrame:
-        """Give the table of moments as pandas has it: one row a moment, both sides' fields."""
+        """Give the table of moments as pandas has it: one row a moment, each side's fields."""
         from svcnotes.views.frames import frame
 
         columns = [f"{side.title}: {name}" for side in self.sides for name in ("step", *FIELDS)]
@@ -126,7 +66,7 @@ class SideBySide:
                 row.kind,
                 *(
                     value
-                    for side, moment in zip(self.sides, (row.left, row.right), strict=True)
+                    for side, moment in zip(self.sides, row.moments, strict=True)
                     for value in _values(side, moment)
                 ),
             ]
@@ -143,63 +83,68 @@ def beside(
     pod: str = "",
     service: str = "",
 ) -> SideBySide:
-    """Put two answers side by side: `settings` gives each, a Trace or a Story, under its setting in words.
+    """Put two or three answers side by side: `settings` gives each, a Trace or a Story, under its setting in words.
 
     `cluster` gives addresses their owners' names and the pictures all Nodes; a mapping with the same keys
-    gives each side its own. Of a Trace with several paths `path` chooses one by its index on the left side
-    and the one to the same pod on the right, `pod` (its name) the one to a pod; without both, one to a pod
-    that both sides reach. `service` (`namespace/name`) names the Service whose Pods the pictures show.
-    Raises QuestionError for anything but two settings, or a path or pod that is not there.
+    gives each side its own. Of a Trace with several paths `path` chooses one by its index on the first side
+    and those to the same pod on the others, `pod` (its name) the one to a pod; without both, one to a pod
+    that all sides reach. `service` (`namespace/name`) names the Service whose Pods the pictures show.
+    Raises QuestionError for anything but two or three settings, or a path or pod that is not there.
     """
-    if len(settings) != 2:
+    if not 2 <= len(settings) <= MOST:
         raise QuestionError(
-            f"beside: {len(settings)} settings given, two are wanted. Write {{words: trace, ...}}"
+            f"beside: {len(settings)} settings given, two or three are wanted. Write {{words: trace, ...}}"
         )
     titles = list(settings)
     clusters = [cluster.get(title) if isinstance(cluster, Mapping) else cluster for title in titles]
-    left, right = _paths(list(settings.values()), path, pod)
+    chosen = _paths(list(settings.values()), path, pod)
     stories = [
-        _story(given, chosen, one)
-        for given, chosen, one in zip(settings.values(), (left, right), clusters, strict=True)
+        given if isinstance(given, Story) else tell(given, one, names_of(given, world))
+        for given, one, world in zip(settings.values(), chosen, clusters, strict=True)
     ]
     shown = {hop.host for story in stories for hop in story.path.hops if hop.kind == "pod"}
-    sides = [
-        Side(title, story, _cast(story, one, shown, service))
-        for title, story, one in zip(titles, stories, clusters, strict=True)
-    ]
-    old, new = (deciding_rules(story) for story in stories)
-    only_left = {name: step for name, step in old.items() if name not in new}
-    only_right = {name: step for name, step in new.items() if name not in old}
-    rows = tuple(_aligned(sides[0], sides[1], {*only_left, *only_right}))
-    return SideBySide(sides[0], sides[1], rows, tuple(answer_changes(*stories)), only_left, only_right)
+    sides = tuple(
+        Side(title, label, story, _cast(story, world, shown, service))
+        for title, label, story, world in zip(titles, labels(titles), stories, clusters, strict=True)
+    )
+    return SideBySide(sides, tuple(aligned(sides)), _differences(stories))
 
 
-def _paths(given: list[Trace | Story], path: int | None, pod: str) -> tuple[Path, Path]:
-    first, second = (one.paths if isinstance(one, Trace) else (one.path,) for one in given)
-    if path is not None:
-        if not 0 <= path < len(first):
-            raise QuestionError(f"path: {path} is none; the left side has paths 0 to {len(first) - 1}")
-        return first[path], counterpart(first[path], second)
-    if pod:
+def labels(titles: Sequence[str]) -> list[str]:
+    """Shorten titles such as `mode: ipvs` to what comes after the words that all of them begin with."""
+    parts = [title.partition(": ") for title in titles]
+    same = len({before for before, _, _ in parts}) == 1 and all(after for _, _, after in parts)
+    return [after for _, _, after in parts] if same else list(titles)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as one says them: `a`, `a and b`, `a, b and c`."""
+    return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
+
+
+def _paths(given: Sequence[Trace | Story], path: int | None, pod: str) -> list[Path]:
+    first, *others = (one.paths if isinstance(one, Trace) else (one.path,) for one in given)
+    if path is None and pod:
         found = [
             next((one for one in paths if short_name(one.pod or "") == short_name(pod)), None)
-            for paths in (first, second)
+            for paths in (first, *others)
         ]
-        if found == [None, None]:
-            names = sorted({short_name(one.pod) for one in (*first, *second) if one.pod})
+        if not any(found):
+            names = sorted({short_name(one.pod) for paths in (first, *others) for one in paths if one.pod})
             raise QuestionError(f'pod: no path leads to "{pod}". Pods reached: {", ".join(names) or "none"}')
-        return found[0] or first[0], found[1] or second[0]
-    common = {one.pod for one in second} - {None}
-    chosen = next((one for one in first if one.pod in common), first[0])
-    return chosen, counterpart(chosen, second)
-
-
-def _story(given: Trace | Story, path: Path, cluster: Cluster | None) -> Story:
-    return given if isinstance(given, Story) else tell(given, path, names_of(given, cluster))
+        return [one or paths[0] for one, paths in zip(found, (first, *others), strict=True)]
+    if path is None:
+        common = set.intersection(*({one.pod for one in paths} for paths in others)) - {None}
+        chosen = next((one for one in first if one.pod in common), first[0])
+    elif 0 <= path < len(first):
+        chosen = first[path]
+    else:
+        raise QuestionError(f"path: {path} is none; the first side has paths 0 to {len(first) - 1}")
+    return [chosen, *(counterpart(chosen, paths) for paths in others)]
 
 
 def _cast(story: Story, cluster: Cluster | None, shown: set[str], service: str) -> Cast:
-    """Both pictures show the pods that either path meets, so that they can be compared."""
+    """All pictures show the pods that any of the paths meets, so that they can be compared."""
     if cluster is None:
         return cast_of(replace(story.trace, paths=(story.path,)))
     known = backing_pods(cluster, find_service(cluster, service)) if service else ()
@@ -207,79 +152,83 @@ def _cast(story: Story, cluster: Cluster | None, shown: set[str], service: str) 
     return replace(cast, complete=bool(service))
 
 
-def _aligned(left: Side, right: Side, only: set[str]) -> Iterator[Row]:
-    """Pair the moments in which the same kind of thing is done by the same kind of host."""
-    for direction in ("there", "back"):
-        one, other = (
-            [moment for moment in side.story.moments if moment.direction == direction]
-            for side in (left, right)
+def _differences(stories: Sequence[Story]) -> tuple[Difference, ...]:
+    """Compare each side's answer with the first one's."""
+    first, *others = stories
+    changes = [{change.field: change for change in answer_changes(first, other)} for other in others]
+    fields = dict.fromkeys(name for found in changes for name in found)
+    found = []
+    for name in fields:
+        before = next(one[name].before for one in changes if name in one)
+        found.append(
+            Difference(name, (before, *(one[name].after if name in one else before for one in changes)))
         )
-        matcher = SequenceMatcher(None, [_key(m) for m in one], [_key(m) for m in other], autojunk=False)
-        for word, start, end, begin, stop in matcher.get_opcodes():
-            if word == "equal":
-                for mine, yours in zip(one[start:end], other[begin:stop], strict=True):
-                    yield Row(mine, yours, _differing(left, mine, right, yours))
-                continue
-            for moment in one[start:end]:
-                yield Row(moment, None, deciding=left.field(moment, "rule") in only)
-            for moment in other[begin:stop]:
-                yield Row(None, moment, deciding=right.field(moment, "rule") in only)
-
-
-def _key(moment: Moment) -> tuple[str, ...]:
-    """What makes two moments comparable; connection tracking puts back one end, or the other, or both."""
-    return moment.host_kind, moment.kind, *(moment.changed if moment.kind == "undo" else ())
-
-
-def _differing(left: Side, mine: Moment, right: Side, yours: Moment) -> frozenset[str]:
-    there = mine.direction == "there"
-    ends = {
-        name: [_end(moment.after, name, port=there == (name == "destination")) for moment in (mine, yours)]
-        for name in ("source", "destination")
-    }
-    ends |= {name: [left.field(mine, name), right.field(yours, name)] for name in ("where", "rule")}
-    return frozenset(name for name, (one, other) in ends.items() if one != other)
-
-
-def _end(packet: Packet, name: str, *, port: bool) -> str:
-    """An end of a packet as far as it is to be compared: a caller's port is chosen at random."""
-    address = str(getattr(packet, name))
-    return f"{address} {getattr(packet, f'{name}_port')}" if port else address
+    return tuple(found)
 
 
 def _values(side: Side, moment: Moment | None) -> list[object]:
     if moment is None:
         return [""] * (1 + len(FIELDS))
-    glyph = side.story.names.glyph
-    marks = {name: f"{glyph(getattr(moment.after, name))} " for name in ("source", "destination")}
-    return [moment.number, *(f"{marks.get(name, '')}{side.field(moment, name)}" for name in FIELDS)]
+    return [moment.number, *(f"{_glyph(side, moment, name)}{side.field(moment, name)}" for name in FIELDS)]
+
+
+def _glyph(side: Side, moment: Moment, name: str) -> str:
+    return f"{side.story.names.glyph(getattr(moment.after, name))} " if name in ENDS else ""
 
 
 def difference_lines(shown: SideBySide) -> list[Prose]:
     """Say what differs, a sentence for each thing: fields of the answer first, then rules."""
-    lines = [
-        prose(
-            strong(change.field),
-            ": ",
-            value(shown.left.story, change.before),
-            " ≠ ",
-            value(shown.right.story, change.after),
-        )
-        for change in shown.changes
-    ]
-    for side, rules in ((shown.left, shown.only_left), (shown.right, shown.only_right)):
-        if rules:
-            named = [prose(", " if index else "", code(name)) for index, name in enumerate(rules)]
-            lines.append(prose(strong(f"rules that decided only under {side.title}"), ": ", *named))
-    nothing = prose("Nothing that the pod or the client could notice.")
-    return lines or [accord(shown.left.story, shown.right.story) or nothing]
+    return [*answer_lines(shown), *rule_lines(shown)]
+
+
+def answer_lines(shown: SideBySide) -> list[Prose]:
+    """Say which fields of the answer differ; where none does, say so."""
+    if shown.differences:
+        return [prose(strong(one.field), ": ", *_told_apart(shown, one)) for one in shown.differences]
+    if shown.rules_apart():
+        return [_same_end(shown)]
+    first, *others = (side.story for side in shown.sides)
+    said = next((said for other in others if (said := accord(first, other))), ())
+    return [said or prose("Nothing that the pod or the client could notice.")]
+
+
+def rule_lines(shown: SideBySide) -> list[Prose]:
+    """Name the rules that decided something on some sides only."""
+    lines = []
+    for met, rules in shown.rules_apart().items():
+        named = [prose(", " if index else "", code(name)) for index, name in enumerate(rules)]
+        under = listed([shown.sides[number].label for number in met])
+        lines.append(prose(strong(f"rules that decided only under {under}"), ": ", *named))
+    return lines
+
+
+def _told_apart(shown: SideBySide, difference: Difference) -> list[Prose]:
+    """What each side has; sides that agree are named together, where there are more than two."""
+    parts: list[Prose] = []
+    for text in dict.fromkeys(difference.values):
+        having = [side for side, has in zip(shown.sides, difference.values, strict=True) if has == text]
+        named = f" ({listed([side.label for side in having])})" if len(shown.sides) > 2 else ""
+        parts.append(prose(" ≠ " if parts else "", value(having[0].story, text), named))
+    return parts
+
+
+def _same_end(shown: SideBySide) -> Prose:
+    """Other rules, and nobody at the ends could tell."""
+    story = shown.sides[0].story
+    words = prose(strong(f"The same end in {'both' if len(shown.sides) == 2 else 'all three'}"), ": ")
+    if story.path.outcome == "connected" and story.path.pod and story.path.source_seen:
+        pod, seen = short_name(story.path.pod), story.names.run(story.path.source_seen)
+        return prose(words, f"{pod} answers, and has seen ", seen, ".")
+    return prose(words, story.path.outcome, ".")
 
 
 def _text(shown: SideBySide) -> Iterator[str]:
-    wide = max(len("both"), *(len(side.title) for side in shown.sides))
+    every = "both" if len(shown.sides) == 2 else "all"
+    title = max(len(side.title) for side in shown.sides)
+    wide = max(len(every), *(len(side.label) for side in shown.sides))
     for side in shown.sides:
         share = f" ({side.share})" if side.share else ""
-        yield f"{side.title + ':':<{wide + 1}} {plain(side.sentence)}{share}"
+        yield f"{side.title + ':':<{title + 1}} {plain(side.sentence)}{share}"
     yield "what differs"
     yield from (f"  {plain(line)}" for line in difference_lines(shown))
     direction = ""
@@ -287,25 +236,27 @@ def _text(shown: SideBySide) -> Iterator[str]:
         if row.direction != direction:
             direction = row.direction
             yield "there" if direction == "there" else "and back"
-        if row.kind == SAME and row.left and row.right:
-            number = str(row.left.number)
-            if row.right.number != row.left.number:
-                number += f"|{row.right.number}"
-            yield f"  =  {'both':<{wide}}  {_line(shown.left, row.left, row, number)}"
+        if row.kind == SAME:
+            first = shown.sides[0]
+            ends = [f"{_glyph(first, row.first, name)}{row.shared_end(shown.sides, name)}" for name in ENDS]
+            rule = first.field(row.first, "rule")
+            by = f", by {rule}" if rule else ""
+            yield f"  =  {every:<{wide}}  {row.number:>5} {row.first.title}: {' → '.join(ends)}{by}"
             continue
         sign = "≠" if row.kind == DIFFERS else "+"
-        for side, moment in zip(shown.sides, (row.left, row.right), strict=True):
-            if moment is not None:
-                yield f"  {sign}  {side.title:<{wide}}  {_line(side, moment, row, str(moment.number))}"
+        for side, moment, odd in zip(shown.sides, row.moments, row.odd, strict=True):
+            if moment is None:
+                continue
+            yield f"  {sign}  {side.label:<{wide}}  {_line(side, moment, odd, at='where' in row.differs)}"
+            if "rule" in row.differs and moment.rule:
+                yield f"{'':>{wide + 13}}{moment.rule.rule}"
 
 
-def _line(side: Side, moment: Moment, row: Row, number: str) -> str:
-    glyph = side.story.names.glyph
-
+def _line(side: Side, moment: Moment, odd: frozenset[str], *, at: bool) -> str:
     def value(name: str) -> str:
-        mark = f"{glyph(getattr(moment.after, name))} " if name in {"source", "destination"} else ""
-        return f"{'≠ ' if name in row.differs else ''}{mark}{side.field(moment, name)}"
+        return f"{'≠ ' if name in odd else ''}{_glyph(side, moment, name)}{side.field(moment, name)}"
 
     rule = f", by {value('rule')}" if side.field(moment, "rule") else ""
-    where = "≠ " if "where" in row.differs else ""
-    return f"{number:>5} {where}{moment.title}: {value('source')} → {value('destination')}{rule}"
+    where = "≠ " if "where" in odd else ""
+    hook = f" ({moment.hook})" if at else ""
+    return f"{moment.number:>5} {where}{moment.title}{hook}: {value('source')} → {value('destination')}{rule}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path as FilePath
 from typing import Any
@@ -153,43 +153,64 @@ class Stage(anywidget.AnyWidget):
         LENDING.give_back(self)
         super().close()
 
-    def beside(self, **settings: str) -> SideBySide:
-        """Put the answer shown beside the one that other settings of its controls lead to: `stage.beside(policy="Local")`.
+    def beside(self, **settings: str | Sequence[str]) -> SideBySide:
+        """Put the answer shown beside those that other settings of its controls lead to: `stage.beside(policy="Local")`.
 
-        Real packets (`engine="kernel"`) are new ones; where they never met the pod shown, one that both meet is
-        compared. Raises QuestionError for a control or a choice that is not there, KernelError where no real
-        packets can be sent, and what the cluster raises.
+        Two choices of a control give two further answers: `stage.beside(mode=("nftables", "ipvs"))`. Real packets
+        (`engine="kernel"`) are new ones; where they never met the pod shown, one that all meet is compared. Raises
+        QuestionError for a control or a choice that is not there, KernelError where no real packets can be sent,
+        and what the cluster raises.
         """
         names = [one.name for one in self._every]
         unknown = sorted(settings.keys() - names)
-        if unknown or not settings:
+        if unknown or not all(settings.values()) or not settings:
             raise QuestionError(
                 f"beside: {', '.join(unknown) or 'nothing'} is no control. Choose from {', '.join(names)}"
             )
-        other = tuple(settings.get(one.name, getattr(self, one.name)) for one in self._every)
-        words = [
-            {one.label: one.words(value) for one, value in zip(self._every, setting, strict=True)}
-            for setting in (self._setting, other)
-        ]
-        labels = [one.label for one in self._every if one.name in settings]
-        titles = [", ".join(f"{label}: {side[label]}" for label in labels) for side in words]
-        if titles[0] == titles[1]:
-            raise QuestionError(
-                f"beside: {titles[0]} is what the stage shows already. Choose another setting"
-            )
-        answers = [self._answer(self._setting), self._answer(other, fresh=True)]
+        every = [self._setting, *self._others(settings)]
+        shown = [one for one in self._every if one.name in settings]
+        titles: list[str] = []
+        for setting in every:
+            chosen = dict(zip(names, setting, strict=True))
+            title = ", ".join(f"{one.label}: {one.words(chosen[one.name])}" for one in shown)
+            if title in titles:
+                what = "what the stage shows" if title == titles[0] else "given"
+                raise QuestionError(f"beside: {title} is {what} already. Choose another setting")
+            titles.append(title)
+        answers = [self._answer(one, fresh=number > 0) for number, one in enumerate(every)]
+        traces = [answer.trace for answer in answers]
         return beside(
-            {title: answer.trace for title, answer in zip(titles, answers, strict=True)},
+            dict(zip(titles, traces, strict=True)),
             cluster={title: answer.cluster for title, answer in zip(titles, answers, strict=True)},
-            path=self._met_by_both(answers[0].trace, answers[1].trace),
+            path=self._met_by_all(traces),
             service=self._scene.service,
         )
 
-    def _met_by_both(self, left: Trace, right: Trace) -> int | None:
-        """The path shown; None, for any pod that both met, where real packets missed its pod."""
-        index = min(self.path, len(left.paths) - 1)
-        missed = left.paths[index].pod not in {path.pod for path in right.paths}
-        return None if missed and left.packets != right.packets else index
+    def _others(self, settings: Mapping[str, str | Sequence[str]]) -> list[Setting]:
+        """The settings to stand beside the one shown: one, or as many as choices are given of a control."""
+        given = {name: [one] if isinstance(one, str) else list(one) for name, one in settings.items()}
+        most = max(len(choices) for choices in given.values())
+        for name, choices in given.items():
+            if len(choices) not in {1, most}:
+                raise QuestionError(
+                    f"beside: {len(choices)} choices of {name}, {most} of another control. Give each one or {most}"
+                )
+        chosen = {name: choices * (most // len(choices)) for name, choices in given.items()}
+        now = {one.name: getattr(self, one.name) for one in self._every}
+        return [
+            tuple((now | {name: choices[number] for name, choices in chosen.items()}).values())
+            for number in range(most)
+        ]
+
+    def _met_by_all(self, traces: Sequence[Trace]) -> int | None:
+        """The path shown; None, for any pod that all met, where real packets missed its pod."""
+        first, *others = traces
+        index = min(self.path, len(first.paths) - 1)
+        for other in others:
+            missed = first.paths[index].pod not in {path.pod for path in other.paths}
+            if missed and first.packets != other.packets:
+                return None
+        return index
 
     def save_html(self, path: str | FilePath) -> FilePath:
         """Write the stage, with the answers to all settings of its controls, as one HTML page."""

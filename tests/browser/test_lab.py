@@ -230,8 +230,7 @@ def test_real_packets_are_drawn_on_the_same_stage_and_beside_the_simulated_ones(
     assert "The kernel did what the simulation says" in stage.locator(".difference").inner_text()
     assert "as Linux itself traced it" in stage.locator(".rules-box h4").inner_text()
     both = page.locator("section[aria-label^='packets: simulated and packets: real']")
-    simulated, real = both.locator("svg[role=img]").all()
-    assert simulated.text_content() == real.text_content()
+    assert both.locator("svg[role=img]").count() == 1  # they go the same way: one picture of both
     kinds = both.locator("tbody th[scope=row]").all_inner_texts()
     assert len(kinds) == 11
     assert set(kinds) == {"= same"}

@@ -103,8 +103,8 @@ def test_two_settings_of_a_stage_stand_side_by_side(cluster):
         "externalTrafficPolicy: Cluster",
         "externalTrafficPolicy: Local",
     ]
-    assert any("MASQUERADE" in name for name in both.only_left)
-    assert [(c.before, c.after) for c in both.changes if c.field == "source seen"] == [
+    assert any("MASQUERADE" in name for name in both.rules_apart()[0,])
+    assert [one.values for one in both.differences if one.field == "source seen"] == [
         ("10.244.1.1", "192.0.2.10")
     ]
     assert stage.policy == "Cluster"
