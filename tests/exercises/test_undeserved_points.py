@@ -75,3 +75,14 @@ def test_a_pod_that_runs_is_not_moved_nor_made_to_listen_elsewhere(change):
     assert found.points == 0
     assert "stay as they are while it runs" in found.said
     assert case.check(f"{pod.replace('}', ', labels: {a: b}}')}").points == 1
+
+
+@pytest.mark.parametrize("student", ["ada", "ben", "cyd"])
+def test_a_mark_on_all_that_comes_to_a_pod_is_too_wide_for_what_it_sends_to_itself(student):
+    case = draw("06-mark", COURSE, student)
+    pod, address = case.drawn["pod"], case.drawn["pod"].address
+    chain = re.search(rf"-A (KUBE-SEP-\w+) [^\n]*--to-destination {re.escape(address)}:", case.question)[1]
+    wide = case.check(f"-I {chain} -j KUBE-MARK-MASQ")
+    assert not wide.ok
+    assert f"what others send to {pod.name}" in wide.explanation
+    assert case.check(f"-I {chain} -s {address}/32 -j KUBE-MARK-MASQ").ok

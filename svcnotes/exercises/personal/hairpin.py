@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from svcnotes.exercises.apply import apply
 from svcnotes.exercises.asked import Asked
-from svcnotes.exercises.claims import ends, kept, stored
+from svcnotes.exercises.claims import all_of, ends, kept, stored
 from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.personal.causes import conntrack_full, forward_drop, masquerades_all, no_hairpin
@@ -93,6 +93,7 @@ def _mark(draw: Draw) -> Exercise:
     place = site(draw, (2, 1, 0))
     pod = draw.one("pod", place.on(place.busiest()))
     node = pod.host
+    mate = next(one for one in place.on(node) if one != pod)
     lost = f"-s {pod.address}/32"
     cluster = place.whole(world={"faults": [{"name": "rule-missing", "node": node.name, "text": lost}]})
     made = edit_rules(
@@ -104,8 +105,11 @@ def _mark(draw: Draw) -> Exercise:
         (
             ends(f"{pod.name} is answered by itself, and sees {node.bridge}", pod.source, place.inside, pod=pod.key, sees=node.bridge, points=2, only=lambda path: path.pod == pod.key,
                  idea="a-pod-calling-itself-keeps-its-address", because="A packet that comes in with one's own address as its source is dropped by the pod's kernel."),
-            kept(ends("other pods are called as before, the caller's address kept", pod.source, place.inside, sees=pod.address, only=lambda path: path.pod != pod.key, idea="everything-is-snated",
-                      because="Only what comes back to its sender needs another source.")),
+            kept(all_of("every other call is as before, the caller's address kept",
+                 ends("", pod.source, place.inside, sees=pod.address, only=lambda path: path.pod != pod.key, idea="everything-is-snated",
+                      because="Only what comes back to its sender needs another source."),
+                 ends("", mate.source, place.inside, sees=mate.address, only=lambda path: path.pod == pod.key, idea="everything-is-snated",
+                      because=f"The rule is too wide: it marks what others send to {pod.name}, too."))),
         ),
         (
             "Compare the chains KUBE-SEP: what do the others have that one lacks?",
