@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.asked import Asked
-from svcnotes.exercises.claims import Claim, ends, kept
+from svcnotes.exercises.claims import Claim, all_of, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
-from svcnotes.exercises.exercise import Exercise, right
+from svcnotes.exercises.exercise import Exercise
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, flushed, forward_drop
 from svcnotes.exercises.personal.chance import Draw
 from svcnotes.exercises.personal.definition import Definition
@@ -19,7 +18,6 @@ from svcnotes.exercises.personal.reasons import BOTH, LAST_ADDRESS, ends_with
 from svcnotes.exercises.personal.settings import configure
 from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Drawn, Host, Site, about, one_yaml, site
-from svcnotes.exercises.verdict import Verdict
 from svcnotes.netfilter.languages import nft_text
 from svcnotes.netfilter.nftables.document import document
 from svcnotes.network.node_rules import rules_text
@@ -214,24 +212,9 @@ def _mend(draw: Draw) -> Exercise:
     return about(cluster, made, cluster.asks(place.client, door))
 
 
-def _each(text: str, claims: Sequence[Claim]) -> Claim:
-    """The claim that all of these are true; it tells of the first that is not."""
-
-    def judge(cluster: Cluster) -> Verdict:
-        found = right()
-        for claim in claims:
-            found = claim.judge(cluster)
-            if not found.ok:
-                break
-        return found
-
-    return Claim(text, judge)
-
-
 def _while_served(served: Claim, claim: Claim) -> Claim:
     """The claim, which counts only where `served` is true, too; it tells of itself first."""
-    both = _each(f"{claim.text}, while clients are served", (claim, served))
-    return replace(both, kept=claim.kept)
+    return replace(all_of(f"{claim.text}, while clients are served", claim, served), kept=claim.kept)
 
 
 def _migrate(draw: Draw) -> Exercise:
@@ -244,9 +227,9 @@ def _migrate(draw: Draw) -> Exercise:
     bridge = f"{host.bridge}:{place.node_port}"
     network = f"{place.router.rpartition('.')[0]}.0/24"
     lost = "Where nodePortAddresses says something, nodePorts are open on the addresses in these ranges, and on no others: every node's own must be among them."
-    served = _each(
+    served = all_of(
         f"{place.client} is served at each node's address",
-        [ends("", place.client, place.dial(one), because=lost) for one in place.hosts],
+        *(ends("", place.client, place.dial(one), because=lost) for one in place.hosts),
     )
     made = configure(
         "migrate",
