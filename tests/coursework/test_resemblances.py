@@ -9,10 +9,10 @@ from class_made import EXERCISES, book, right
 from made import COURSE, submitted
 
 from svcnotes.coursework.alike import LEAST, LIKE, alike, jaccard, words
-from svcnotes.coursework.foreign import foreign
+from svcnotes.coursework.foreign import TRIALS, foreign
 from svcnotes.coursework.grade import grade
 from svcnotes.coursework.journal import Journal
-from svcnotes.coursework.marking import RIGHT, WRONG, Judgement
+from svcnotes.coursework.marking import BLANK, RIGHT, WRONG, Judgement
 from svcnotes.coursework.pool import LocalPool
 from svcnotes.coursework.results import Asked, Mark, Student
 from svcnotes.coursework.roster import Roster
@@ -140,6 +140,22 @@ def test_an_answer_with_anothers_addresses_is_tried_in_that_case_and_in_few_othe
     ((found,),) = [foreign([*class_, zoe], tried)]
     assert (found.student, found.fits, found.same_words) == ("zoe", ("s07",), False)
     assert len(asked) <= 2
+
+
+def test_of_many_cases_with_the_same_names_that_one_is_tried_which_shares_the_rest_of_the_answer():
+    def question(number):
+        names = "radio on walrus" if number % 4 == 0 else "mail on otter"
+        return f"{names}, port {9292 if number == 28 else 8080 + number}"
+
+    class_ = [one(f"s{n:02d}", "x", kind="predict", state=BLANK, question=question(n)) for n in range(30)]
+    zoe = one("zoe", "radio walrus 9292", state=WRONG, question="mail on otter, port 9292")
+
+    def tried(trials):
+        assert len(trials) <= TRIALS
+        return {trial: trial.other == "s28" for trial in trials}
+
+    ((found,),) = [foreign([*class_, zoe], tried)]
+    assert found.fits == ("s28",)
 
 
 @pytest.mark.parametrize("adapted", ["the same words", "in other words"])
