@@ -166,12 +166,13 @@ PAGE = """\
 Every exercise was drawn for {seeds} students. Chance chooses names, addresses, ports, the order of lines and causes, and which node is which.
 It does not choose how much there is to do: how many nodes, pods, lines and causes there are is the exercise's, and so is the way of the packet
 that it is about. The table shows it: hops and matched rules of that packet's longest way, the ways that it may take, lines to answer (or
-lines of the manifest to mend), pairs of cause and place to choose from. A range means that it differs from draw to draw.
+lines of the manifest to mend), pairs of cause and place to choose from. A range means that it differs from draw to draw: where a share or a
+count is asked for, there are a few pods or Services more or fewer.
 
 The last two columns say what an answer is worth that was copied from another student: how often it earns all points, and which part of
 the points it earns on average. A part is earned where something is right in both cases: a manifest or rules that can be loaded, a number or a cause
-that happens to be the same. An outcome is one word of three or four, so it counts only beside an address of one's own case that shows why. The program
-that writes this page fails where a copy earns more than {generous:.0%}.
+that happens to be the same. An outcome is one word of three or four: where most lines ask for one, it counts only beside an address of one's own
+case that shows why. The program that writes this page fails where a copy earns more than {generous:.0%}.
 
 {table}
 """
