@@ -11,7 +11,7 @@ from svcnotes.scenarios.changes import backing_pods, find_service
 from svcnotes.trace import Path, Trace
 from svcnotes.views.beside_rows import DIFFERS, ENDS, FIELDS, SAME, Row, Side, aligned
 from svcnotes.views.cast import Cast, cast_of
-from svcnotes.views.compare import accord, answer_changes, counterpart, value
+from svcnotes.views.compare import Difference, accord, counterpart, differences, value
 from svcnotes.views.marks import names_of, short_name
 from svcnotes.views.prose import Prose, code, plain, prose, strong
 from svcnotes.views.story import Moment, Story, tell
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from svcnotes.control_plane.cluster import Cluster
 
 MOST = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A field of the answer that is not the same on all sides, and what each side has there."""
-
-    field: str
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +99,7 @@ def beside(
         Side(title, label, story, _cast(story, world, shown, service))
         for title, label, story, world in zip(titles, labels(titles), stories, clusters, strict=True)
     )
-    return SideBySide(sides, tuple(aligned(sides)), _differences(stories))
+    return SideBySide(sides, tuple(aligned(sides)), differences(*stories))
 
 
 def labels(titles: Sequence[str]) -> list[str]:
@@ -150,20 +142,6 @@ def _cast(story: Story, cluster: Cluster | None, shown: set[str], service: str) 
     known = backing_pods(cluster, find_service(cluster, service)) if service else ()
     cast = cast_of(replace(story.trace, paths=(story.path,)), cluster, frozenset({*shown, *known}))
     return replace(cast, complete=bool(service))
-
-
-def _differences(stories: Sequence[Story]) -> tuple[Difference, ...]:
-    """Compare each side's answer with the first one's."""
-    first, *others = stories
-    changes = [{change.field: change for change in answer_changes(first, other)} for other in others]
-    fields = dict.fromkeys(name for found in changes for name in found)
-    found = []
-    for name in fields:
-        before = next(one[name].before for one in changes if name in one)
-        found.append(
-            Difference(name, (before, *(one[name].after if name in one else before for one in changes)))
-        )
-    return tuple(found)
 
 
 def _values(side: Side, moment: Moment | None) -> list[object]:

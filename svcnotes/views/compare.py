@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -24,6 +25,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """A field of the answer that is not the same in two stories or more, and what each has there."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The changes, in order of weight, and the rules that only one of the two walks met."""
 
@@ -38,7 +47,7 @@ class Comparison:
 
 def compare(before: Story, after: Story) -> Comparison:
     """Compare two paths, each told as a story; where nothing differs, `changes` is empty."""
-    changes = tuple(answer_changes(before, after))
+    changes = tuple(Change(one.field, *one.values) for one in differences(before, after))
     old, new = deciding_rules(before), deciding_rules(after)
     gone = [name for name in old if name not in new]
     come = [name for name in new if name not in old]
@@ -55,26 +64,24 @@ def counterpart(path: Path, paths: tuple[Path, ...]) -> Path:
     return max(paths, key=likeness)  # the first one of those that are equally like it
 
 
-def answer_changes(before: Story, after: Story) -> list[Change]:
-    """Give the fields of the answer that differ, in order of weight.
+def differences(*stories: Story) -> tuple[Difference, ...]:
+    """Give the fields of the answer that are not the same in all stories, in order of weight.
 
     The address dialled is a part of the answer where a name was asked for. Where the question itself gave
     another one, it is told only if nothing else differs.
     """
-    old, new = before.path, after.path
-    met, now_met = _pods(before), _pods(after)
-    if _one_is_real(before, after) and (met >= now_met if after.trace.packets else met <= now_met):
-        now_met = met  # a handful of packets need not meet every endpoint
+    paths = [story.path for story in stories]
     rows = [
-        ("outcome", old.outcome, new.outcome),
-        (_whom(old, new), _reached(old) or "none", _reached(new) or "none"),
-        ("source seen", old.source_seen or "nobody saw one", new.source_seen or "nobody saw one"),
-        ("endpoints", str(len(met)), str(len(now_met))),
+        ("outcome", [path.outcome for path in paths]),
+        (_whom(*paths), [_reached(path) or "none" for path in paths]),
+        ("source seen", [path.source_seen or "nobody saw one" for path in paths]),
+        ("endpoints", [str(len(met)) for met in _met(stories)]),
     ]
-    found = [Change(*row) for row in rows if row[1] != row[2]]
-    dialled = Change("address dialled", before.trace.destination, after.trace.destination)
-    told = before.trace.to == after.trace.to or not found
-    return [*found, dialled] if told and dialled.before != dialled.after else found
+    dialled = ("address dialled", [story.trace.destination for story in stories])
+    found = [row for row in rows if len(set(row[1])) > 1]
+    if len({story.trace.to for story in stories}) == 1 or not found:
+        found += [dialled] if len(set(dialled[1])) > 1 else []
+    return tuple(Difference(field, tuple(values)) for field, values in found)
 
 
 def _reached(path: Path) -> str:
@@ -86,8 +93,14 @@ def _whom(*paths: Path) -> str:
     return "pod" if all(path.pod or not path.answered_by for path in paths) else "who answers"
 
 
-def _pods(story: Story) -> frozenset[str]:
-    return frozenset(_reached(path) for path in story.trace.paths if _reached(path))
+def _met(stories: Sequence[Story]) -> list[frozenset[str]]:
+    """Whom each story's paths reach; a handful of real packets need not meet every endpoint."""
+    met = [frozenset(_reached(path) for path in story.trace.paths if _reached(path)) for story in stories]
+    simulated = [who for who, story in zip(met, stories, strict=True) if not story.trace.packets]
+    return [
+        simulated[0] if story.trace.packets and simulated and who <= simulated[0] else who
+        for who, story in zip(met, stories, strict=True)
+    ]
 
 
 def _one_is_real(before: Story, after: Story) -> bool:

@@ -32,6 +32,16 @@ def shown(cluster):
     return beside(settings, cluster=cluster, service="default/my-nginx")
 
 
+@pytest.fixture(scope="module")
+def three():
+    modes = scenarios.load("modes")
+    settings = {
+        f"mode: {mode}": svcnotes.trace(modes, CLIENT, NODE_2, proxy_mode=mode)
+        for mode in ("iptables", "nftables", "ipvs")
+    }
+    return beside(settings, cluster=modes, service="default/shop")
+
+
 def test_the_two_sides_show_the_path_to_a_pod_that_both_reach(shown):
     assert {side.story.path.pod for side in shown.sides} == {"default/my-nginx-2"}
     assert plain(shown.sides[0].sentence).startswith("my-nginx-2 sees 10.244.2.1 (node-2), not the client")
@@ -162,3 +172,78 @@ def test_it_shows_itself_in_a_notebook_and_as_a_table(shown):
     table = shown.table()
     assert list(table["policy Local: source"])[4] == "▲ 192.0.2.10:40112"
     assert list(table[""])[:2] == ["same", "only"]
+
+
+def test_of_three_sides_a_row_says_which_one_no_other_agrees_with(three):
+    odd = {row.first.number: row.odd for row in three.rows if row.kind != "same"}
+    rule, place = {"rule"}, {"where"}
+    assert odd == {
+        2: (rule, rule, rule),
+        3: (rule, rule, rule | place),  # IPVS waits at INPUT
+        4: (set(), rule, set()),  # iptables and IPVS mode have the same MASQUERADE
+        10: (set(), set(), place),
+    }
+    assert [len(row.moments) for row in three.rows] == [3] * 11
+
+
+def test_rules_are_told_by_the_sides_that_met_them(three):
+    assert list(three.rules_apart()) == [(0,), (1,), (2,), (0, 2)]
+    lines = [plain(line) for line in difference_lines(three)]
+    assert lines[0] == "The same end in all three: shop-1 answers, and has seen 172.18.0.12."
+    assert lines[-1] == "rules that decided only under iptables and ipvs: KUBE-POSTROUTING … MASQUERADE"
+
+
+def test_the_text_twin_of_three_has_each_rule_in_its_own_language(three):
+    text = str(three)
+    assert re.search(r"=  all +5 node-1 passes it on", text)
+    for said in (
+        r"iptables +3 node-2 DNAT \(PREROUTING\): .*, by ≠ KUBE-SEP-\w+ … DNAT\n +-A KUBE-SEP-\w+ .* -j DNAT",
+        r"nftables +3 node-2 DNAT \(PREROUTING\): .*, by ≠ service-.* dnat\n +meta l4proto tcp dnat ip to numgen",
+        r"ipvs +3 ≠ node-2 DNAT \(INPUT\): .*, by ≠ -t .*\n +-a -t 172.18.0.12:30080 -r 10.244.1.10:8080",
+        r"iptables +4 node-2 SNAT: .*, by KUBE-POSTROUTING … MASQUERADE\n",
+        r"nftables +4 node-2 SNAT: .*, by ≠ masquerading … masquerade\n",
+    ):
+        assert re.search(f"≠  {said}", text), said
+
+
+def test_packets_that_go_the_same_way_share_one_picture(three):
+    html = beside_html(three)
+    assert html.count('role="img"') == 1
+    assert "mode: iptables and ipvs<" in html  # of whom the same is said
+    assert 'aria-label="mode: iptables, mode: nftables and mode: ipvs, side by side"' in html
+
+
+def test_only_what_differs_stands_in_columns_and_each_is_named(three):
+    html = beside_html(three)
+    columns = re.findall(r'<ul role="list".*?</ul>', html)
+    assert len(columns) == 4
+    for row in columns:
+        assert re.findall(r"<li [^>]*><strong[^>]*>(.*?)</strong>", row) == ["iptables", "nftables", "ipvs"]
+    assert [row.count("<mark ") for row in columns] == [3, 4, 1, 1]
+    assert html.count("1. client sends") == 1
+
+
+def test_a_step_that_one_of_three_lacks_is_told_of_the_two_that_have_it():
+    shown = beside({"a": cluster_policy(), "b": local_policy_kept(), "c": local_policy_drop()})
+    there = [[bool(moment) for moment in row.moments] for row in shown.rows if row.first.kind == "dnat"]
+    assert there == [[True, True, False]]
+    assert shown.rules_apart()[2,] == ("KUBE-EXTERNAL-SERVICES … DROP",)
+    assert plain(difference_lines(shown)[0]) == "outcome: connected (a and b) ≠ timeout (c)"
+    html = beside_html(shown)
+    assert html.count('role="img"') == 3
+    assert "✱ only under a<" in html
+
+
+WHERE = """() => [...document.querySelectorAll('ul[role=list]')].map(
+  (list) => new Set([...list.children].map((item) => Math.round(item.getBoundingClientRect().left))).size)"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "columns"), [(1080, 3), (828, 3), (624, 3), (372, 1)])
+def test_three_stand_in_columns_and_in_a_narrow_notebook_below_each_other(browser, three, width, columns):
+    """As wide as JupyterLab leaves it: in a window of 1280 and of 760 pixels, without and with its sidebar."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(f"<style>body {{ margin: 0; font: 14px sans-serif }}</style>{beside_html(three)}")
+    assert page.evaluate(WHERE) == [columns] * 4
+    assert page.evaluate("() => document.documentElement.scrollWidth") == width
+    page.close()

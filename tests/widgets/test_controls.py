@@ -5,6 +5,7 @@ import json
 import pytest
 import traitlets
 
+from svcnotes import scenarios
 from svcnotes.errors import QuestionError
 from svcnotes.scenarios import changes
 from svcnotes.scenarios import controls as usual
@@ -110,12 +111,29 @@ def test_two_settings_of_a_stage_stand_side_by_side(cluster):
     assert stage.policy == "Cluster"
 
 
+def test_three_settings_of_a_stage_stand_side_by_side():
+    stage = Stage(scenarios.load("modes"), "default/shop", controls=("mode", "policy"), enter="node-2")
+    modes = stage.beside(mode=("nftables", "ipvs"))
+    assert [side.label for side in modes.sides] == ["iptables", "nftables", "ipvs"]
+    assert {side.story.path.pod for side in modes.sides} == {"default/shop-1"}
+    both = stage.beside(mode=("nftables", "ipvs"), policy="Local")
+    assert [side.title for side in both.sides][1:] == [
+        f"kube-proxy's mode: {mode}, externalTrafficPolicy: Local" for mode in ("nftables", "ipvs")
+    ]
+
+
 def test_a_stage_is_put_beside_nothing_but_another_setting(cluster):
     stage = Stage(cluster, controls=("policy",))
     for settings, said in [
         ({}, "nothing"),
         ({"colour": "red"}, "colour"),
-        ({"policy": "Cluster"}, "already"),
+        ({"policy": ()}, "nothing"),
+        ({"policy": "Cluster"}, "what the stage shows already"),
+        ({"policy": ("Local", "Local")}, "given already"),
+        (
+            {"policy": ("Local", "Local"), "enter": ("node-1", "node-2", "node-3")},
+            "2 choices of policy, 3 of",
+        ),
         ({"policy": "Both"}, "no choice"),
     ]:
         with pytest.raises(QuestionError, match=said):
