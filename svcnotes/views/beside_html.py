@@ -21,7 +21,7 @@ from svcnotes.views.story import Moment
 from svcnotes.views.svg import svg
 
 DIFFERENT = "background:none;color:inherit;font-weight:700;border:2px solid #D55E00;border-radius:5px;padding:0 3px;display:inline-block"
-PRINTED = f"display:block;font-size:11.5px;line-height:1.35;color:{SOFT};background:none;padding:2px 0 0;white-space:pre-wrap"
+PRINTED = f"display:block;font-size:12px;line-height:1.35;color:{SOFT};background:none;padding:2px 0 0;white-space:pre-wrap"
 COLUMNS = "list-style:none;margin:2px 0;padding:0;display:grid;gap:2px 12px;grid-template-columns:repeat(auto-fit,minmax(min(150px,100%),1fr))"
 
 
