@@ -14,9 +14,10 @@ from svcnotes.control_plane.api_server.state import ApiState
 from svcnotes.control_plane.api_server.versioned_map import VersionedMap
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.documents import Found, Sorted, sort
+from svcnotes.control_plane.kubeadm import cluster_configuration
 from svcnotes.control_plane.objects import ClusterConfiguration
 from svcnotes.control_plane.placement import place
-from svcnotes.control_plane.settings import cluster_configuration, proxy_configuration
+from svcnotes.control_plane.settings import proxy_configuration
 from svcnotes.control_plane.shapes import check, refuse_unknown
 from svcnotes.control_plane.typed import SHAPES
 from svcnotes.control_plane.world import check_routes, world

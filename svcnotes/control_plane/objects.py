@@ -191,6 +191,7 @@ class KubeProxyConfiguration:
     the feature gate AllowServiceExternalIPs; without it kube-proxy ignores spec.externalIPs. `tcp_be_liberal`:
     conntrack.tcpBeLiberal, by which it sets nf_conntrack_tcp_be_liberal; `conntrack_timeouts`: how many seconds it has
     conntrack remember TCP that is established, TCP in CLOSE_WAIT, UDP, and UDP that is a stream (0: as the kernel does).
+    `healthz` is where it says whether it is well, an address (empty: every one) and a port.
     """
 
     mode: str = "iptables"
@@ -209,6 +210,7 @@ class KubeProxyConfiguration:
     allow_external_ips: bool = True
     tcp_be_liberal: bool = False
     conntrack_timeouts: tuple[int, int, int, int] = (86_400, 3_600, 0, 0)
+    healthz: tuple[str, int] = ("", 10256)
 
 
 @dataclass(frozen=True, slots=True)

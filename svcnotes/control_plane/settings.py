@@ -1,17 +1,16 @@
-"""The settings of the real components, in their own formats, read into values."""
+"""The settings of kube-proxy, in their own format, read into values."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import Any
 
 from svcnotes.control_plane.documents import Found
 from svcnotes.control_plane.feature_gates import EXTERNAL_IPS, check_gates
-from svcnotes.control_plane.objects import ClusterConfiguration, KubeProxyConfiguration
-from svcnotes.control_plane.shapes import check, refuse_unknown, show
+from svcnotes.control_plane.objects import KubeProxyConfiguration
+from svcnotes.control_plane.shapes import check, show
 from svcnotes.errors import InputError
 
 Network = IPv4Network | IPv6Network
@@ -36,7 +35,6 @@ _CONNTRACK_TIMEOUTS = {
 _IPVS_TIMEOUTS = ("tcpTimeout", "tcpFinTimeout", "udpTimeout")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|[hms])")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-_PORT_RANGE_REMEDY = "Write FIRST-LAST (30000-32767), both between 1 and 65535"
 
 # The fields of v1alpha1 that this model reads; the others are known to it, and of no effect here.
 _PROXY_SHAPE: dict[str, Any] = {
@@ -94,39 +92,6 @@ _PROXY_SHAPE: dict[str, Any] = {
     "udpIdleTimeout": str,
 }
 
-_CLUSTER_SHAPE: dict[str, Any] = {
-    "apiVersion": str,
-    "kind": str,
-    "metadata": dict,
-    "networking": {"podSubnet": str, "serviceSubnet": str, "dnsDomain": str},
-    "apiServer": {
-        "extraArgs": object,
-        "extraVolumes": object,
-        "extraEnvs": object,
-        "certSANs": object,
-        "timeoutForControlPlane": object,
-    },
-    **dict.fromkeys(
-        (
-            "caCertificateValidityPeriod",
-            "certificateValidityPeriod",
-            "certificatesDir",
-            "clusterName",
-            "controlPlaneEndpoint",
-            "controllerManager",
-            "dns",
-            "encryptionAlgorithm",
-            "etcd",
-            "featureGates",
-            "imageRepository",
-            "kubernetesVersion",
-            "proxy",
-            "scheduler",
-        ),
-        object,
-    ),
-}
-
 
 def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
     """Read a KubeProxyConfiguration; defaults where there is none. Raises InputError."""
@@ -178,7 +143,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
     )
     return KubeProxyConfiguration(
         mode=mode,
-        cluster_cidrs=_one_each(
+        cluster_cidrs=one_each(
             [network(text, at="clusterCIDR", owner=owner) for text in split(cidrs)], "clusterCIDR", owner
         ),
         detect_local_mode=detector,
@@ -195,6 +160,7 @@ def proxy_configuration(found: Found | None) -> KubeProxyConfiguration:
         allow_external_ips=bool(gates.get(EXTERNAL_IPS, True)),
         tcp_be_liberal=bool(tracking.get("tcpBeLiberal")),
         conntrack_timeouts=(established, close_wait, plain, stream),
+        healthz=_healthz(raw.get("healthzBindAddress") or "", owner),
     )
 
 
@@ -222,6 +188,23 @@ def _bind_address(text: str, owner: str) -> str:
     return "" if address.is_unspecified else str(address)
 
 
+def _healthz(text: str, owner: str) -> tuple[str, int]:
+    """`ADDRESS`, or `ADDRESS:PORT` with IPv6 in brackets: the address (empty for one that stands for all) and the port."""
+    host, colon, number = text.rpartition(":")
+    if not colon or "]" in number or (":" in host and not host.startswith("[")):
+        host, number = text, "10256"
+    try:
+        address = ip_address(host.strip("[]") or "0.0.0.0")  # noqa: S104 - what an empty text means
+        port = int(number) if number.isdecimal() else 0
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65535:
+        raise InputError(
+            f"{owner}: healthzBindAddress: {show(text)} is no address and port. Write such as 0.0.0.0:10256"
+        )
+    return "" if address.is_unspecified else str(address), port
+
+
 def _seconds(text: str, *, at: str, owner: str) -> int:
     """Read a duration as Go writes it (`15m0s`), in whole seconds; raises InputError naming field and value."""
     parts = _DURATION.findall(text)
@@ -230,84 +213,6 @@ def _seconds(text: str, *, at: str, owner: str) -> int:
             f"{owner}: {at}: {show(text)} is no duration of 0 or more. Write such as 90s, 15m0s or 1h"
         )
     return int(sum(float(number) * _UNITS[unit] for number, unit in parts))
-
-
-def cluster_configuration(found: Found | None, service_cidrs: Iterable[Found] = ()) -> ClusterConfiguration:
-    """Read kubeadm's ClusterConfiguration and ServiceCIDR objects (the object `kubernetes` wins over kubeadm's word).
-
-    Defaults where there is none. Raises InputError.
-    """
-    config = ClusterConfiguration() if found is None else _kubeadm(found)
-    by_name: dict[str, tuple[str, ...]] = {}
-    for cidr in service_cidrs:
-        owner = f"{cidr.where}: ServiceCIDR {cidr.name}"
-        raw = cidr.value
-        check(raw, {"spec": {"cidrs": [str]}, "status": dict, "metadata": dict}, at="", owner=owner)
-        texts = (raw.get("spec") or {}).get("cidrs") or []
-        nets = [network(text, at=f"spec.cidrs[{i}]", owner=owner) for i, text in enumerate(texts)]
-        if not nets:
-            raise InputError(
-                f"{owner}: spec.cidrs is empty. Give one range for each IP family, such as 10.96.0.0/16"
-            )
-        by_name[cidr.name] = _one_each(nets, "spec.cidrs", owner)
-    own = by_name.pop("kubernetes", None)
-    if own is None and found is None and by_name:
-        own = by_name.pop(min(by_name))
-    # Those beyond the cluster's own add room only: addresses are drawn from the first.
-    return replace(
-        config, service_cidrs=own or config.service_cidrs, further_service_cidrs=tuple(by_name.items())
-    )
-
-
-def _kubeadm(found: Found) -> ClusterConfiguration:
-    raw, owner = found.value, f"{found.where}: ClusterConfiguration"
-    refuse_unknown(raw, _CLUSTER_SHAPE, at="", owner=owner)
-    check(raw.get("networking"), _CLUSTER_SHAPE["networking"], at="networking", owner=owner, closed=True)
-    api_server = raw.get("apiServer")
-    check(api_server, dict, at="apiServer", owner=owner)
-    refuse_unknown(api_server or {}, _CLUSTER_SHAPE["apiServer"], at="apiServer", owner=owner)
-    networking = raw.get("networking") or {}
-    arguments = _extra_arguments((api_server or {}).get("extraArgs"), owner)
-    config = ClusterConfiguration(dns_domain=networking.get("dnsDomain") or "cluster.local")
-    pods = split(networking.get("podSubnet") or "")
-    if pods:
-        nets = [network(text, at="networking.podSubnet", owner=owner) for text in pods]
-        config = replace(config, pod_cidrs=_one_each(nets, "networking.podSubnet", owner))
-    argument = arguments.get("service-cluster-ip-range")
-    services = split(argument or networking.get("serviceSubnet") or "")
-    if services:
-        at = "apiServer.extraArgs.service-cluster-ip-range" if argument else "networking.serviceSubnet"
-        nets = [network(text, at=at, owner=owner) for text in services]
-        config = replace(config, service_cidrs=_one_each(nets, at, owner))
-    if "service-node-port-range" in arguments:
-        config = replace(config, node_port_range=_port_range(arguments["service-node-port-range"], owner))
-    plugins = frozenset(split(arguments.get("enable-admission-plugins", "")))
-    return replace(config, admission_plugins=plugins)
-
-
-def _extra_arguments(value: Any, owner: str) -> dict[str, str]:
-    """`extraArgs`: a map (v1beta3) or a list of name and value (v1beta4)."""
-    at = "apiServer.extraArgs"
-    if isinstance(value, list):
-        check(value, [{"name": str, "value": str}], at=at, owner=owner, closed=True)
-        return {item.get("name") or "": item.get("value") or "" for item in value}
-    check(value, {"*": str}, at=at, owner=owner)
-    return {name: text or "" for name, text in (value or {}).items()}
-
-
-def _port_range(text: str, owner: str) -> tuple[int, int]:
-    """`30000-32767`, `30000+100` (first and how many more) or one port, as kube-apiserver reads it."""
-    at = "apiServer.extraArgs.service-node-port-range"
-    first_text, plus, rest = text.strip().partition("+")
-    if not plus:
-        first_text, _, rest = first_text.partition("-")
-    rest = rest or ("0" if plus else first_text)
-    if not (first_text.isdecimal() and rest.isdecimal() and len(first_text) < 6 and len(rest) < 6):
-        raise InputError(f"{owner}: {at}: {show(text)} is no range of ports. {_PORT_RANGE_REMEDY}")
-    first, last = int(first_text), int(rest) + (int(first_text) if plus else 0)
-    if not 1 <= first <= last <= 65535:
-        raise InputError(f"{owner}: {at}: {show(text)} is no range of ports. {_PORT_RANGE_REMEDY}")
-    return first, last
 
 
 def split(text: str) -> list[str]:
@@ -330,7 +235,7 @@ def network(text: str, *, at: str, owner: str, host_bits: bool = False) -> Netwo
     raise InputError(f"{owner}: {at}: {show(text)} is no range of addresses. {remedy}")
 
 
-def _one_each(networks: list[Network], at: str, owner: str) -> tuple[str, ...]:
+def one_each(networks: list[Network], at: str, owner: str) -> tuple[str, ...]:
     """At most one range for each family, as text, in the order given."""
     if len({net.version for net in networks}) != len(networks):
         raise InputError(

@@ -1,7 +1,7 @@
 """The health checks that kube-proxy answers on each node.
 
 A healthCheckNodePort tells a load balancer whether a node has endpoints of its own for one Service
-with external policy Local; port 10256 tells whether kube-proxy itself is well. Source:
+with external policy Local; port 10256 (healthzBindAddress) tells whether kube-proxy itself is well. Source:
 pkg/proxy/healthcheck of Kubernetes 1.36, KEP-3836. kube-proxy is always in time here, and its
 answers' times (lastUpdated, currentTime) are left out; so are paths: any path is `/healthz`.
 """
@@ -24,6 +24,7 @@ from svcnotes.kube_proxy.service_ports import (
 )
 
 HEALTHZ_PORT = 10256
+"""Where clouds ask, whatever kube-proxy's healthzBindAddress says."""
 BEING_DELETED = "ToBeDeletedByClusterAutoscaler"
 _HEADERS = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
 
@@ -49,7 +50,10 @@ def listening_ports(
     if node in cluster.stopped:
         return {}
     family = cluster.families[0] if family is None else family
-    ports: dict[int, tuple[str, ...]] = {HEALTHZ_PORT: ()}
+    at, port = cluster.proxy.healthz
+    ports: dict[int, tuple[str, ...]] = (
+        {port: (at,) if at else ()} if of_family((at,), family) or not at else {}
+    )
     checked = list(_checked_services(cluster, family))
     if checked:
         mode = mode_named(cluster.proxy.mode if proxy_mode is None else proxy_mode)
@@ -71,7 +75,7 @@ def answer(
     family = cluster.families[0] if family is None else family
     if port not in listening_ports(cluster, node, family, proxy_mode):
         return None
-    if port == HEALTHZ_PORT:
+    if port == cluster.proxy.healthz[1]:
         return _healthz(cluster, node)
     service = next(s for s in _checked_services(cluster, family) if s.health_check_node_port == port)
     count = local_ready_endpoints(cluster, service, node, family)
@@ -84,6 +88,14 @@ def answer(
             "serviceProxyHealthy": True,
         },
     )
+
+
+def is_well(cluster: Cluster, node: str, family: int) -> bool:
+    """Whether a cloud that asks a node's own address, at the usual port, hears that its kube-proxy is well."""
+    at = listening_ports(cluster, node, family).get(HEALTHZ_PORT)
+    heard = at is not None and (not at or cluster.nodes[node].address(family) in at)
+    said = answer(cluster, node, HEALTHZ_PORT, family) if heard else None
+    return said is not None and said.status == 200
 
 
 def local_ready_endpoints(cluster: Cluster, service: Service, node: str, family: int) -> int:

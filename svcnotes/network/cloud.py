@@ -110,12 +110,7 @@ def healthy_nodes(cluster: Cluster, service: Service, version: int) -> tuple[str
             if name not in cluster.stopped
             and healthcheck.local_ready_endpoints(cluster, service, name, version)
         )
-    return tuple(
-        name
-        for name in offered
-        if (answer := healthcheck.answer(cluster, name, healthcheck.HEALTHZ_PORT, version))
-        and answer.status == 200
-    )
+    return tuple(name for name in offered if healthcheck.is_well(cluster, name, version))
 
 
 def backends(

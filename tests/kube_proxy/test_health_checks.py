@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from svcnotes.control_plane.load import load, loads
-from svcnotes.kube_proxy.healthcheck import answer, listening_ports
+from svcnotes.kube_proxy.healthcheck import answer, is_well, listening_ports
 from svcnotes.trace import trace
 
 DATA = Path(__file__).parent.parent / "data"
@@ -98,6 +98,39 @@ def test_health_checks_listen_on_the_loopback_too_where_no_rule_opens_it(mode):
     settings = replace(cluster.proxy, mode=mode, node_port_addresses=ranges, localhost_node_ports=False)
     found = listening_ports(replace(cluster, proxy=settings), "node-2")
     assert found[31234] == ("127.0.0.1", "172.18.0.12")
+
+
+SAID = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nhealthzBindAddress: "
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ('""', ("", 10256)),
+        ("0.0.0.0:10256", ("", 10256)),
+        ("127.0.0.1", ("127.0.0.1", 10256)),
+        ("172.18.0.11:8888", ("172.18.0.11", 8888)),
+        ('"[::]:8888"', ("", 8888)),
+        ('"::1"', ("::1", 10256)),
+        ('"[::1]:8888"', ("::1", 8888)),
+    ],
+)
+def test_where_kube_proxy_says_that_it_is_well_is_read_as_address_and_port(given, read):
+    assert loads(SAID + given).proxy.healthz == read
+
+
+def test_healthz_on_the_loopback_alone_is_closed_to_clients_and_to_a_clouds_checks():
+    cluster = recorded("lb-cluster")
+    shut = replace(cluster, proxy=replace(cluster.proxy, healthz=("127.0.0.1", 10256)))
+    asked = [("node/node-1", "127.0.0.1:10256"), ("192.0.2.10", "172.18.0.11:10256")]
+    for where, outcomes in ((cluster, ["connected", "connected"]), (shut, ["connected", "refused"])):
+        assert [path.outcome for one in asked for path in trace(where, *one, "http").paths] == outcomes
+    assert is_well(cluster, "node-1", 4)
+    assert not is_well(shut, "node-1", 4)
+    assert (
+        answer(replace(cluster, proxy=replace(cluster.proxy, healthz=("", 8888))), "node-1", 8888).status
+        == 200
+    )
 
 
 def test_a_node_about_to_be_deleted_fails_healthz():
