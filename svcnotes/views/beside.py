@@ -103,9 +103,9 @@ def beside(
 
 
 def labels(titles: Sequence[str]) -> list[str]:
-    """Shorten titles such as `mode: ipvs` to what comes after the words that all of them begin with."""
+    """Shorten titles such as `mode: ipvs` to the words after those that all begin with; a number alone says too little."""
     parts = [title.partition(": ") for title in titles]
-    same = len({before for before, _, _ in parts}) == 1 and all(after for _, _, after in parts)
+    same = len({before for before, _, _ in parts}) == 1 and all(after[:1].isalpha() for _, _, after in parts)
     return [after for _, _, after in parts] if same else list(titles)
 
 

@@ -78,7 +78,7 @@ def _figure(picture: Picture, sides: list[Side]) -> str:
     """A picture below what is said of it."""
     return (
         '<div style="flex:1 1 500px;min-width:0;max-width:620px;display:flex;flex-direction:column">'
-        f'{_sentences(sides)}<div style="margin-top:auto">{svg(picture, alt_text(sides[0].story))}</div></div>'
+        f'{_sentences(sides)}<div style="margin-top:auto">{svg(picture, _alt(sides))}</div></div>'
     )
 
 
@@ -88,9 +88,19 @@ def _only_figure(picture: Picture, sides: list[Side], answers: list[Prose]) -> s
         f'<p style="margin:0 0 10px;font-size:16px">{sentence_html(line)}</p>' for line in answers
     )
     return (
-        f'<div style="flex:0 1 {picture.width:g}px;min-width:0">{svg(picture, alt_text(sides[0].story))}</div>'
+        f'<div style="flex:0 1 {picture.width:g}px;min-width:0">{svg(picture, _alt(sides))}</div>'
         f'<div style="flex:1 1 260px;min-width:0">{first}{_sentences(sides)}</div>'
     )
+
+
+def _alt(sides: list[Side]) -> str:
+    """What the picture shows, under each of its settings where that is not the same."""
+    said: dict[str, list[Side]] = {}
+    for side in sides:
+        said.setdefault(alt_text(side.story), []).append(side)
+    if len(said) == 1:
+        return next(iter(said))
+    return " ".join(f"{_titles(having, listed)}: {text}" for text, having in said.items())
 
 
 def _sentences(sides: list[Side]) -> str:

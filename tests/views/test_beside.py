@@ -8,7 +8,7 @@ from hand_made import cluster_policy, local_policy_drop, local_policy_kept
 import svcnotes
 from svcnotes import scenarios
 from svcnotes.errors import QuestionError
-from svcnotes.views.beside import beside, difference_lines
+from svcnotes.views.beside import beside, difference_lines, labels
 from svcnotes.views.beside_html import beside_html
 from svcnotes.views.marks import names_of
 from svcnotes.views.prose import plain
@@ -208,7 +208,10 @@ def test_the_text_twin_of_three_has_each_rule_in_its_own_language(three):
 
 def test_packets_that_go_the_same_way_share_one_picture(three):
     html = beside_html(three)
-    assert html.count('role="img"') == 1
+    (spoken,) = re.findall(r'role="img" aria-label="(.*?)"', html)
+    assert re.fullmatch(
+        "mode: iptables and ipvs: shop-1 sees .* MASQUERADE.* mode: nftables: shop-1 .*", spoken
+    )
     assert "mode: iptables and ipvs<" in html  # of whom the same is said
     assert 'aria-label="mode: iptables, mode: nftables and mode: ipvs, side by side"' in html
 
@@ -232,6 +235,19 @@ def test_a_step_that_one_of_three_lacks_is_told_of_the_two_that_have_it():
     html = beside_html(shown)
     assert html.count('role="img"') == 3
     assert "✱ only under a<" in html
+
+
+@pytest.mark.parametrize(
+    ("titles", "short"),
+    [
+        (["mode: iptables", "mode: ipvs"], ["iptables", "ipvs"]),
+        (["mode: ipvs", "policy: Local"], ["mode: ipvs", "policy: Local"]),
+        (["setting: 0", "setting: 1"], ["setting: 0", "setting: 1"]),
+        (["before", "after"], ["before", "after"]),
+    ],
+)
+def test_a_column_is_named_by_what_its_title_alone_says(titles, short):
+    assert labels(titles) == short
 
 
 WHERE = """() => [...document.querySelectorAll('ul[role=list]')].map(
