@@ -13,6 +13,7 @@ from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.misconceptions import check_ideas
 from svcnotes.exercises.refusals import Refusal, explain
 from svcnotes.exercises.verdict import Part, Verdict
+from svcnotes.exercises.workloads import check_workloads
 
 ACCEPTED = "kube-apiserver accepts it"
 
@@ -39,6 +40,7 @@ def apply(
         try:
             check_manifest(answer)
             before = cluster()
+            check_workloads(before, answer)
             after = before.apply(answer)
             check_objects(before, after)
         except SvcnotesError as error:

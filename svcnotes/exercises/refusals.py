@@ -56,6 +56,12 @@ REFUSALS = (
         "Take the quotes away, or write the name of the container's port: http.",
     ),
     Refusal(
+        r"containers(\[\d+\]\.(name|image))?: Required value|spec\.selector: Required value",
+        "",
+        "A pod has containers, each with a name and an image. What makes pods says by its selector which are its own, and its template bears these labels.",
+        "spec.selector.matchLabels, the same labels under spec.template.metadata, and under spec.template.spec the containers.",
+    ),
+    Refusal(
         r"\.name: Required value",
         "one-port-needs-no-name-nor-do-two",
         "One port may go without a name. With two, other objects (and the rules' comments) must be able to tell them apart.",

@@ -86,3 +86,23 @@ def test_a_mark_on_all_that_comes_to_a_pod_is_too_wide_for_what_it_sends_to_itse
     assert not wide.ok
     assert f"what others send to {pod.name}" in wide.explanation
     assert case.check(f"-I {chain} -s {address}/32 -j KUBE-MARK-MASQ").ok
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("  selector: {matchLabels: {run: x}}\n", 'The DaemonSet "x" is invalid: spec.selector: Required value'),
+        (", image: i", "spec.template.spec.containers[0].image: Required value"),
+        (", spec: {containers: [{name: c, image: i}]}", "spec.template.spec.containers: Required value"),
+    ],
+)  # fmt: skip
+def test_a_workload_that_a_real_cluster_refuses_is_not_accepted(lost, said):
+    case = draw("02-everywhere", COURSE, "ada")
+    made = (
+        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: x}\nspec:\n  selector: {matchLabels: {run: x}}\n"
+        "  template: {metadata: {labels: {run: x}}, spec: {containers: [{name: c, image: i}]}}\n"
+    )
+    assert case.check(made).points == 1
+    found = case.check(made.replace(lost, ""))
+    assert (found.points, said in found.said) == (0, True)
+    assert "containers, each with a name and an image" in found.explanation
