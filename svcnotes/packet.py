@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
+
+from svcnotes.copying import value
 
 
 @lru_cache(maxsize=65536)
@@ -23,7 +24,7 @@ ECHO_REPLY = {4: "icmp-echo-reply", 6: "icmp6-echo-reply"}
 _ECHO = frozenset({*ECHO_REQUEST.values(), *ECHO_REPLY.values()})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Packet:
     """One packet: addresses are canonical text (RFC 5952 for IPv6), ports are 0 to 65535.
 
@@ -121,7 +122,7 @@ class Packet:
         return f"{self.protocol} {self.source_text} → {self.destination_text}{flags}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Step:
     """One thing that a host did with a packet: a rule that matched, or the kernel's own work.
 

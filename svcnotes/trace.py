@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from svcnotes.collector import resting
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.copying import value
 from svcnotes.errors import QuestionError
 from svcnotes.kube_proxy import healthcheck
 from svcnotes.kube_proxy.modes import mode_named
@@ -29,7 +29,7 @@ MOST_HOPS = 100_000
 """On all paths together: enough for ten thousand endpoints. Endpoints that lead to a Service again multiply without end."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Path:
     """One way that the packet may go, with its exact probability.
 
@@ -72,7 +72,7 @@ class Path:
         return "\n".join(_path_lines(self))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Trace:
     """A question and its exact answer: the probabilities of `paths` add up to 1.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Endpoint, EndpointSlice, Service, ServicePort
+from svcnotes.copying import value
 from svcnotes.packet import endpoint_text
 
 # kube-proxy does not even ask for Services with the first label and for EndpointSlices with the second.
@@ -27,7 +27,7 @@ class ServiceEndpoint(NamedTuple):
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ServicePortInfo:
     """One port of a Service in one IP family, with all its endpoints, ready or not.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from functools import lru_cache
 
+from svcnotes.copying import value
 from svcnotes.errors import RuleError
 from svcnotes.netfilter import matches, memory, nat, other_matches, targets
 from svcnotes.netfilter.header import Test, header_test
@@ -75,7 +75,7 @@ FINAL = frozenset({"ACCEPT", "DROP", "REJECT", "DNAT", "SNAT", "MASQUERADE", "RE
 Enter = Callable[[str], Act]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Compiled:
     """A rule ready to run: `match` is None where every packet matches; `word` is a Step's verdict.
 

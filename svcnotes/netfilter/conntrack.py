@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from svcnotes.copying import changed
+from svcnotes.copying import changed, value
 from svcnotes.netfilter.phases import Timeouts, begins_again, first_phase, next_phase, timeout
 from svcnotes.packet import Packet
 
@@ -96,7 +96,7 @@ class Connection(NamedTuple):
         return Connection("RELATED", self.entry, REPLY if self.direction == ORIGINAL else ORIGINAL)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Conntrack:
     """A host's table of connections: an immutable value, so that each forked path holds its own.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from svcnotes.copying import value
 from svcnotes.netfilter.balancing import NOTHING, Balancing, Served
 from svcnotes.netfilter.conntrack import Connection, Conntrack
 from svcnotes.netfilter.learnt import Learnt
@@ -33,7 +34,7 @@ def believed() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Context:
     """A host as one walk sees it; every field has a default, so a lesson gives what it needs.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from svcnotes.copying import value
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.header import Test, interface_test, protocol_number
 from svcnotes.netfilter.icmp import type_and_code, wanted
@@ -20,7 +20,7 @@ ADDRESS_TYPES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """Where a rule stands, for matches and targets that may not stand everywhere; `sets` are the host's."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from svcnotes.copying import value
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.left_out import match_left_out, target_left_out
 from svcnotes.netfilter.syntax import (
@@ -22,7 +23,7 @@ from svcnotes.netfilter.words import quote, split
 COUNTERS = re.compile(r"\[\d+:\d+\]")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Option:
     """One option with its values: `! --dport 80:90` is `Option("--dport", ("80:90",), True)`."""
 
@@ -36,7 +37,7 @@ class Option:
         return " ".join(["!"] * self.negated + [self.name + blank * bool(values), *values])
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Clause:
     """A match (`-m NAME`) or a target (`-j NAME`, `-g NAME`) with its options, in order."""
 
@@ -57,7 +58,7 @@ class Clause:
         return " ".join([self.flag, self.name, *map(str, self.options)])
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rule:
     """One rule: `header` holds -s, -d, -i, -o and -p; `target` is None for a rule that only counts.
 

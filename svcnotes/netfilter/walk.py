@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from svcnotes.copying import value
 from svcnotes.netfilter.balancing import NOTHING, Balancing, Served
 from svcnotes.netfilter.conntrack import Connection, Conntrack
 from svcnotes.netfilter.learnt import Learnt
@@ -16,7 +17,7 @@ CERTAIN = Fraction(1)
 """The chance of a way that forks nowhere: it is known by `is`, and costs no reckoning."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mapping:
     """The NAT that a rule chose: `kind` is dnat or snat, with the address and port written."""
 
@@ -35,7 +36,7 @@ class Stretch(NamedTuple):
     matched: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Walk:
     """One way that a packet may go through the tables of one hook.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
+from svcnotes.copying import value
 from svcnotes.errors import QuestionError
 from svcnotes.network.addresses import family, inside
 from svcnotes.network.outside import CLIENT, CLIENT_ADDRESSES, outside_addresses, outside_names
@@ -16,7 +16,7 @@ from svcnotes.network.plan import Plan, ended, interface_addresses, plan
 SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asker:
     """Where a question comes from: `host` is the host's name, empty for an outside host.
 

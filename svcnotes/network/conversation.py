@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
-from svcnotes.copying import changed
+from svcnotes.copying import changed, value
 from svcnotes.network import cloud
 from svcnotes.network.carry import carry
 from svcnotes.network.errors_home import PORT_UNREACHABLE, answer_to, error_about, reset
@@ -32,7 +32,7 @@ _DATA = "PSH,ACK"
 LOCAL_HOOKS = ("OUTPUT", "POSTROUTING")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Served:
     """The process that got the packet, at which host, and the packet as that process saw it."""
 
@@ -41,7 +41,7 @@ class Served:
     seen: Packet
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Result:
     """How one way of a conversation ended; `flight` has the hops and what the hosts remember now.
 

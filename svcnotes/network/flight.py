@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from svcnotes.copying import changed
+from svcnotes.copying import changed, value
 from svcnotes.netfilter import Balancing, Connection, Conntrack, Learnt, Recent, Served, Walk
 from svcnotes.netfilter.targets import RESEND
 from svcnotes.netfilter.walk import CERTAIN
@@ -26,7 +26,7 @@ class Memory(NamedTuple):
     balancing: Balancing = Balancing()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Leg:
     """One connection between two hosts; a proxying balancer makes two of them.
 
@@ -135,7 +135,7 @@ DELIVERED, DROPPED, REFUSED, NO_ROUTE, EXTERNAL, BALANCED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ending:
     """How a packet's way ended: delivered to a host's socket, dropped, refused with an answer, ...
 

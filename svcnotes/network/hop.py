@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from svcnotes.copying import value
 from svcnotes.packet import Packet, Step
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Hop:
     """A packet's stay at one host.
 

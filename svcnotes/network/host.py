@@ -6,17 +6,18 @@ Sources: net/ipv4/fib_frontend.c, route.c and devinet.c (inet_select_addr), RFC 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
 
 from svcnotes.addresses import BITS, number
+from svcnotes.copying import value
 from svcnotes.netfilter.phases import Timeouts, timeouts
 from svcnotes.network.addresses import family, inside, is_loopback, prefix
 
 LOOPBACK = "lo"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Interface:
     """A network interface: `addresses` with their length (`10.244.1.1/24`), in order.
 
@@ -28,7 +29,7 @@ class Interface:
     segment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Route:
     """Where packets for a range go: out of `interface`, to `next_hop` (empty: the destination itself).
 
@@ -85,7 +86,7 @@ class RoutingTable:
 LOCAL = Route(LOOPBACK, kind="local")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value(frozen=True, slots=True, eq=False)
 class Host:
     """A host of the network: `kind` is client, outside, router, node or pod.
 

@@ -7,17 +7,17 @@ one address family a question, and of several addresses each is as likely as any
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 from svcnotes.control_plane import dns
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.copying import value
 from svcnotes.errors import QuestionError
 from svcnotes.network.addresses import family
 from svcnotes.network.asker import Asker
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Target:
     """What a question is for: equally likely addresses, and a port (0 for a ping).
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
+from svcnotes.copying import value
 from svcnotes.kube_proxy import healthcheck
 from svcnotes.network import faults
 from svcnotes.network.addresses import is_loopback
@@ -15,7 +16,7 @@ from svcnotes.network.topology import Topology
 from svcnotes.packet import Packet
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Listener:
     """A process that takes a packet: `name` says whose it is, `pod` its Pod (`namespace/name`), if it is in one."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from svcnotes.copying import changed
+from svcnotes.copying import changed, value
 from svcnotes.errors import RuleError
 from svcnotes.netfilter.compile import every
 from svcnotes.netfilter.conntrack import Entry
@@ -48,7 +48,7 @@ _ICMP = {"prot-unreachable": "icmp-proto-unreachable"}
 _ICMPV6 = {"admin-prohibited": "icmp6-adm-prohibited"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Compiled:
     """A rule ready to run: `match` is None where every packet matches, `word` a Step's verdict where NAT was done.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from svcnotes.copying import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Word:
     """A constant as printed: `10.244.0.0/16`, `tcp`, `1-1024`, `new,established`, `"eth0"`."""
 
@@ -16,7 +17,7 @@ class Word:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Selector:
     """What of a packet is asked for: `ip daddr`, `meta mark`, `ct original ip saddr`, `fib daddr . iif type`."""
 
@@ -26,7 +27,7 @@ class Selector:
         return " ".join(self.words)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Concat:
     """Several values side by side, compared as one: `ip daddr . meta l4proto . th dport`."""
 
@@ -36,7 +37,7 @@ class Concat:
         return " . ".join(map(str, self.parts))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Binary:
     """Two values joined bit by bit (`&`, `|`, `^`, `<<`, `>>`), or flags under a mask (`syn / fin,syn`)."""
 
@@ -49,7 +50,7 @@ class Binary:
         return f"{self.left} {self.sign} {right}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reference:
     """A named set or map: `@cluster-ips`."""
 
@@ -59,7 +60,7 @@ class Reference:
         return f"@{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Element:
     """One element of a set or map: its key, what is said of it (`comment "..."`, `timeout 3h`), its value."""
 
@@ -72,7 +73,7 @@ class Element:
         return key if self.value is None else f"{key} : {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Braces:
     """A set or map without a name: `{ 80, 443 }`."""
 
@@ -82,7 +83,7 @@ class Braces:
         return f"{{ {', '.join(map(str, self.elements))} }}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mapped:
     """The value that a map has for a key: `numgen random mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }`."""
 
@@ -96,7 +97,7 @@ class Mapped:
 Expression = Word | Selector | Concat | Binary | Reference | Braces | Mapped
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Match:
     """A comparison: the rule goes on only where it holds. `sign` is empty for plain equality."""
 
@@ -108,7 +109,7 @@ class Match:
         return " ".join(part for part in (str(self.left), self.sign, str(self.right)) if part)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """accept, drop, continue or return; jump or goto with the chain."""
 
@@ -119,7 +120,7 @@ class Verdict:
         return f"{self.word} {self.chain}" if self.chain else self.word
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Vmap:
     """The verdict that a map has for a key; without one the rule goes no further."""
 
@@ -130,7 +131,7 @@ class Vmap:
         return f"{self.key} vmap {self.table}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Assign:
     """Something gets a value: `meta mark set meta mark | 0x00004000`."""
 
@@ -141,7 +142,7 @@ class Assign:
         return f"{self.what} set {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Nat:
     """snat, dnat, masquerade or redirect: `family` is ip, ip6 or empty, `form` says `addr . port` where printed."""
 
@@ -156,7 +157,7 @@ class Nat:
         return " ".join(part for part in (self.kind, self.family, self.form, *to, *self.flags) if part)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Learn:
     """Put the packet's own key into a set: `update @affinity { ip saddr timeout 3h }`.
 
@@ -171,7 +172,7 @@ class Learn:
         return f"{self.word} @{self.table} {{ {self.element} }}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Plain:
     """A statement of fixed words: counter, limit, log, reject, notrack."""
 
@@ -184,7 +185,7 @@ class Plain:
 Statement = Match | Verdict | Vmap | Assign | Nat | Learn | Plain
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rule:
     """One rule: its statements in order, and its comment (empty for none)."""
 
