@@ -1,9 +1,9 @@
-"""IP addresses as numbers, for quick comparison, and back as the text that people read."""
+"""IP addresses as numbers, for quick comparison, and back as the text that people read; each text is read once."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
 
 BITS = {4: 32, 6: 128}
@@ -23,3 +23,15 @@ def number(address: str) -> int:
 def text(value: int, family: int) -> str:
     """The address as canonical text (RFC 5952 for IPv6)."""
     return inet_ntoa(value.to_bytes(4, "big")) if family == 4 else str(IPv6Address(value))
+
+
+@lru_cache(maxsize=16384)
+def read_address(address: str) -> IPv4Address | IPv6Address:
+    """The address as a value that knows what kind it is; raises ValueError for a text that is none."""
+    return ip_address(address)
+
+
+@lru_cache(maxsize=16384)
+def read_network(cidr: str, *, strict: bool = True) -> IPv4Network | IPv6Network:
+    """A range of addresses; raises ValueError for what is none, and where `strict` for bits behind its length."""
+    return ip_network(cidr, strict=strict)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
 from typing import Any
 
+from svcnotes.addresses import read_address, read_network
 from svcnotes.control_plane.nodes import POD_NETWORKS
 from svcnotes.control_plane.objects import ClusterConfiguration, KubeProxyConfiguration
 from svcnotes.control_plane.settings import smallest_range
@@ -76,7 +76,7 @@ def pod_cidrs(node: Mapping[str, Any]) -> list[str]:
 
 def _is_network(text: str) -> bool:
     try:
-        ip_network(text)
+        read_network(text)
     except ValueError:
         return False
     return True
@@ -96,7 +96,7 @@ def _cluster_ips(service: Mapping[str, Any]) -> list[str]:
     found = []
     for text in texts:
         try:
-            found.append(str(ip_address(text)) if isinstance(text, str) else "")
+            found.append(str(read_address(text)) if isinstance(text, str) else "")
         except ValueError:
             continue
     return [text for text in found if text]
@@ -105,7 +105,9 @@ def _cluster_ips(service: Mapping[str, Any]) -> list[str]:
 def _ranges(cidrs: Sequence[str]) -> tuple[str, ...]:
     """For each family the smallest range that holds these, the first one's family first."""
     families = dict.fromkeys(_family(cidr) for cidr in cidrs)
-    return tuple(smallest_range(ip_network(c) for c in cidrs if _family(c) == family) for family in families)
+    return tuple(
+        smallest_range(read_network(c) for c in cidrs if _family(c) == family) for family in families
+    )
 
 
 def _asked_families(service: Mapping[str, Any]) -> list[int]:
@@ -121,11 +123,11 @@ def _asked_families(service: Mapping[str, Any]) -> list[int]:
 
 def _network_around(texts: Sequence[str], family: int, defaults: Mapping[int, str]) -> str:
     """The default network, or else the usual size around these addresses or ranges, or the smallest that holds them."""
-    mine = [ip_network(text) for text in texts if _family(text) == family]
-    default = ip_network(defaults[family])
+    mine = [read_network(text) for text in texts if _family(text) == family]
+    default = read_network(defaults[family])
     usual = [default]
     if mine and mine[0].prefixlen >= default.prefixlen:
-        usual.append(ip_network(f"{mine[0].network_address}/{default.prefixlen}", strict=False))
+        usual.append(read_network(f"{mine[0].network_address}/{default.prefixlen}", strict=False))
     for network in usual:
         if all(
             int(network.network_address) <= int(one.network_address)

@@ -7,10 +7,11 @@ A file without Nodes gets node-1 to node-3. A Node without addresses gets 172.18
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import Any
 
+from svcnotes.addresses import read_address, read_network
 from svcnotes.control_plane.settings import Network
 from svcnotes.control_plane.shapes import show
 from svcnotes.errors import InputError
@@ -81,7 +82,7 @@ def _given_cidrs(node: Mapping[str, Any]) -> Iterator[Network]:
     texts = spec.get("podCIDRs") or ([spec["podCIDR"]] if spec.get("podCIDR") else [])
     for index, text in enumerate(texts):
         try:
-            yield ip_network(text)
+            yield read_network(text)
         except ValueError as error:
             raise InputError(
                 f"{_owner(node)}: spec.podCIDRs[{index}]: {show(text)} is no range of addresses ({error}). "
@@ -94,7 +95,7 @@ def _given_addresses(node: Mapping[str, Any], *kinds: str) -> Iterator[IPv4Addre
         if item.get("type") not in (kinds or ("InternalIP", "ExternalIP")):
             continue
         try:
-            yield ip_address(item.get("address") or "")
+            yield read_address(item.get("address") or "")
         except ValueError:
             raise InputError(
                 f"{_owner(node)}: status.addresses[{index}].address: {show(item.get('address'))} is no IP address. "
@@ -108,7 +109,7 @@ def _free_ranges(pod_network: str, taken: Sequence[Network]) -> Iterator[Network
     /24 (IPv4) and /64 (IPv6) as kube-controller-manager cuts them, smaller where the network is small;
     an IPv6 network of /40 or larger is cut at its third group, as in fd00:244:1::/64.
     """
-    network = ip_network(pod_network)
+    network = read_network(pod_network)
     length = max(24 if network.version == 4 else 64, min(network.prefixlen + 4, network.max_prefixlen - 2))
     if network.version == 4 and network.prefixlen <= 20:
         length = 24
@@ -122,7 +123,7 @@ def _free_ranges(pod_network: str, taken: Sequence[Network]) -> Iterator[Network
 
 def _free_addresses(family: int, used: set[IPv4Address | IPv6Address]) -> Iterator[IPv4Address | IPv6Address]:
     """172.18.0.11, .12, ... or fd00:18::11, ::12, ... (written like decimals), those not in use."""
-    base = ip_network(NODE_NETWORKS[family]).network_address
+    base = read_network(NODE_NETWORKS[family]).network_address
     for number in range(11, 255 if family == 4 else 10000):
         address = base + (number if family == 4 else int(str(number), 16))
         if address not in used:

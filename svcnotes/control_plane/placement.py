@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
+from svcnotes.addresses import read_address
 from svcnotes.control_plane.probes import probes_succeed
 from svcnotes.control_plane.shapes import show
 from svcnotes.control_plane.typed import is_finished, pod_ips
@@ -137,7 +138,7 @@ def _claim(pod: Mapping[str, Any], nodes: Mapping[str, Json], used: dict[Address
         )
     for text in pod_ips(pod):
         try:
-            address = ip_address(text)
+            address = read_address(text)
         except ValueError:
             raise InputError(
                 f"{_title(pod)}: status.podIP: {show(text)} is no IP address. Leave it out or correct it"
@@ -157,7 +158,7 @@ def _claim(pod: Mapping[str, Any], nodes: Mapping[str, Json], used: dict[Address
 def _home(pod: Mapping[str, Any], nodes: Sequence[Json]) -> str:
     """The Node that the Pod's own address tells: its range holds it, or it is the Node's; empty where none does."""
     for text in pod_ips(pod):
-        address = ip_address(text)
+        address = read_address(text)
         for node in nodes:
             cidrs = (node.get("spec") or {}).get("podCIDRs") or ()
             own = (item.get("address") for item in (node.get("status") or {}).get("addresses") or ())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
 from typing import Any
 
+from svcnotes.addresses import read_network
 from svcnotes.control_plane.documents import Found
 from svcnotes.control_plane.feature_gates import EXTERNAL_IPS, check_gates
 from svcnotes.control_plane.objects import KubeProxyConfiguration
@@ -225,7 +226,7 @@ def network(text: str, *, at: str, owner: str, host_bits: bool = False) -> Netwo
     remedy = "Write ADDRESS/LENGTH, such as 10.244.0.0/16"
     if "/" in text:
         try:
-            loose = ip_network(text, strict=False)
+            loose = read_network(text, strict=False)
         except ValueError:
             pass
         else:

@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from svcnotes.addresses import number as address_number
+from svcnotes.addresses import read_network
 from svcnotes.control_plane.documents import Found
 from svcnotes.control_plane.objects import EndpointSlice, Node, OutsideHost, Pod, World
 from svcnotes.control_plane.shapes import check, refuse_unknown, show
@@ -259,7 +260,7 @@ def with_slice_hosts(
     pod_ranges = {
         (net.version, net.max_prefixlen - net.prefixlen, int(net[0]) >> (net.max_prefixlen - net.prefixlen))
         for node in nodes
-        for net in map(ip_network, node.pod_cidrs)
+        for net in map(read_network, node.pod_cidrs)
     }
     shifts = {(version, shift) for version, shift, _ in pod_ranges}
     serves: dict[str, set[tuple[str, int]]] = {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from base64 import b32encode
+from functools import lru_cache
 from hashlib import sha256
 
 
+@lru_cache(maxsize=65536)  # the nodes of a cluster write the same chains
 def hashed(text: str) -> str:
     """Sixteen letters and digits that stand for a text in a chain's name."""
     # 16 characters of base32 are 80 bits: the first ten bytes of the digest are all that is needed.

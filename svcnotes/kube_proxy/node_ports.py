@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 
+from svcnotes.addresses import read_address, read_network
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import KubeProxyConfiguration, Node
 from svcnotes.kube_proxy.service_ports import canonical, of_family
@@ -50,7 +50,7 @@ def local_addresses(cluster: Cluster, node: Node, family: int) -> tuple[str, ...
     """
     found = [LOOPBACK[family], *(canonical(a) for a in of_family(node.addresses, family))]
     for cidr in of_family(node.pod_cidrs, family):
-        network = ip_network(cidr, strict=False)
+        network = read_network(cidr, strict=False)
         if cluster.given_world.cni == "vxlan":
             found.append(str(network.network_address))  # flannel.1 holds the range's own address
         if cluster.given_world.cni != "routed":
@@ -64,7 +64,7 @@ def _cidrs(
     given = settings.node_port_addresses or default
     if given == (PRIMARY,):
         address = primary_address(node, family, settings)
-        given = () if ip_address(address).is_loopback else (address,)
+        given = () if read_address(address).is_loopback else (address,)
     # Ranges of the other family leave this one at its default.
     return of_family(given, family) or (EVERYTHING[family],)
 
@@ -78,13 +78,13 @@ def node_port_addresses(
     means (`default`; empty: every address) and whether 127.0.0.1 can be opened at all (`localhost`).
     """
     settings = cluster.proxy
-    ranges = [ip_network(cidr, strict=False) for cidr in _cidrs(settings, node, family, default)]
+    ranges = [read_network(cidr, strict=False) for cidr in _cidrs(settings, node, family, default)]
     holds_loopback = family == 4 and any(
-        r.network_address.is_loopback or ip_address("127.0.0.0") in r for r in ranges
+        r.network_address.is_loopback or read_address("127.0.0.0") in r for r in ranges
     )
     localhost = localhost and settings.localhost_node_ports and holds_loopback
     if any(r.prefixlen == 0 for r in ranges):
         return NodePortAddresses(match_all=True, addresses=(), localhost=localhost)
-    meant = [a for a in local_addresses(cluster, node, family) if any(ip_address(a) in r for r in ranges)]
-    opened = tuple(a for a in meant if localhost or not ip_address(a).is_loopback)
+    meant = [a for a in local_addresses(cluster, node, family) if any(read_address(a) in r for r in ranges)]
+    opened = tuple(a for a in meant if localhost or not read_address(a).is_loopback)
     return NodePortAddresses(match_all=False, addresses=opened, localhost=localhost, listening=tuple(meant))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import NamedTuple
 
+from svcnotes.addresses import read_network
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import LOCAL, Endpoint, EndpointSlice, Service, ServicePort
 from svcnotes.copying import value
@@ -82,7 +83,7 @@ def of_family(addresses: tuple[str, ...], family: int) -> tuple[str, ...]:
 def networks(cidrs: tuple[str, ...], family: int) -> tuple[str, ...]:
     """The CIDRs of one family, host bits cleared; blanks around them are allowed, as in the API."""
     stripped = tuple(cidr.strip() for cidr in cidrs)
-    return tuple(str(ip_network(cidr, strict=False)) for cidr in of_family(stripped, family))
+    return tuple(str(read_network(cidr, strict=False)) for cidr in of_family(stripped, family))
 
 
 def is_proxied(service: Service) -> bool:
@@ -176,11 +177,15 @@ def ports_of(
         )
 
 
-def service_ports(cluster: Cluster, family: int) -> Iterator[ServicePortInfo]:
-    """Yield every port of every Service that kube-proxy serves in that family (4 or 6), by name.
+@lru_cache(maxsize=8)  # they are the same on every node of a cluster
+def service_ports(cluster: Cluster, family: int) -> tuple[ServicePortInfo, ...]:
+    """Every port of every Service that kube-proxy serves in that family (4 or 6), by name.
 
     kube-proxy itself walks a Go map, in an order that changes from run to run.
     """
     slices = slices_by_service(cluster, family)
-    for key in sorted(cluster.services):
-        yield from ports_of(cluster, cluster.services[key], slices.get(key, []), family)
+    return tuple(
+        info
+        for key in sorted(cluster.services)
+        for info in ports_of(cluster, cluster.services[key], slices.get(key, []), family)
+    )

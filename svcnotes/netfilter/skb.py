@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from svcnotes.addresses import number, text
@@ -139,6 +140,7 @@ class Skb:
         return self.connection
 
 
+@lru_cache(maxsize=256)
 def tcp_flags(names: str) -> int:
     """Turn `SYN,ACK` into bits; raises KeyError for a name that is none."""
     bits = 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_network
 
-from svcnotes.addresses import BITS, number
+from svcnotes.addresses import BITS, number, read_network
 
 
 def family(address: str) -> int:
@@ -17,8 +16,8 @@ def family(address: str) -> int:
 @lru_cache(maxsize=8192)
 def prefix(cidr: str) -> tuple[int, int, int]:
     """Read `10.244.1.0/24` or a lone address: (family, network as a number, length in bits)."""
-    network = ip_network(cidr, strict=False)
-    return network.version, int(network.network_address), network.prefixlen
+    read = read_network(cidr, strict=False)
+    return read.version, int(read.network_address), read.prefixlen
 
 
 def inside(address: str, cidr: str) -> bool:
@@ -33,7 +32,7 @@ def inside(address: str, cidr: str) -> bool:
 @lru_cache(maxsize=4096)
 def nth(cidr: str, index: int) -> str:
     """The address of that index in a range: 0 is the network's own, 1 the first host's."""
-    return str(ip_network(cidr, strict=False)[index])
+    return str(read_network(cidr, strict=False)[index])
 
 
 def common_range(addresses: Iterable[str], longest: int) -> str:
@@ -42,7 +41,7 @@ def common_range(addresses: Iterable[str], longest: int) -> str:
     numbers = [number(text) for text in texts]
     width = BITS[family(texts[0])]
     bits = min(longest, width - (min(numbers) ^ max(numbers)).bit_length())
-    return str(ip_network(f"{texts[0]}/{bits}", strict=False))
+    return str(read_network(f"{texts[0]}/{bits}", strict=False))
 
 
 def is_loopback(address: str) -> bool:

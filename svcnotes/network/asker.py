@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 
+from svcnotes.addresses import read_address
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import Pod
 from svcnotes.copying import value
@@ -70,7 +70,7 @@ def _pod(cluster: Cluster, source: str, key: str) -> Asker:
 
 def _outside(cluster: Cluster, source: str) -> str:
     try:
-        parsed = ip_address(source)
+        parsed = read_address(source)
     except ValueError:
         raise QuestionError(
             f"source {source}: neither an address nor a name that is known; "

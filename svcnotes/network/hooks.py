@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from ipaddress import ip_address
 
+from svcnotes.addresses import read_address
 from svcnotes.copying import changed
 from svcnotes.netfilter import Context, Rules, walk
 from svcnotes.netfilter.targets import ACCEPT, RESEND
@@ -118,10 +118,10 @@ def address_type(host: Host, address: str, interface: str = "") -> str:
         local = host.is_local(address)
     if local:
         return "LOCAL"
-    parsed = ip_address(address)
-    if parsed.is_multicast:
+    read = read_address(address)
+    if read.is_multicast:
         return "MULTICAST"
-    if parsed.is_unspecified or address == "255.255.255.255":
+    if read.is_unspecified or address == "255.255.255.255":
         return "BROADCAST"
     route = host.route(address)
     if route is None:

@@ -7,8 +7,7 @@ one address family a question, and of several addresses each is as likely as any
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
+from svcnotes.addresses import read_address
 from svcnotes.control_plane import dns
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.copying import value
@@ -34,7 +33,7 @@ def target(cluster: Cluster, to: str, who: Asker, *, ping: bool = False) -> Targ
     host, port = (_without_port(to), 0) if ping else _split(to)
     alias = ""
     try:
-        addresses: tuple[str, ...] = (str(ip_address(host)),)
+        addresses: tuple[str, ...] = (str(read_address(host)),)
     except ValueError:
         addresses, alias = _resolve(cluster, to, host, who)
     if not addresses:
@@ -47,7 +46,7 @@ def target(cluster: Cluster, to: str, who: Asker, *, ping: bool = False) -> Targ
         raise QuestionError(
             f"to {to}: {kind} address, and the source has none of that family; ask from one that has"
         )
-    if ip_address(chosen[0]).is_unspecified or ip_address(chosen[0]).is_multicast:
+    if read_address(chosen[0]).is_unspecified or read_address(chosen[0]).is_multicast:
         raise QuestionError(f"to {to}: no connection can be made to {chosen[0]}; write the address of a host")
     return Target(tuple(sorted(chosen)), port)
 
@@ -57,7 +56,7 @@ def _without_port(to: str) -> str:
         raise QuestionError(f"to {to!r}: write the address or the name to ping")
     host = to[1:-1] if to.startswith("[") and to.endswith("]") else to
     try:
-        return str(ip_address(host))
+        return str(read_address(host))
     except ValueError:
         pass
     if ":" in host:

@@ -40,7 +40,7 @@ def partial_sync(before: Cluster, after: Cluster, node: str, family: int) -> Syn
     full, changed = needs_full_sync(before, after, node), changes(before, after, family)
     if not changed.services and not full:
         return Sync((), full, "", "", Counts(), Counts())
-    infos = list(service_ports(after, family))
+    infos = service_ports(after, family)
     view = node_view(after, node, family, infos)
     everything = service_rules(infos, view, with_chains=full)
     own = everything if full else service_rules(changed.new, view)

@@ -62,7 +62,7 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
     Chains are sorted by name, without counters. Raises KeyError for a node that is not there.
     """
     open_at = node_port_addresses(cluster, cluster.nodes[node], family)
-    infos = list(service_ports(cluster, family))
+    infos = service_ports(cluster, family)
     written = service_rules(infos, node_view(cluster, node, family, infos))
     return "".join(
         [
