@@ -20,9 +20,7 @@ else:
         raises nothing: mypy finds it.
         """
         new = object.__new__(old.__class__)
-        held = new.__dict__
-        held.update(old.__dict__)
-        held.update(changes)
+        object.__setattr__(new, "__dict__", {**old.__dict__, **changes})
         return new
 
     def value(**options: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from typing import TypeVar
 
@@ -50,16 +50,18 @@ class Script:
         return Script([*self.answers[: turns - 1], False], self.likely[: turns - 1]) if turns else None
 
 
-def every_way(run: Callable[[Toss], T]) -> Iterator[tuple[Fraction, T]]:
+def every_way(run: Callable[[Toss], T]) -> list[tuple[Fraction, T]]:
     """Run once for each way that the tosses may fall; the probabilities add up to 1.
 
     Running again from the start for each way keeps one walker for forks and single ways alike.
     """
     script: Script | None = Script([], [])
+    found = []
     while script is not None:
         result = run(script)
-        yield script.probability(), result
-        script = script.following()
+        found.append((script.probability(), result))
+        script = script.following() if script.answers else None
+    return found
 
 
 def by_number(uniform: float) -> Toss:

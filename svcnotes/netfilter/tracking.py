@@ -101,7 +101,7 @@ def _reset_passes(s: Skb, log: Log, connection: Connection, entry: Entry, consul
 def _follow(s: Skb, log: Log, connection: Connection, entry: Entry) -> None:
     before = s.as_packet()
     after = translate(before, entry, connection.direction, s.hook)
-    if after != before:
+    if after is not before and after != before:
         s.take(after)
         log.kernel(f"NAT of the connection: {before} becomes {after}", before, after, "translate")
 

@@ -38,9 +38,9 @@ def _spin(flight: Flight) -> Flight:
     packet = flight.packet
     place = (flight.host, flight.interface, flight.port)
     before = [
-        was.ttl for *where, was in flight.rounds if (*where,) == place and was.with_ttl(packet.ttl) == packet
+        was.ttl for where, was in flight.rounds if where == place and was.with_ttl(packet.ttl) == packet
     ]
-    flight = changed(flight, rounds=(*flight.rounds, (*place, packet)))
+    flight = changed(flight, rounds=(*flight.rounds, (place, packet)))
     if len(before) < 2 or before[-1] <= packet.ttl:
         return flight
     cost = before[-1] - packet.ttl

@@ -74,7 +74,7 @@ class Flight:
     steps: tuple[Step, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     held: tuple[Leg, ...] = ()
-    rounds: tuple[tuple[str, str, str, Packet], ...] = ()
+    rounds: tuple[tuple[tuple[str, str, str], Packet], ...] = ()
     left: str = ""
     visited: int = 0
 
@@ -106,17 +106,17 @@ class Flight:
 
     def closed(self, kind: str, out_interface: str, *, ended: str = "") -> Flight:
         """The flight with its stay at this host written down as a Hop."""
-        hop = Hop(
-            host=self.host,
-            kind=kind,
-            direction=self.direction,
-            packet=self.arrived or self.packet,
-            leaves=None if ended else self.packet,
-            steps=self.steps,
-            in_interface=self.interface,
-            out_interface=out_interface,
-            ended=ended,
-            visited=self.visited,
+        hop = Hop(  # by place, not by name, for speed: there is one for each host on each way
+            self.host,
+            kind,
+            self.direction,
+            self.arrived or self.packet,
+            None if ended else self.packet,
+            self.steps,
+            self.interface,
+            out_interface,
+            ended,
+            self.visited,
         )
         return changed(self, hops=(*self.hops, hop), steps=(), visited=0)
 

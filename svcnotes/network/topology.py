@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
@@ -44,9 +44,17 @@ class Topology:
     outside: Mapping[str, str]
     announced: Mapping[str, str]
     time: float = 0.0
+    # Every packet asks for its host again and again.
+    _hosts: dict[str, Host] = field(default_factory=dict, repr=False)
 
     def host(self, name: str) -> Host:
         """A host by its name: a node, `namespace/name` of a Pod, `router`, or an outside host's name."""
+        found = self._hosts.get(name)
+        if found is None:
+            found = self._hosts[name] = self._host(name)
+        return found
+
+    def _host(self, name: str) -> Host:
         if name in self.cluster.nodes:
             return node_host(self.cluster, name, self.proxy_mode)
         if name == ROUTER:
