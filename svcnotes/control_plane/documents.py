@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from svcnotes.control_plane.shapes import check, show
 from svcnotes.control_plane.yaml_reader import Document
+from svcnotes.copying import value
 from svcnotes.errors import InputError
 
 OBJECTS: dict[str, str] = {
@@ -33,7 +34,7 @@ _SPELLINGS = {kind.lower(): kind for kind in (*OBJECTS, *SETTINGS)}
 _CLUSTER_SCOPED = frozenset({"Node", *SETTINGS})
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Found:
     """One object as written, and where: `where` is `FILE: line N`."""
 
@@ -67,7 +68,7 @@ class Found:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Sorted:
     """What some files hold: `objects` and `settings` in file order, and how many of other kinds.
 

@@ -6,13 +6,15 @@ The objects as stored, with every field, stay in `Cluster.objects`; these are re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from svcnotes.copying import value
 
 CLUSTER = "Cluster"
 LOCAL = "Local"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Node:
     """A Node: `addresses` are its InternalIPs in order (any family), then its ExternalIPs apart."""
 
@@ -32,7 +34,7 @@ class Node:
         return next((a for a in self.addresses if (":" in a) == (family == 6)), "")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ContainerPort:
     """A port that a container declares; `protocol` is TCP, UDP or SCTP."""
 
@@ -42,7 +44,7 @@ class ContainerPort:
     host_port: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Pod:
     """A Pod; `listens` is None where it answers on every port, else (protocol, port) pairs.
 
@@ -77,7 +79,7 @@ class Pod:
         return self.listens is None or (protocol, port) in self.listens
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ServicePort:
     """One port of a Service; `target_port` is a number or a name; `node_port` 0 is none."""
 
@@ -88,7 +90,7 @@ class ServicePort:
     node_port: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ingress:
     """One address in status.loadBalancer.ingress; `ip_mode` is VIP or Proxy."""
 
@@ -97,7 +99,7 @@ class Ingress:
     ip_mode: str = "VIP"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Service:
     """A Service as stored: defaulted and allocated."""
 
@@ -134,7 +136,7 @@ class Service:
         return self.cluster_ips[:1] == ("None",)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Endpoint:
     """One endpoint of an EndpointSlice; `pod` is `namespace/name` of its targetRef, or empty.
 
@@ -154,7 +156,7 @@ class Endpoint:
     for_nodes: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EndpointPort:
     """A port of an EndpointSlice: `number` None means every port (kube-proxy passes it over)."""
 
@@ -163,7 +165,7 @@ class EndpointPort:
     protocol: str = "TCP"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EndpointSlice:
     """An EndpointSlice; `service` is the value of the label kubernetes.io/service-name."""
 
@@ -176,7 +178,7 @@ class EndpointSlice:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class KubeProxyConfiguration:
     """What kube-proxy is told (KubeProxyConfiguration v1alpha1); CIDRs as text.
 
@@ -213,7 +215,7 @@ class KubeProxyConfiguration:
     healthz: tuple[str, int] = ("", 10256)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClusterConfiguration:
     """What kubeadm is told: networks, DNS domain, kube-apiserver's arguments.
 
@@ -234,7 +236,7 @@ class ClusterConfiguration:
         return tuple(text for _, ranges in self.further_service_cidrs for text in ranges)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OutsideHost:
     """A host behind the router; `serves` is None where it answers on every port."""
 
@@ -243,7 +245,7 @@ class OutsideHost:
     serves: frozenset[tuple[str, int]] | None = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class World:
     """What is not Kubernetes' to say (`apiVersion: svcnotes/v1, kind: World`).
 

@@ -10,13 +10,13 @@ import base64
 import re
 import sys
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
 
 from svcnotes.control_plane.json_reader import MAX_DEPTH, json_document
 from svcnotes.control_plane.scalars import plain_scalar
+from svcnotes.copying import value
 from svcnotes.errors import InputError
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -38,7 +38,7 @@ class YamlError(InputError):
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Document:
     """One YAML document: its value, and the file and line where it begins."""
 

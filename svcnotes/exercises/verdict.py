@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
+
+from svcnotes.copying import value
 
 WIDTH = 76
 """Where printed lines are broken, in characters: a notebook would break them inside a word."""
@@ -27,7 +28,7 @@ class Printer(Protocol):
         """Print a text."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Part:
     """One property that the answer should have: the claim, whether it holds, what it is worth."""
 
@@ -36,7 +37,7 @@ class Part:
     points: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Verdict:
     """A check's answer to an answer; `str()` is all of it in words.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from svcnotes.addresses import read_address, read_network
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.control_plane.objects import KubeProxyConfiguration, Node
+from svcnotes.copying import value
 from svcnotes.kube_proxy.service_ports import canonical, of_family
 
 PRIMARY = "primary"
@@ -14,7 +13,7 @@ LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NodePortAddresses:
     """Where a node's nodePorts are open, in one family.
 

@@ -8,9 +8,10 @@ its end, where the kernel has TIME_WAIT, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import NamedTuple
 
+from svcnotes.copying import value
 from svcnotes.netfilter.conntrack import Flow
 from svcnotes.packet import Packet, endpoint_text
 from svcnotes.virtual_servers import UNTUNED, Tuning
@@ -21,7 +22,7 @@ TIMEOUTS: Mapping[str, int] = {SYN_RECV: 60, ESTABLISHED: 900, FIN_WAIT: 120, CL
 """How long IPVS remembers a connection in each state after its last packet, in seconds, where nothing is set."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Served:
     """A connection that IPVS gave to a real server: `request` is how the client's packets come, `real` who serves it.
 
@@ -63,7 +64,7 @@ class Kept(NamedTuple):
     expires: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Balancing:
     """IPVS's memory: an immutable value, so that each way that a packet may take holds its own.
 

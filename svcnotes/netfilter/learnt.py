@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
+
+from svcnotes.copying import value
 
 NEVER = float("inf")
 
@@ -16,7 +18,7 @@ class Held(NamedTuple):
     value: tuple[object, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Learnt:
     """A host's memory of sets: set (`ip kube-proxy affinity-X`) → key → until when.
 

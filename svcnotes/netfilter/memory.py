@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from svcnotes.addresses import text
 from svcnotes.errors import RuleError
@@ -99,6 +100,7 @@ def connmark(clause: Clause, place: Place) -> list[Test]:
     return [_of_entry(lambda e: e.mark & mask == value, negated=option.negated)]
 
 
+@lru_cache(maxsize=1024)
 def probability(word: str) -> Fraction:
     """Read a printed probability as the fraction meant: 0.33333333349 is 1/3.
 

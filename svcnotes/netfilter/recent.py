@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from svcnotes.copying import value
 
 ADDRESSES_IN_A_LIST = 100  # ip_list_tot, the kernel module's default
 STAMPS_OF_AN_ADDRESS = 255  # the most that a list keeps for one address
@@ -11,7 +13,7 @@ STAMPS_OF_AN_ADDRESS = 255  # the most that a list keeps for one address
 Stamps = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Recent:
     """The recent lists of a host: list name → address → times seen in seconds, oldest first.
 

@@ -47,7 +47,10 @@ class Clause:
 
     def get(self, name: str) -> Option | None:
         """The option of this name, None where it is not given."""
-        return next((o for o in self.options if o.name == name), None)
+        for one in self.options:
+            if one.name == name:
+                return one
+        return None
 
     def value(self, name: str, default: str = "") -> str:
         """The one value of an option, `default` where it is not given."""
@@ -117,7 +120,7 @@ class Reader:
         return Rule(
             self.chain,
             tuple(self.header),
-            tuple(Clause("-m", match, tuple(options)) for match, options in self.matches),
+            tuple([Clause("-m", match, tuple(options)) for match, options in self.matches]),
             Clause(flag, name, tuple(self.target_options)) if flag else None,
             counters,
         )
@@ -127,10 +130,9 @@ class Reader:
         if word in ("-m", "-j", "-g"):
             self.open(word, self.next_word(word), negated=negated)
         elif word in HEADER:
-            if any(o.name == word for o in self.header):
+            if word in [o.name for o in self.header]:
                 raise RuleError(f"{word} is given twice: write a rule for each")
-            values = tuple(self.next_word(word) for _ in range(HEADER[word]))
-            self.header.append(Option(word, values, negated))
+            self.header.append(Option(word, self.values(word, HEADER[word]), negated))
         else:
             self.option(word, negated=negated)
 
@@ -159,9 +161,9 @@ class Reader:
             owner, arity = self.match_of(word)
         if negated and word in NOT_NEGATED:
             raise RuleError(f"{word} cannot be negated: drop the `!`")
-        if any(o.name == word for o in owner):
+        if word in [o.name for o in owner]:
             raise RuleError(f"{word} is given twice: write it once")
-        owner.append(Option(word, tuple(self.next_word(word) for _ in range(arity)), negated))
+        owner.append(Option(word, self.values(word, arity), negated))
 
     def match_of(self, word: str) -> tuple[list[Option], int]:
         """The match that an option belongs to: the last opened that has it, or the protocol's own."""
@@ -179,6 +181,10 @@ class Reader:
             raise RuleError(f"unknown option `{word}` {among}: open its match with -m, or correct it")
         self.matches.append((name, []))
         return self.matches[-1][1], MATCHES[name][word]
+
+    def values(self, option: str, count: int) -> tuple[str, ...]:
+        """The values after an option."""
+        return tuple([self.next_word(option) for _ in range(count)])
 
     def next_word(self, option: str) -> str:
         """The value after an option."""

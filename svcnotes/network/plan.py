@@ -55,6 +55,8 @@ class Plan:
 
 def interface_addresses(node: Node) -> tuple[str, ...]:
     """The addresses on eth0: the InternalIPs; a family without one takes the ExternalIPs."""
+    if not node.external_addresses:
+        return node.addresses
     missing = [v for v in (4, 6) if not node.address(v)]
     return (*node.addresses, *(a for a in node.external_addresses if family(a) in missing))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address, ip_network
 
+from svcnotes.copying import value
 from svcnotes.kube_proxy.chain_names import endpoint_chain, service_hash
 from svcnotes.kube_proxy.endpoints import Pools, pools
 from svcnotes.kube_proxy.local_traffic import LocalTraffic
@@ -21,7 +22,7 @@ HOST_PREFIX = {4: "/32", 6: "/128"}
 RECENT_MASK = {4: "255.255.255.255", 6: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NodeView:
     """What the rules of every Service on one node have in common, in one family.
 
