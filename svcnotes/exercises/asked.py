@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from svcnotes.control_plane.cluster import Cluster
 from svcnotes.exercises.evidence import ending_rule, source_rule, target_rule
-from svcnotes.trace import Path, Trace, trace
+from svcnotes.exercises.following import follow
+from svcnotes.trace import Path, Trace
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Asked:
 
     def within(self, cluster: Cluster) -> Trace:
         """Follow the same packet in another cluster."""
-        return trace(cluster, source=self.source, to=self.to, protocol=self.protocol, via=self.via)
+        return follow(cluster, self.source, self.to, self.protocol, self.via)
 
 
 Subject = Asked | Callable[[], Cluster]

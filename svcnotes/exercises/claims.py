@@ -10,9 +10,10 @@ from svcnotes.control_plane.objects import Service
 from svcnotes.errors import SvcnotesError
 from svcnotes.exercises.evidence import ending_rule, source_rule, target_rule
 from svcnotes.exercises.exercise import right, wrong
+from svcnotes.exercises.following import follow
 from svcnotes.exercises.misconceptions import check_ideas
 from svcnotes.exercises.verdict import Part, Verdict
-from svcnotes.trace import Path, trace
+from svcnotes.trace import Path
 
 _NOT_YET = "(What was so before, and still is, counts as soon as something else is achieved.)"
 
@@ -101,7 +102,7 @@ def ends(
     def judge(cluster: Cluster) -> Verdict:
         try:
             aim = to(cluster) if callable(to) else to
-            found = trace(cluster, source=source, to=aim, protocol=protocol, via=via)
+            found = follow(cluster, source, aim, protocol, via)
         except (LookupError, StopIteration):
             return wrong(explanation="There is nothing to dial: what should be there is missing.", hint=hint)
         except SvcnotesError as error:

@@ -11,10 +11,11 @@ from svcnotes.errors import SvcnotesError
 from svcnotes.exercises.bounds import check_manifest, check_objects
 from svcnotes.exercises.evidence import arrival, ending_rule, target_rule
 from svcnotes.exercises.exercise import Exercise, wrong
+from svcnotes.exercises.following import follow
 from svcnotes.exercises.refusals import explain
 from svcnotes.exercises.verdict import Part, Verdict
 from svcnotes.packet import endpoint_text
-from svcnotes.trace import Path, trace
+from svcnotes.trace import Path
 
 ACCEPTED = "kube-apiserver accepts it"
 CLIENT = "192.0.2.10"
@@ -98,7 +99,7 @@ def _tried(cluster: Cluster, service: Service, name: str, given: frozenset[str])
         )
     for node in cluster.nodes.values():
         to = endpoint_text(node.addresses[0], port.node_port)
-        for path in trace(cluster, source=CLIENT, to=to).paths:
+        for path in follow(cluster, CLIENT, to).paths:
             said = f"{CLIENT} dials {to} ({node.name})"
             verdict = _why_not(cluster, service, port, path, said, given)
             if verdict is not None:

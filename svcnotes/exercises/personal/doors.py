@@ -10,9 +10,10 @@ from svcnotes.errors import SvcnotesError
 from svcnotes.exercises.claims import Claim
 from svcnotes.exercises.evidence import ending_rule, source_rule
 from svcnotes.exercises.exercise import right, wrong
+from svcnotes.exercises.following import follow
 from svcnotes.exercises.verdict import Verdict
 from svcnotes.network.hop import Hop
-from svcnotes.trace import Path, trace
+from svcnotes.trace import Path
 
 
 def arrived_at(path: Path) -> int:
@@ -49,7 +50,7 @@ def some_door(
             hint="type: NodePort",
         )
         for door in node_ports(cluster):
-            paths = [path for address in nodes for path in trace(cluster, client, f"{address}:{door}").paths]
+            paths = [path for address in nodes for path in follow(cluster, client, f"{address}:{door}").paths]
             lost = next((path for path in paths if path.outcome != "connected"), None)
             if lost is not None:
                 told = wrong(
@@ -115,7 +116,7 @@ def no_door(text: str, client: str, address: str, target: int, service: str, *, 
         if service not in cluster.services:
             return wrong(explanation=f"There is no Service {service}.")
         for door in node_ports(cluster):
-            for path in trace(cluster, client, f"{address}:{door}").paths:
+            for path in follow(cluster, client, f"{address}:{door}").paths:
                 if path.outcome == "connected" and arrived_at(path) == target:
                     return wrong(
                         misconception="a-clusterip-opens-on-nodes",
@@ -141,7 +142,7 @@ def spread(
     wanted = frozenset(pods)
 
     def judge(cluster: Cluster) -> Verdict:
-        paths = trace(cluster, source, to, via=via).paths
+        paths = follow(cluster, source, to, "tcp", via).paths
         lost = next((path for path in paths if path.outcome != "connected"), None)
         if lost is not None:
             return wrong(
@@ -178,7 +179,7 @@ def on_nodes(text: str, source: str, to: str, nodes: int, *, points: int = 1) ->
     """Claim that a source reaches pods on so many nodes by an address or a name, and that every connection is made."""
 
     def judge(cluster: Cluster) -> Verdict:
-        paths = trace(cluster, source, to).paths
+        paths = follow(cluster, source, to).paths
         lost = next((path for path in paths if path.outcome != "connected"), None)
         if lost is not None:
             return wrong(said=f"{to}: {lost.outcome}", explanation=f"{lost.reason}.", rule=ending_rule(lost))
@@ -198,7 +199,7 @@ def even(text: str, source: str, to: str, *, points: int = 1) -> Claim:
 
     def judge(cluster: Cluster) -> Verdict:
         shares: dict[str, Fraction] = {}
-        for path in trace(cluster, source, to).paths:
+        for path in follow(cluster, source, to).paths:
             end = path.answered_by or path.outcome
             shares[end] = shares.get(end, Fraction(0)) + path.probability
         if len(shares) > 1 and len(set(shares.values())) == 1:

@@ -13,6 +13,7 @@ from svcnotes.exercises.claims import Claim, ends, kept
 from svcnotes.exercises.edit_rules import edit_rules
 from svcnotes.exercises.evidence import target_rule
 from svcnotes.exercises.exercise import Exercise, right, wrong
+from svcnotes.exercises.following import follow
 from svcnotes.exercises.number import Other, number
 from svcnotes.exercises.personal.causes import conntrack_full, firewall, forward_drop
 from svcnotes.exercises.personal.chance import Draw
@@ -23,7 +24,7 @@ from svcnotes.exercises.personal.several import several
 from svcnotes.exercises.personal.site import Host, Site, about, as_yaml, rules_of, site
 from svcnotes.exercises.verdict import Verdict
 from svcnotes.network.node_rules import rules_text
-from svcnotes.trace import Path, trace
+from svcnotes.trace import Path
 
 LESSON = "09-scale"
 LIST = "KUBE-SERVICES"
@@ -210,7 +211,7 @@ def _tries_one(text: str, source: str, to: str, host: Host) -> Claim:
     """Claim that a first packet is connected after it has tried one rule of the list on a node."""
 
     def judge(cluster: Cluster) -> Verdict:
-        paths = trace(cluster, source, to).paths
+        paths = follow(cluster, source, to).paths
         most = max(_tried(path, host) for path in paths)
         if all(path.outcome == "connected" for path in paths) and most == 1:
             return right(explanation="Its rule is the first of the list now.")
@@ -229,7 +230,7 @@ def _chosen(text: str, source: str, to: str, place: Site) -> Claim:
     """Claim that each of the site's pods is as likely as any other, and sees the source's own address."""
 
     def judge(cluster: Cluster) -> Verdict:
-        paths = [path for path in trace(cluster, source, to).paths if path.source_seen == place.tool.address]
+        paths = [path for path in follow(cluster, source, to).paths if path.source_seen == place.tool.address]
         shares = {
             pod.key: Fraction(sum(path.probability for path in paths if path.pod == pod.key))
             for pod in place.pods

@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 from svcnotes.copying import value
 from svcnotes.kube_proxy.chain_names import endpoint_chain, service_hash
-from svcnotes.kube_proxy.endpoints import Pools, pools
+from svcnotes.kube_proxy.endpoints import Pools
 from svcnotes.kube_proxy.local_traffic import LocalTraffic
 from svcnotes.kube_proxy.service_ports import ServiceEndpoint, ServicePortInfo
 
@@ -73,9 +73,8 @@ def probability(n: int) -> str:
     return f"{int(float(f'{1 / n:.10f}') * 0x80000000 + 0.5) / 0x80000000:.11f}"
 
 
-def write_service_port(rules: ServiceRules, info: ServicePortInfo, node: NodeView) -> None:
-    """Add all rules of one service port, as this node needs them."""
-    pool = pools(info, node.name, node.zone)
+def write_service_port(rules: ServiceRules, info: ServicePortInfo, node: NodeView, pool: Pools) -> None:
+    """Add all rules of one service port, as this node needs them; `pool` are the endpoints that it may use."""
     has_internal, has_external = pool.for_internal(info), pool.for_external(info)
     suffix = service_hash(info.name, info.protocol)
 

@@ -6,9 +6,11 @@ counters, and on which nothing but kube-proxy has written rules.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from svcnotes.control_plane.cluster import Cluster
+from svcnotes.kube_proxy.endpoints import Pools, pools
 from svcnotes.kube_proxy.iptables.service import NodeView, ServiceRules, write_service_port
 from svcnotes.kube_proxy.iptables_save import table
 from svcnotes.kube_proxy.local_traffic import local_traffic
@@ -63,7 +65,42 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
     """
     open_at = node_port_addresses(cluster, cluster.nodes[node], family)
     infos = service_ports(cluster, family)
-    written = service_rules(infos, node_view(cluster, node, family, infos))
+    view = node_view(cluster, node, family, infos)
+    usable = [pools(info, node, view.zone) for info in infos]
+    # All that one node's rules may have otherwise than another's; mostly there is no difference.
+    own = (
+        open_at,
+        view.pods,
+        view.address if any(info.source_ranges for info in infos) else "",
+        *map(_texts, usable),
+    )
+    written = _written(cluster, family)
+    if own not in written:
+        written[own] = _rules(cluster, view, list(zip(infos, usable, strict=True)), open_at)
+    return written[own]
+
+
+@lru_cache(maxsize=8)
+def _written(cluster: Cluster, family: int) -> dict[tuple[object, ...], str]:
+    """The texts written for a cluster's nodes so far, by what they differ in."""
+    del cluster, family
+    return {}
+
+
+def _texts(pool: Pools) -> tuple[object, ...]:
+    """The endpoints that a node may use, as they stand in its rules."""
+    return (*(tuple([one.text for one in some]) for some in pool[:3]), pool.anywhere)
+
+
+def _rules(
+    cluster: Cluster,
+    view: NodeView,
+    usable: Sequence[tuple[ServicePortInfo, Pools]],
+    open_at: NodePortAddresses,
+) -> str:
+    written = ServiceRules()
+    for info, pool in usable:
+        write_service_port(written, info, view, pool)
     return "".join(
         [
             _table("mangle", ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"), "", {}),
@@ -77,7 +114,7 @@ def rules(cluster: Cluster, node: str, family: int) -> str:
                 "nat",
                 ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
                 _NAT_JUMPS,
-                {**written.nat_chains, **nat_chains(cluster, written, open_at, family)},
+                {**written.nat_chains, **nat_chains(cluster, written, open_at, view.family)},
             ),
         ]
     )
@@ -104,7 +141,7 @@ def service_rules(
     """The rules of some service ports on a node; without `with_chains` only those that lead to them."""
     written = ServiceRules(with_chains)
     for info in infos:
-        write_service_port(written, info, view)
+        write_service_port(written, info, view, pools(info, view.name, view.zone))
     return written
 
 
