@@ -27,10 +27,11 @@ def json_document(text: str) -> tuple[Any, int] | None:
     if text[begins : begins + 1] != "{" or _SURROGATE.search(text):
         return None
     try:
-        value = json.loads(text, parse_int=_whole, parse_float=_decimal, parse_constant=_refused)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
-    return None if _deep(value) else (value, text.count("\n", 0, begins) + 1)
+    nested = text.count("{") + text.count("[")  # at most: some may stand in words
+    return None if nested > MAX_DEPTH and _deep(value) else (value, text.count("\n", 0, begins) + 1)
 
 
 def _whole(word: str) -> int:
@@ -47,6 +48,9 @@ def _decimal(word: str) -> float:
 
 def _refused(word: str) -> Any:
     raise ValueError(word)
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_decimal, parse_constant=_refused)
 
 
 def _deep(value: Any) -> bool:

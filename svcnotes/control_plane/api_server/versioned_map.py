@@ -6,7 +6,7 @@ Creating n Services one after the other costs O(n) in all, though every state st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -73,6 +73,15 @@ class VersionedMap(Mapping[K, V], Generic[K, V]):
     def __iter__(self) -> Iterator[K]:
         # a tuple: the loop's body may well make newer versions, which change the dict
         return iter(tuple(self._own()))
+
+    # As those of Mapping, which look each key up again; of a copy, as above.
+    def items(self) -> ItemsView[K, V]:
+        """The pairs, in order."""
+        return dict(self._own()).items()
+
+    def values(self) -> ValuesView[V]:
+        """The values, in order."""
+        return dict(self._own()).values()
 
     def __len__(self) -> int:
         return len(self._own())
