@@ -11,9 +11,8 @@ from svcnotes.exercises.bounds import check_commands, check_rules
 from svcnotes.exercises.claims import Claim, judged, untried
 from svcnotes.exercises.exercise import Exercise, wrong
 from svcnotes.exercises.verdict import Part, Verdict
-from svcnotes.netfilter import read_rules
 from svcnotes.netfilter.editing import edited_rules, is_whole_text, loaded_rules
-from svcnotes.network.node_rules import rules_text
+from svcnotes.network.node_rules import check_text, rules_text
 
 LOADED = "the rules can be loaded"
 
@@ -43,7 +42,7 @@ def edit_rules(
                 check_commands(answer)
             rules = rules_text(before, node)
             text = loaded_rules(rules, answer, family) if whole else edited_rules(rules, answer, family)
-            read_rules(text, family).check()
+            check_text(before, node, text, family)  # and once read, it is not read again for the packets
             check_rules(rules, text)
         except RuleError as error:
             found = wrong(said=str(error), explanation="The rules were left as they were.")

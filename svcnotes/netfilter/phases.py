@@ -60,7 +60,7 @@ def timeouts(sysctls: Mapping[str, str]) -> Timeouts:
 
 def kind(packet: Packet) -> str:
     """What TCP conntrack makes of the flags: rst, synack, syn, fin, ack or none, in this order."""
-    flags = packet.flags.split(",")
+    flags = packet.flags  # no flag's name is part of another's
     if "RST" in flags:
         return "rst"
     if "SYN" in flags:

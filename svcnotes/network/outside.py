@@ -71,6 +71,7 @@ def outside_host(name: str, addresses: tuple[str, ...], kind: str) -> Host:
     )
 
 
+@lru_cache(maxsize=64)
 def router_host(cluster: Cluster, via: Via | None) -> Host:
     """The router: it joins the nodes' networks, the outside, and knows the way to every Pod's range."""
     where = plan(cluster)
