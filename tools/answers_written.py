@@ -565,9 +565,7 @@ def _down_the_list(d: Drawn, **changes: int) -> str:
 
 
 RIGHT["09-list"] = _down_the_list
-WRONG["09-list"] = lambda _: {
-    "each line wrong": "first packet: 99\nno Service: 0\nall packets: 0\nfilter: 0"
-}
+WRONG["09-list"] = lambda _: {"each line wrong": "first packet: 99\nno Service: 0\nall packets: 0\nfilter: 0"}
 PARTIAL["09-list"] = lambda d: {"filter left out": _down_the_list(d, filter=0)}
 
 

@@ -149,7 +149,7 @@ def test_the_packet_is_caught_before_a_route_is_looked_up_and_never_comes_near_t
 def test_almost_any_address_may_be_listed():
     """explain-caught: 8.8.8.8:53, say, by UDP; but no loopback and no link-local address."""
     for refused in ("127.0.0.1", "169.254.169.254"):
-        with pytest.raises(ApiError, match="may not be in the (loopback|link-local) range"):
+        with pytest.raises(ApiError, match=r"may not be in the (loopback|link-local) range"):
             plain().patch("service", "my-app", f"spec: {{externalIPs: [{refused}]}}")
     listed = plain().create(
         "apiVersion: v1\nkind: Service\nmetadata: {name: dns, namespace: guests}\n"
