@@ -14,7 +14,8 @@ def claims(cell: Cell, place: str, course: str, student: str) -> list[str]:
     """A remark on each `%student` line that names somebody else; on a hub its output names them."""
     return [
         f"{place} says it is of course {printable(said_course, 60)}, student {printable(said, 60)}; "
-        f"it was handed in by {printable(student, 60)}, whose case counts."
+        f"it was handed in by {printable(student, 60)}, whose case counts. An answer that was right on the screen may be "
+        f"wrong here. {_mend(course, student, 'that cell')}"
         for said_course, said in dict.fromkeys(_named(cell))
         if said not in {student, UNANSWERED} or said_course != course
     ]
@@ -29,9 +30,16 @@ def nameless(file: str, notebook: Notebook, course: str, student: str) -> str:
     why = f"the question marks stayed in “{line} {UNANSWERED}”" if named else f"it has no line “{line} NAME”"
     return (
         f"{file} does not say whose it is: {why}. So what it showed on the screen was nobody’s case. Marks are for the case of "
-        f"{printable(student, 60)}, who handed it in, and an answer that was right there may be wrong here. To mend it: "
-        f"write “{line} {printable(student, 60)}” into the first cell of code, run it, answer the questions that the notebook "
-        "shows then, save it, and hand it in again."
+        f"{printable(student, 60)}, who handed it in, and an answer that was right there may be wrong here. "
+        f"{_mend(course, student, 'the first cell of code')}"
+    )
+
+
+def _mend(course: str, student: str, where: str) -> str:
+    """The remedy: the student's own case, seen and answered."""
+    return (
+        f"To mend it: write “%student {printable(course, 60)} {printable(student, 60)}” into {where}, run it, answer the "
+        "questions that the notebook shows then, save it, and hand it in again."
     )
 
 
