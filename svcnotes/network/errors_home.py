@@ -20,7 +20,8 @@ def error_about(host: Host, flight: Flight, kind: str) -> Flight | None:
     """The error that the host sends about a packet; None where it must not (errors about errors).
 
     A packet that was for the host itself is answered from the address that it was sent to, any
-    other from the host's address toward the sender. The error inherits conntrack's note, so that
+    other from the host's address toward the sender; in IPv6 it is that of the interface by which the
+    packet came, even where the way back is another (icmp6_send). The error inherits conntrack's note, so that
     the host's own NAT is undone on it.
     """
     packet = flight.packet
@@ -31,7 +32,7 @@ def error_about(host: Host, flight: Flight, kind: str) -> Flight | None:
         if answer is None:
             return None
     else:
-        source = packet.destination if host.is_local(packet.destination) else _toward(host, packet.source)
+        source = packet.destination if host.is_local(packet.destination) else _own_address(host, flight)
         if not source:
             return None
         answer = Packet("icmp", source, 0, packet.source, 0, icmp=kind, inner=packet.unmarked())
@@ -61,6 +62,12 @@ def answer_to(packet: Packet, flags: str = "") -> Packet:
     )
 
 
-def _toward(host: Host, address: str) -> str:
-    route = host.route(address)
-    return host.source_for(address, route) if route is not None and route.kind in ("unicast", "local") else ""
+def _own_address(host: Host, flight: Flight) -> str:
+    """The address that an error about a packet comes from; empty where there is no way to its sender."""
+    sender = flight.packet.source
+    route = host.route(sender)
+    if route is None or route.kind not in ("unicast", "local"):
+        return ""
+    if flight.packet.family == 6 and flight.interface:
+        return host.select_address(flight.interface, sender)
+    return host.source_for(sender, route)
