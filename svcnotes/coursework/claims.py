@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from svcnotes.coursework.answer_text import UNANSWERED
 from svcnotes.coursework.notebook import Cell, Notebook, printable
 
 _LOOKED_AT = 2_000
+_CLAIM = " says it is of course {}, student "
 
 
 def claims(cell: Cell, place: str, course: str, student: str) -> list[str]:
     """A remark on each `%student` line that names somebody else; on a hub its output names them."""
     return [
-        f"{place} says it is of course {printable(said_course, 60)}, student {printable(said, 60)}; "
+        f"{place}{_CLAIM.format(printable(said_course, 60))}{printable(said, 60)}; "
         f"it was handed in by {printable(student, 60)}, whose case counts. An answer that was right on the screen may be "
         f"wrong here. {_mend(course, student, 'that cell')}"
         for said_course, said in dict.fromkeys(_named(cell))
         if said not in {student, UNANSWERED} or said_course != course
     ]
+
+
+def course_claimed(remark: str) -> str:
+    """The course that a remark of `claims` tells of; empty for any other remark."""
+    found = re.search(_CLAIM.format("(.+?)"), remark)
+    return found[1] if found else ""
 
 
 def nameless(file: str, notebook: Notebook, course: str, student: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from svcnotes.coursework.alike import alike
+from svcnotes.coursework.claims import course_claimed
 from svcnotes.coursework.foreign import Trial, foreign
 from svcnotes.coursework.journal import Journal, key_of
 from svcnotes.coursework.notebook import MAX_BYTES, printable, read_notebook
@@ -22,9 +22,6 @@ MAX_TOGETHER = 64_000_000
 """Of one student's notebooks, in bytes; what comes after is not read. An honest course's stay far below."""
 MOST_FILES = 200
 """Of one student's notebooks, likewise."""
-
-_SAYS = re.compile(r" says it is of course (.+?), student ")
-"""As `svcnotes.coursework.claims` words it."""
 
 Progress = Callable[[str, int, int], None]
 """Told (what is done, how many more are done, of how many in all)."""
@@ -70,10 +67,10 @@ def grade(
 def _of_another_course(students: Sequence[Student], course: str) -> list[str]:
     """A remark where half of the class has notebooks of one other course: then it is --course that is wrong, not they."""
     others = {
-        (one.student, found[1])
+        (one.student, named)
         for one in students
         for remark in one.remarks
-        if (found := _SAYS.search(remark)) and found[1] != printable(course, 60)
+        if (named := course_claimed(remark)) not in {"", printable(course, 60)}
     }
     said = Counter(other for _, other in others)
     there = sum(one.handed_in for one in students)

@@ -144,9 +144,8 @@ def _put(
         )
     pile.files.append((place, source))
     if layout == "canvas":
-        pile.back = canvas_member(
-            place, source.path
-        )  # a name that is the student's own: of several any will do
+        # A name that is the student's own: of several files' any will do.
+        pile.back = canvas_member(place, source.path)
 
 
 def _several_accounts(pile: _Pile) -> str:
@@ -169,9 +168,8 @@ def _meant(every: tuple[Place, ...], layout: str, roster: Roster) -> tuple[Place
 
     Of several readings only a platform's number that the roster has tells, never a name: that is the student's to choose.
     """
-    if (
-        layout == "nbgrader"
-    ):  # an account's name, under which its owner saw the cases: no other spelling is theirs
+    if layout == "nbgrader":
+        # An account's name, under which its owner saw the cases: no other spelling is theirs.
         found = roster.student(every[0].name)
         return every[0], (found,) if found else ()
     if layout == "blackboard":  # the longest user name that the roster has

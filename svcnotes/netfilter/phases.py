@@ -114,9 +114,8 @@ def next_phase(phase: str, packet: Packet, *, reply: bool, age: float = 0.0) -> 
             # the first side closes, then the other
             return {"FIN_WAIT": "LAST_ACK", "CLOSE_WAIT": "LAST_ACK"}.get(phase, _kept(phase, "FIN_WAIT"))
         case "ack":
-            if (
-                phase == "SYN_SENT"
-            ):  # nobody has seen a SYN,ACK yet: one side's is INVALID, the other's is passed over
+            if phase == "SYN_SENT":
+                # Nobody has seen a SYN,ACK yet: one side's ACK is INVALID, the other's is passed over.
                 return phase if reply else ""
             acknowledged = {"SYN_RECV": "ESTABLISHED", "FIN_WAIT": "CLOSE_WAIT", "LAST_ACK": "TIME_WAIT"}
             return acknowledged.get(phase, phase)
